@@ -1,0 +1,1 @@
+"""The networks of vfi, imported as ``vfi.models...``; never as bare ``models``."""
