@@ -1,0 +1,87 @@
+# From a fresh clone: `make demo` shows what vfi does, `make test` shows that it works. Each makes its own
+# environment in .venv when there is none, and brings it up to date when the requirements have changed.
+#
+#   make demo INPUT=my.mp4     the same on a file of one's own
+#   make PYTHON=python3.12 ... another Python for a new environment
+#   make VENV=folder ...       another place for the environment
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+RUN := $(BIN)/python
+# On a few cores, tests side by side beat threads within each test.
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -q
+
+CORE := $(VENV)/.core-installed
+DEV := $(VENV)/.dev-installed
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-oldest wheel-test lint format types check public-names clean
+
+help:
+	@echo "make demo         render a clip, interpolate it, compare with the truth (INPUT=my.mp4: your own)"
+	@echo "make test         the tests that need no GPU, weights or network"
+	@echo "make test-all     the slow ones too"
+	@echo "make test-oldest  the tests on the oldest supported dependencies, in an environment of their own"
+	@echo "make wheel-test   build the wheel, install it in a clean environment, test it from elsewhere"
+	@echo "make lint types   ruff and codespell; pyright"
+	@echo "make check        all that has to pass before a change goes in"
+	@echo "make format       let ruff format the code"
+	@echo "make public-names write the list of public names anew"
+	@echo "make clean        remove what builds and tests leave (the environment stays)"
+
+demo: $(CORE)
+	$(RUN) -m vfi demo $(if $(INPUT),--input "$(INPUT)")
+
+test: $(DEV)
+	$(PYTEST) -n $(WORKERS)
+
+test-all: $(DEV)
+	$(PYTEST) -n $(WORKERS) -m "not gpu and not weights and not network"
+
+wheel-test: $(DEV)
+	$(PYTEST) -m slow tests/packaging/test_wheel.py
+
+lint: $(DEV)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(BIN)/codespell
+
+types: $(DEV)
+	$(BIN)/pyright
+
+check: lint types wheel-test test
+
+format: $(DEV)
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+public-names: $(DEV)
+	$(RUN) -m tests.packaging.test_public_names
+
+test-oldest:
+	$(MAKE) test VENV=.venv-oldest REQUIREMENTS="pyproject.toml constraints-oldest.txt"
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "vfi needs Python 3.10 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "No environment made: on Debian and Ubuntu, sudo apt install python3-venv."; exit 1; }
+
+$(CORE): $(REQUIREMENTS) | $(RUN)
+	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable .
+	@touch $@
+
+$(DEV): $(REQUIREMENTS) | $(RUN)
+	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable ".[dev]"
+	@touch $(CORE) $@
