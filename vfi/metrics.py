@@ -1,0 +1,312 @@
+"""How near an estimate is to the truth: PSNR, SSIM and LPIPS of pictures, errors and outliers of flow.
+
+Pictures are tensors ``[B, 3, H, W]`` (or ``[3, H, W]``) or arrays ``[H, W, 3]`` (or ``[B, H, W, 3]``), RGB,
+either uint8 (peak 255) or floating point in [0, 1] (peak 1); both pictures of one call have the same kind and
+size. Every function returns one number per picture of the batch as a float64 tensor ``[B]``, so that
+``float(psnr(a, b))`` serves a single pair and the caller chooses how to average a batch. Everything is
+computed in float64: SSIM subtracts nearly equal squares.
+
+Papers differ in what they call SSIM, so each variant has its own name: :func:`ssim` is the definition of
+Wang et al. 2004 and the one of our tables; :func:`ssim_volume` and :func:`ssim_uniform` exist to compare with
+numbers published under the SNU-FILM / X-TEST and the Xiph protocols.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vfi.errors import ModelError
+
+Image: TypeAlias = "Tensor | np.ndarray"
+
+SSIM_K1, SSIM_K2 = 0.01, 0.03
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+UNIFORM_WINDOW = 7
+
+LPIPS_NETWORKS = ("alex", "vgg", "squeeze")
+
+FLOW_OUTLIER_PIXELS = 3.0
+FLOW_OUTLIER_FRACTION = 0.05
+
+
+def psnr(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
+    """Peak signal-to-noise ratio over all pixels and channels jointly.
+
+    Args:
+        estimate: picture or batch, see the module's first lines.
+        truth: the same shape and kind.
+        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+
+    Returns:
+        ``[B]``, decibels, ``10 log10(peak^2 / mean squared error)``; infinite for equal pictures.
+
+    Raises:
+        ValueError: the two differ in shape or kind.
+    """
+    estimate, truth, peak = _pair(estimate, truth, peak)
+    error = (estimate - truth).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(peak**2 / error)
+
+
+def ssim(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
+    """Structural similarity after Wang et al. 2004, "Image quality assessment".
+
+    11x11 Gaussian window of sigma 1.5 on the valid region, weighted (biased) moments, K1 = 0.01, K2 = 0.03,
+    the mean over the map and over the three channels.
+
+    Args:
+        estimate: picture or batch of at least 11x11 pixels.
+        truth: the same shape and kind.
+        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+
+    Returns:
+        ``[B]``, 1 for equal pictures.
+
+    Raises:
+        ValueError: the two differ in shape or kind, or are smaller than the window.
+    """
+    return ssim_channels(estimate, truth, peak=peak).mean(dim=1)
+
+
+def ssim_channels(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
+    """As :func:`ssim`, one number per channel: ``[B, 3]``."""
+    estimate, truth, peak = _pair(estimate, truth, peak, smallest=SSIM_WINDOW)
+    return _similarity_map(estimate, truth, peak, _gaussian_window(), axes=(2, 3)).mean(dim=(2, 3))
+
+
+def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
+    """The SSIM many interpolation papers report (``ssim_matlab``): the colour channels count as a third axis.
+
+    An 11x11x11 Gaussian of sigma 1.5 over (channel, row, column) after repeating the border by five on all
+    three axes, which mixes the channels; biased moments; mean over the whole map. Its numbers are not
+    comparable with those of :func:`ssim`.
+
+    Args:
+        estimate: picture or batch.
+        truth: the same shape and kind.
+        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+
+    Returns:
+        ``[B]``, 1 for equal pictures.
+
+    Raises:
+        ValueError: the two differ in shape or kind.
+    """
+    estimate, truth, peak = _pair(estimate, truth, peak)
+    pad = (SSIM_WINDOW // 2,) * 6
+    # [B, 3, H, W] -> [B, 3 + 10, H + 10, W + 10]
+    estimate = functional.pad(estimate.unsqueeze(1), pad, mode="replicate").squeeze(1)
+    truth = functional.pad(truth.unsqueeze(1), pad, mode="replicate").squeeze(1)
+    return _similarity_map(estimate, truth, peak, _gaussian_window(), axes=(1, 2, 3)).mean(dim=(1, 2, 3))
+
+
+def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
+    """The SSIM of scikit-image's defaults (Xiph protocol): 7x7 uniform window, sample covariance.
+
+    Args:
+        estimate: picture or batch of at least 7x7 pixels.
+        truth: the same shape and kind.
+        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+
+    Returns:
+        ``[B]``, 1 for equal pictures.
+
+    Raises:
+        ValueError: the two differ in shape or kind, or are smaller than the window.
+    """
+    estimate, truth, peak = _pair(estimate, truth, peak, smallest=UNIFORM_WINDOW)
+    window = torch.full((UNIFORM_WINDOW,), 1 / UNIFORM_WINDOW, dtype=torch.float64)
+    samples = UNIFORM_WINDOW**2
+    unbiased = samples / (samples - 1)
+    similarity = _similarity_map(estimate, truth, peak, window, axes=(2, 3), covariance_factor=unbiased)
+    return similarity.mean(dim=(1, 2, 3))
+
+
+def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
+    """Learned perceptual distance of Zhang et al. 2018 (LPIPS 0.1); smaller is better, 0 for equal pictures.
+
+    Args:
+        estimate: picture or batch.
+        truth: the same shape and kind.
+        network: ``"alex"`` (the one papers report), ``"vgg"`` or ``"squeeze"``.
+
+    Returns:
+        ``[B]``.
+
+    Raises:
+        ModelError: the ``metrics`` extra is not installed, or the backbone's weights are neither on this
+            machine nor to be downloaded.
+        ValueError: the two differ in shape or kind, or the network is unknown.
+    """
+    if network not in LPIPS_NETWORKS:
+        raise ValueError(f"unknown LPIPS network {network!r}; there are {', '.join(LPIPS_NETWORKS)}")
+    device = estimate.device if isinstance(estimate, Tensor) else torch.device("cpu")
+    estimate, truth, peak = _pair(estimate, truth, None)
+    distance = _load_lpips(network).to(device)
+    # The network wants float32 in [-1, 1].
+    estimate, truth = ((picture / peak * 2 - 1).float() for picture in (estimate, truth))
+    with torch.inference_mode():
+        return distance(estimate, truth).flatten().double()
+
+
+def epe(flow: Tensor, truth: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    """Mean end-point error, the distance between estimated and true flow vectors.
+
+    Args:
+        flow: ``[B, 2, H, W]``, pixels.
+        truth: ``[B, 2, H, W]``, pixels.
+        valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
+
+    Returns:
+        ``[B]``, pixels; NaN where no pixel is valid.
+
+    Raises:
+        ValueError: the two differ in shape.
+    """
+    distance, _ = _flow_distance(flow, truth)
+    return _masked_mean(distance, valid)
+
+
+def flow_outliers(
+    flow: Tensor,
+    truth: Tensor,
+    *,
+    valid: Tensor | None = None,
+    pixels: float = FLOW_OUTLIER_PIXELS,
+    fraction: float = FLOW_OUTLIER_FRACTION,
+) -> Tensor:
+    """Share of flow vectors that are wrong (Fl of KITTI 2015): off by more than 3 px and by more than 5 %.
+
+    Args:
+        flow: ``[B, 2, H, W]``, pixels.
+        truth: ``[B, 2, H, W]``, pixels.
+        valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
+        pixels: an outlier's error is above this many pixels.
+        fraction: and above this fraction of the true vector's length.
+
+    Returns:
+        ``[B]``, in [0, 1]; NaN where no pixel is valid.
+
+    Raises:
+        ValueError: the two differ in shape.
+    """
+    distance, length = _flow_distance(flow, truth)
+    wrong = (distance > pixels) & (distance > fraction * length)
+    return _masked_mean(wrong.double(), valid)
+
+
+def _pair(
+    estimate: Image, truth: Image, peak: float | None, *, smallest: int = 1
+) -> tuple[Tensor, Tensor, float]:
+    """Both pictures as float64 ``[B, 3, H, W]`` on one device, and the peak."""
+    first, second = _batch(estimate), _batch(truth)
+    if first.shape != second.shape:
+        raise ValueError(f"estimate {tuple(first.shape)} and truth {tuple(second.shape)} differ in shape")
+    if (first.dtype == torch.uint8) != (second.dtype == torch.uint8):
+        raise ValueError(f"estimate is {first.dtype}, truth is {second.dtype}: give both in the same range")
+    if min(first.shape[-2:]) < smallest:
+        raise ValueError(f"{tuple(first.shape[-2:])} pixels are smaller than the {smallest} pixel window")
+    if peak is None:
+        peak = 255.0 if first.dtype == torch.uint8 else 1.0
+    return first.double(), second.double().to(first.device), peak
+
+
+def _batch(picture: Image) -> Tensor:
+    """Any accepted picture as ``[B, 3, H, W]`` of its own type."""
+    if isinstance(picture, np.ndarray):
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, -3)
+    else:
+        tensor = picture.detach()
+    if tensor.ndim == 3:
+        tensor = tensor.unsqueeze(0)
+    if tensor.ndim != 4 or tensor.shape[1] != 3:
+        raise ValueError(f"wanted [B, 3, H, W] tensors or [H, W, 3] arrays, got {tuple(picture.shape)}")
+    if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
+        raise ValueError(f"wanted uint8 or floating point in [0, 1], got {tensor.dtype}")
+    return tensor
+
+
+def _gaussian_window() -> Tensor:
+    """The one-dimensional window ``[11]``, of sum 1."""
+    offset = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
+    window = torch.exp(-offset.square() / (2 * SSIM_SIGMA**2))
+    return window / window.sum()
+
+
+def _filter(values: Tensor, window: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Correlate with the separable window along each of the axes, valid region only."""
+    taps = window.tolist()
+    for axis in axes:
+        length = values.shape[axis] - len(taps) + 1
+        # A sum of shifted views: on CPU several times faster than conv2d in float64.
+        total = values.narrow(axis, 0, length) * taps[0]
+        for shift, tap in enumerate(taps[1:], start=1):
+            total.add_(values.narrow(axis, shift, length), alpha=tap)
+        values = total
+    return values
+
+
+def _similarity_map(
+    estimate: Tensor,
+    truth: Tensor,
+    peak: float,
+    window: Tensor,
+    *,
+    axes: tuple[int, ...],
+    covariance_factor: float = 1.0,
+) -> Tensor:
+    """The SSIM map, on the valid region of the window along the given axes."""
+    constant_1, constant_2 = (SSIM_K1 * peak) ** 2, (SSIM_K2 * peak) ** 2
+    mean_a, mean_b = _filter(estimate, window, axes), _filter(truth, window, axes)
+    variance_a = covariance_factor * (_filter(estimate.square(), window, axes) - mean_a.square())
+    variance_b = covariance_factor * (_filter(truth.square(), window, axes) - mean_b.square())
+    covariance = covariance_factor * (_filter(estimate * truth, window, axes) - mean_a * mean_b)
+    luminance = (2 * mean_a * mean_b + constant_1) / (mean_a.square() + mean_b.square() + constant_1)
+    structure = (2 * covariance + constant_2) / (variance_a + variance_b + constant_2)
+    return luminance * structure
+
+
+@lru_cache(maxsize=3)
+def _load_lpips(network: str) -> nn.Module:
+    """The LPIPS network in evaluation mode, or a :class:`ModelError` that says how to get it."""
+    try:
+        import lpips as package
+    except ImportError as error:
+        raise ModelError('LPIPS needs the metrics extra: pip install "vfi[metrics]".') from error
+    try:
+        with warnings.catch_warnings():
+            # The package still uses torchvision's deprecated spelling of "pretrained".
+            warnings.simplefilter("ignore")
+            distance = package.LPIPS(net=network, verbose=False)
+    except OSError as error:
+        raise ModelError(
+            f"The weights of the LPIPS backbone {network!r} are neither on this machine nor to be downloaded "
+            f"({error}); put torchvision's file into {torch.hub.get_dir()}/checkpoints or leave LPIPS out."
+        ) from error
+    return distance.eval()
+
+
+def _flow_distance(flow: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """End-point error and length of the true vectors, both float64 ``[B, H, W]``, pixels."""
+    if flow.shape != truth.shape or flow.ndim != 4 or flow.shape[1] != 2:
+        raise ValueError(f"wanted two flows [B, 2, H, W], got {tuple(flow.shape)} and {tuple(truth.shape)}")
+    flow, truth = flow.detach().double(), truth.detach().double()
+    return (flow - truth).norm(dim=1), truth.norm(dim=1)
+
+
+def _masked_mean(values: Tensor, valid: Tensor | None) -> Tensor:
+    """Mean of ``[B, H, W]`` over the valid pixels ``[B, 1, H, W]``: ``[B]``."""
+    if valid is None:
+        return values.mean(dim=(1, 2))
+    inside = valid[:, 0] > 0
+    # Not a product: the truth may be NaN or infinite where it is not valid.
+    total = torch.where(inside, values, 0.0).sum(dim=(1, 2))
+    return total / inside.sum(dim=(1, 2))
