@@ -76,7 +76,7 @@ $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "vfi needs Python 3.10 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "No environment made: on Debian and Ubuntu, sudo apt install python3-venv."; exit 1; }
+		{ rm -f $(RUN); echo "No environment made: on Debian and Ubuntu, sudo apt install python3-venv."; exit 1; }
 
 $(CORE): $(REQUIREMENTS) | $(RUN)
 	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable .
