@@ -1,0 +1,23 @@
+"""Operators true for any model: warping, splatting, resizing, padding, coordinates.
+
+They know pictures and flows but no network. Conventions as in :mod:`vfi.types`: flows in pixels of their own
+resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
+"""
+
+from vfi.ops.grid import pixel_grid
+from vfi.ops.padding import Padding
+from vfi.ops.resize import resize_flow
+from vfi.ops.splat import Splat, average_splat, forward_splat, normalise_splat, softmax_splat
+from vfi.ops.warp import backward_warp
+
+__all__ = [
+    "Padding",
+    "Splat",
+    "average_splat",
+    "backward_warp",
+    "forward_splat",
+    "normalise_splat",
+    "pixel_grid",
+    "resize_flow",
+    "softmax_splat",
+]

@@ -1,0 +1,30 @@
+"""Pixel coordinates as a tensor, in the layout of a flow."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def pixel_grid(
+    height: int,
+    width: int,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Coordinates of every pixel, so that ``pixel_grid(...) + flow_ab`` is where a's pixels land in b.
+
+    Args:
+        height: rows.
+        width: columns.
+        device: where the grid is made; None is the default device.
+        dtype: a floating type that holds ``max(height, width) - 1`` exactly; float16 ends at 2048 and
+            bfloat16 at 256, so compute in float32 also for half-precision pictures.
+
+    Returns:
+        ``[1, 2, H, W]``, channel 0 the column x in 0..W-1, channel 1 the row y in 0..H-1.
+    """
+    x = torch.arange(width, device=device, dtype=dtype)
+    y = torch.arange(height, device=device, dtype=dtype)
+    return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))[None]

@@ -1,0 +1,46 @@
+"""Resizing flows, whose vectors change with the picture."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from vfi.ops.checks import working_dtype
+
+
+def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = False) -> Tensor:
+    """Resize a flow bilinearly and rescale its vectors to pixels of the new size.
+
+    The vectors are multiplied by the ratio of the sizes, ``width / W`` and ``height / H``, under both
+    conventions of the corners, as every released network does it. There is no smoothing before shrinking.
+
+    Differentiable. Halves are interpolated in float32 and rounded once.
+
+    Args:
+        flow: ``[B, 2, H, W]`` or, for several flows in one tensor, ``[B, 2 N, H, W]`` with channels
+            (x, y, x, y, ...), in pixels of its own resolution.
+        height: rows wanted.
+        width: columns wanted.
+        align_corners: whether the corner pixels' middles stay in place (True) or the corners of the picture
+            do (False, the usual choice).
+
+    Returns:
+        ``[B, 2 N, height, width]`` in pixels of the new resolution, in the flow's type.
+
+    Raises:
+        ValueError: if ``flow`` is not one flow or several, or a side is not positive.
+    """
+    if flow.ndim != 4 or flow.shape[1] % 2:
+        raise ValueError(f"flow must be [B, 2 N, H, W], but its shape is {tuple(flow.shape)}")
+    if height < 1 or width < 1:
+        raise ValueError(f"a flow cannot be resized to {height} rows and {width} columns")
+    old_height, old_width = flow.shape[-2:]
+    if (height, width) == (old_height, old_width):
+        return flow
+    dtype = working_dtype(flow)
+    resized = F.interpolate(
+        flow.to(dtype), size=(height, width), mode="bilinear", align_corners=align_corners
+    )
+    pairs = resized.unflatten(1, (-1, 2))  # [B, N, 2, height, width]
+    scale = pairs.new_tensor((width / old_width, height / old_height))
+    return (pairs * scale[:, None, None]).flatten(1, 2).to(flow.dtype)

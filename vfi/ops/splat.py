@@ -1,0 +1,152 @@
+"""Forward splatting: push a picture's pixels to where a flow points, and the averages built on it.
+
+Softmax splatting: Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020. The Gaussian
+kernel: Liu et al., "Enhanced Quadratic Video Interpolation", 2020, flow reversal.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vfi.ops import splat_kernel  # noqa: F401  (registers torch.ops.vfi.splat)
+from vfi.ops.checks import require_pixels_and_flow, working_dtype
+
+EPSILON = 1e-7
+"""Least denominator of softmax splatting."""
+
+Kernel = Literal["bilinear", "gaussian"]
+EmptyRule = Literal["add", "zero", "clip"]
+
+
+class Splat(NamedTuple):
+    """What arrived at each pixel of the target grid."""
+
+    sum: Tensor
+    """``[B, C, H, W]``, the sum of ``kernel * weight * values``; 0 where nothing landed."""
+    weight: Tensor
+    """``[B, 1, H, W]``, the sum of ``kernel * weight``; 0 exactly where nothing landed."""
+
+
+def forward_splat(
+    values_a: Tensor, flow_ab: Tensor, *, weight: Tensor | None = None, kernel: Kernel = "bilinear"
+) -> Splat:
+    """Push every pixel of a to the four pixels of b around its landing point and add up what arrives.
+
+    The four are the floor of the landing point and the next pixel in each axis, also where the fraction is
+    0. ``"bilinear"`` gives them ``(1 - |dx|) (1 - |dy|)``, which sums to 1 per source pixel; ``"gaussian"``
+    gives ``exp(-(dx^2 + dy^2))``, which does not. Neighbours outside the picture are dropped one by one. A
+    pixel whose flow is not finite, or so large that it lands outside, contributes nothing.
+
+    The indices are computed once for all channels, so stack whatever moves with the same flow.
+
+    Differentiable once with respect to values, flow and weight. The gradient of the flow is that of the
+    kernel; which pixels are reached counts as constant, and a flow that is not finite gets none. On CUDA the
+    order of the sum, hence its last bits, differ from run to run.
+
+    Halves: coordinates, weights and sums are float32, only the result is rounded to the values' type; the
+    types of the three arguments may differ. float64 is kept.
+
+    Args:
+        values_a: ``[B, C, H, W]`` floating point, on a's grid, any range.
+        flow_ab: ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
+        weight: ``[B, 1, H, W]``, importance of each source pixel; None for 1.
+        kernel: ``"bilinear"`` or ``"gaussian"``.
+
+    Returns:
+        :class:`Splat` ``(sum, weight)`` on b's grid, both in the values' type; the average is their
+        quotient.
+
+    Raises:
+        ValueError: if shapes, types, devices or the kernel's name do not fit.
+    """
+    require_pixels_and_flow("values_a", values_a, "flow_ab", flow_ab)
+    if kernel not in ("bilinear", "gaussian"):
+        raise ValueError(f'kernel must be "bilinear" or "gaussian", not {kernel!r}')
+    if weight is None:
+        weight = flow_ab.new_ones(()).expand(flow_ab.shape[0], 1, *flow_ab.shape[2:])
+    else:
+        require_pixels_and_flow("weight", weight, "flow_ab", flow_ab)
+        if weight.shape[1] != 1:
+            raise ValueError(f"weight must have 1 channel, but its shape is {tuple(weight.shape)}")
+    return Splat(*torch.ops.vfi.splat(values_a, flow_ab, weight, kernel))
+
+
+def normalise_splat(splat: Splat, *, empty: EmptyRule = "add") -> Tensor:
+    """Divide what arrived by its weight.
+
+    Args:
+        splat: from :func:`forward_splat`.
+        empty: what guards the division where little or nothing landed. ``"add"``: :data:`EPSILON` is added
+            to every weight, which also darkens pixels of tiny weight. ``"zero"``: weights of exactly 0
+            become 1, all others stay. ``"clip"``: weights below :data:`EPSILON` become it. Holes are 0 in
+            all three.
+
+    Returns:
+        ``[B, C, H, W]``, the weighted mean of the values that landed.
+
+    Raises:
+        ValueError: if ``empty`` is not one of the three.
+    """
+    if empty == "add":
+        return splat.sum / (splat.weight + EPSILON)
+    if empty == "zero":
+        return splat.sum / torch.where(splat.weight == 0, 1, splat.weight)
+    if empty == "clip":
+        return splat.sum / splat.weight.clamp(min=EPSILON)
+    raise ValueError(f'empty must be "add", "zero" or "clip", not {empty!r}')
+
+
+def average_splat(
+    values_a: Tensor,
+    flow_ab: Tensor,
+    *,
+    weight: Tensor | None = None,
+    kernel: Kernel = "bilinear",
+    empty: EmptyRule = "add",
+) -> Tensor:
+    """Splat and average: "average" splatting without a weight, "linear" splatting with one.
+
+    Args:
+        values_a: as in :func:`forward_splat`.
+        flow_ab: as in :func:`forward_splat`.
+        weight: ``[B, 1, H, W]``, not negative; None for 1.
+        kernel: as in :func:`forward_splat`.
+        empty: as in :func:`normalise_splat`.
+
+    Returns:
+        ``[B, C, H, W]`` on b's grid, in the values' type; halves are summed and divided in float32.
+
+    Raises:
+        ValueError: as :func:`forward_splat` and :func:`normalise_splat`.
+    """
+    values = values_a.to(working_dtype(values_a))
+    return normalise_splat(forward_splat(values, flow_ab, weight=weight, kernel=kernel), empty=empty).to(
+        values_a.dtype
+    )
+
+
+def softmax_splat(values_a: Tensor, flow_ab: Tensor, metric_a: Tensor, *, empty: EmptyRule = "add") -> Tensor:
+    """Average splatting with the weight ``exp(metric_a)``: of two pixels that meet, the larger metric wins.
+
+    No maximum is subtracted, so the metric has a scale: below about -16 a lone pixel sinks under
+    :data:`EPSILON`, and released networks use that to switch pixels off; above 88 float32 overflows.
+
+    Args:
+        values_a: as in :func:`forward_splat`.
+        flow_ab: as in :func:`forward_splat`.
+        metric_a: ``[B, 1, H, W]`` on a's grid; whole numbers are allowed.
+        empty: as in :func:`normalise_splat`.
+
+    Returns:
+        ``[B, C, H, W]`` on b's grid, in the values' type; halves are computed in float32.
+
+    Raises:
+        ValueError: as :func:`forward_splat` and :func:`normalise_splat`.
+    """
+    if not metric_a.is_floating_point():
+        metric_a = metric_a.to(torch.float32)
+    weight = metric_a.to(working_dtype(metric_a)).exp()
+    return average_splat(values_a, flow_ab, weight=weight, empty=empty)

@@ -1,0 +1,61 @@
+"""Backward warping: fetch a picture's pixels from where a flow points."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vfi.ops.checks import finite_flow, require_pixels_and_flow, working_dtype
+
+
+def backward_warp(
+    image_b: Tensor, flow_ab: Tensor, *, padding: Literal["zeros", "border"] = "zeros"
+) -> Tensor:
+    """The image on a's grid: ``out(x, y) = image_b(x + dx, y + dy)``, bilinear.
+
+    Corners are aligned: coordinate 0 is the middle of the first pixel and W - 1 that of the last, so a zero
+    flow returns the image. Sides of one pixel work like all others.
+
+    Differentiable with respect to both arguments. A flow that is not finite samples outside the image (NaN
+    and minus infinity beyond the left or upper edge) and its gradient is zero, as is the gradient of any flow
+    that ``"border"`` clamps.
+
+    Halves: the coordinates and the interpolation are computed in float32, only the result is rounded; the
+    image and the flow may differ in type, and a float32 flow is worth its memory on anything wider than
+    256 pixels. float64 is kept.
+
+    Args:
+        image_b: ``[B, C, H, W]`` floating point, on b's grid.
+        flow_ab: ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
+        padding: what lies outside the image: ``"zeros"``, or ``"border"`` for the nearest pixel of the edge.
+
+    Returns:
+        ``[B, C, H, W]`` on a's grid, in the image's type.
+
+    Raises:
+        ValueError: if shapes, types, devices or the padding's name do not fit.
+    """
+    require_pixels_and_flow("image_b", image_b, "flow_ab", flow_ab)
+    if padding not in ("zeros", "border"):
+        raise ValueError(f'padding must be "zeros" or "border", not {padding!r}')
+    height, width = image_b.shape[-2:]
+    dtype = working_dtype(image_b, flow_ab)
+
+    # grid_sample can reach the same points by two normalisations. The one with aligned corners divides by
+    # side - 1 and cannot leave a side of one pixel; the other divides by side and always can.
+    align_corners = min(height, width) > 1
+    span_x, span_y = (width - 1, height - 1) if align_corners else (width, height)
+    first_x, first_y = (-1.0, -1.0) if align_corners else (1.0 / width - 1.0, 1.0 / height - 1.0)
+    x = torch.arange(width, device=flow_ab.device, dtype=dtype) * (2.0 / span_x) + first_x
+    y = torch.arange(height, device=flow_ab.device, dtype=dtype) * (2.0 / span_y) + first_y
+    flow = finite_flow(flow_ab, dtype)
+    grid = torch.stack(
+        (x + flow[:, 0] * (2.0 / span_x), y[:, None] + flow[:, 1] * (2.0 / span_y)), dim=-1
+    )  # [B, H, W, 2]
+    warped = F.grid_sample(
+        image_b.to(dtype), grid, mode="bilinear", padding_mode=padding, align_corners=align_corners
+    )
+    return warped.to(image_b.dtype)
