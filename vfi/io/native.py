@@ -146,18 +146,27 @@ def upsample_chroma(
         site: Horizontal place of the chroma samples.
     """
     vertical, horizontal = factors
-    if factors == (1, 1):
-        return chroma
-    offset_x = 0.5 / horizontal - 0.5 if site == "center" else 0.0
-    offset_y = 0.5 / vertical - 0.5
-    inverse = np.array([[1 / horizontal, 0, offset_x], [0, 1 / vertical, offset_y]])
-    return cv2.warpAffine(
-        np.ascontiguousarray(chroma),
-        inverse,
-        (size[1], size[0]),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    chroma = np.ascontiguousarray(chroma)
+    if horizontal > 1:
+        columns = [_filtered(chroma, kernel[None]) for kernel in _cubic_phases(horizontal, site)]
+        chroma = cv2.merge(columns).reshape(chroma.shape[0], -1)
+    if vertical > 1:
+        rows = [_filtered(chroma, kernel[:, None]) for kernel in _cubic_phases(vertical, "center")]
+        chroma = np.stack(rows, axis=1).reshape(-1, chroma.shape[1])
+    return chroma[: size[0], : size[1]]
+
+
+def _filtered(samples: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return cv2.filter2D(samples, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+
+
+def _cubic_phases(factor: int, site: ChromaSite) -> list[np.ndarray]:
+    """Catmull-Rom kernels (five taps) for the luma positions that belong to one chroma sample."""
+    offset = 0.5 / factor - 0.5 if site == "center" else 0.0
+    distances = np.abs(np.arange(-2, 3)[None] - (np.arange(factor)[:, None] / factor + offset))
+    near = 1.5 * distances**3 - 2.5 * distances**2 + 1
+    far = -0.5 * distances**3 + 2.5 * distances**2 - 4 * distances + 2
+    return list(np.where(distances < 1, near, np.where(distances < 2, far, 0.0)))
 
 
 def downsample_chroma(chroma: np.ndarray, factors: tuple[int, int], site: ChromaSite) -> np.ndarray:
