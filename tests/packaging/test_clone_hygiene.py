@@ -1,0 +1,71 @@
+"""What must not be in the project: large files, places on one machine, hosts of one registry, open ends."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.sources import REPOSITORY, python_files, tracked_files
+
+LARGEST_FILE = 1_000_000  # bytes
+# Character classes keep these patterns from finding themselves.
+MACHINE_PLACES = re.compile(
+    r"(?<![\w./-])/(?:root|work|home/\w+|opt|mnt|Users)/\w|[p]ythonhosted|[p]ypi\.org"
+)
+OPEN_ENDS = re.compile(r"\b(?:[T]ODO|[F]IXME|[X]XX|[H]ACK)\b|raise [N]otImplementedError")
+
+
+def find_lines(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    """``file:line: text`` of every line that matches; files that are not text are passed over."""
+    found: list[str] = []
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()[:120]}"
+            for number, line in enumerate(lines, start=1)
+            if pattern.search(line)
+        ]
+    return found
+
+
+def test_no_file_is_large() -> None:
+    large = [
+        str(path.relative_to(REPOSITORY)) for path in tracked_files() if path.stat().st_size >= LARGEST_FILE
+    ]
+    assert not large
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    assert not find_lines(MACHINE_PLACES, tracked_files())
+
+
+def test_no_file_has_open_ends() -> None:
+    assert not find_lines(OPEN_ENDS, [path for path in tracked_files() if path.suffix != ".safetensors"])
+
+
+@pytest.mark.parametrize("text", ["/{}/x", "see /{}/y", "'/{}/ann/z'"])
+@pytest.mark.parametrize("place", ["root", "work", "home/ann"])
+def test_the_pattern_finds_machine_places(text: str, place: str) -> None:
+    assert MACHINE_PLACES.search(text.format(place))
+
+
+@pytest.mark.parametrize("text", ["docs/{}/x", "a /{}s/ tree", "https://example.org/{}/x"])
+@pytest.mark.parametrize("place", ["root", "work", "home"])
+def test_the_pattern_leaves_the_rest_alone(text: str, place: str) -> None:
+    assert not MACHINE_PLACES.search(text.format(place))
+
+
+def test_every_python_file_opens_with_a_docstring() -> None:
+    silent = [
+        str(path.relative_to(REPOSITORY))
+        for path in python_files()
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not silent

@@ -1,0 +1,135 @@
+"""Imports point one way, networks have one import name, and importing little loads little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.sources import REPOSITORY, Import, imports, module_name, python_files, within
+
+# These know nothing of networks and of each other.
+SIBLINGS = {"vfi.io", "vfi.data", "vfi.metrics", "vfi.schedule", "vfi.scene"}
+SIBLINGS_MAY_USE = {"vfi.errors", "vfi.types", "vfi.ops"}
+# Receive their flow estimator or matcher as an argument; only their build functions choose one.
+COMPOSED = {"vfi.models.eqvi", "vfi.models.sgm", "vfi.models.quadratic"}
+# From the bottom up: a part may import parts of lower layers, never of its own layer or a higher one.
+LAYERS: list[set[str]] = [
+    {"vfi.errors", "vfi.types"},
+    {"vfi.ops"},
+    {"vfi.interpolator"},
+    {"vfi.models.layers", "vfi.models.flow"},
+    {"vfi.models.eqvi", "vfi.models.sgm"},
+    {"vfi.models.quadratic"},  # EQVI's motion model without its learned parts
+    {"vfi.checkpoints"},
+    {"vfi.registry"},
+    SIBLINGS,
+    {"vfi.config"},
+    {"vfi.pipeline", "vfi.engine"},
+    {"vfi.cli", "benchmark"},
+]
+LEVEL = {part: level for level, layer in enumerate(LAYERS) for part in layer}
+SOURCES = [path for path in python_files() if not module_name(path).startswith("tests")]
+
+
+def part_of(name: str) -> str | None:
+    """The part of the table that a dotted name lies in; None for foreign packages, scripts and ``vfi`` itself."""
+    return next((part for part in LEVEL if within(name, part)), None)
+
+
+def wrong_direction(importer: str, imported: str) -> str | None:
+    """Why one part must not import the other, or None if it may."""
+    if importer == imported:
+        return None
+    if importer in SIBLINGS and imported not in SIBLINGS_MAY_USE:
+        return f"{importer} may use nothing of vfi but {', '.join(sorted(SIBLINGS_MAY_USE))}"
+    if LEVEL[imported] >= LEVEL[importer]:
+        return f"{imported} does not lie below {importer}"
+    return None
+
+
+def chooses_flow(importer: str, found: Import) -> bool:
+    """Whether a network imports its flow estimator outside the functions and modules that compose."""
+    if part_of(importer) not in COMPOSED or not within(found.name, "vfi.models.flow"):
+        return False
+    composes = (found.function or "").startswith("build") or importer.endswith(".build")
+    return not composes
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_imports_point_one_way(path: Path) -> None:
+    module = module_name(path)
+    importer = part_of(module)
+    if importer is None:
+        return
+    problems: list[str] = []
+    for found in imports(path):
+        imported = part_of(found.name)
+        reason = wrong_direction(importer, imported) if imported else None
+        if reason:
+            problems.append(f"{path.relative_to(REPOSITORY)}:{found.line}: {found.name}: {reason}")
+        if chooses_flow(module, found):
+            problems.append(
+                f"{path.relative_to(REPOSITORY)}:{found.line}: only build functions choose {found.name}"
+            )
+    assert not problems, "\n".join(problems)
+
+
+def test_every_module_has_its_layer() -> None:
+    roots = {"vfi", "vfi.__main__", "vfi.models"}
+    modules = {module_name(path) for path in SOURCES}
+    homeless = {
+        name for name in modules if within(name, "vfi") and name not in roots and part_of(name) is None
+    }
+    assert not homeless, f"give these a place in LAYERS: {sorted(homeless)}"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=module_name)
+def test_networks_are_never_imported_as_bare_models(path: Path) -> None:
+    bare = [found.line for found in imports(path) if within(found.name, "models")]
+    assert not bare, f"{path}: lines {bare} import 'models'; the name is vfi.models"
+
+
+def modules_loaded_by(statement: str) -> tuple[set[str], float]:
+    """The modules a new interpreter has after a statement, and the seconds the statement took."""
+    program = (
+        "import json, sys, time; start = time.perf_counter(); "
+        f"{statement}; print(json.dumps([time.perf_counter() - start, sorted(sys.modules)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    seconds, names = json.loads(done.stdout)
+    return set(names), seconds
+
+
+def test_import_vfi_is_quick_and_loads_no_network() -> None:
+    modules, seconds = modules_loaded_by("import vfi")
+    heavy = {"torch", "torchvision", "cv2", "av", "timm", "jsonargparse", "vfi.models"}
+    assert not heavy & modules
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("package", ["vfi.ops", "vfi.io", "vfi.data", "vfi.schedule", "vfi.registry"])
+def test_importing_a_part_loads_no_network(package: str) -> None:
+    modules, _ = modules_loaded_by(f"import {package}")
+    assert not {name for name in modules if within(name, "vfi.models")}
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "allowed"),
+    [
+        ("vfi.ops", "vfi.types", True),
+        ("vfi.types", "vfi.ops", False),
+        ("vfi.io", "vfi.data", False),
+        ("vfi.io", "vfi.interpolator", False),
+        ("vfi.registry", "vfi.models.quadratic", True),
+        ("vfi.models.flow", "vfi.models.eqvi", False),
+        ("vfi.cli", "vfi.pipeline", True),
+    ],
+)
+def test_the_rule_itself(importer: str, imported: str, allowed: bool) -> None:
+    assert (wrong_direction(importer, imported) is None) == allowed
