@@ -36,7 +36,7 @@ SOURCES = [path for path in python_files() if not module_name(path).startswith("
 
 
 def part_of(name: str) -> str | None:
-    """The part of the table that a dotted name lies in; None for foreign packages, scripts and ``vfi`` itself."""
+    """The part of the table a dotted name lies in; None for foreign packages, scripts and ``vfi``."""
     return next((part for part in LEVEL if within(name, part)), None)
 
 

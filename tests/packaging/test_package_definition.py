@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 import vfi
 from tests.packaging.sources import REPOSITORY, imports, module_name, python_files, within
@@ -25,7 +25,7 @@ def definition() -> dict[str, Any]:
     return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def requirements(definition: dict[str, Any], *extras: str) -> dict[str, Requirement]:
+def requirements(definition: dict[str, Any], *extras: str) -> dict[NormalizedName, Requirement]:
     """The requirements of the core and of the named extras, by canonical name."""
     project = definition["project"]
     lines = [
@@ -105,3 +105,11 @@ def test_constraints_hold_the_tested_torch() -> None:
 
 def test_package_is_marked_as_typed() -> None:
     assert Path(REPOSITORY, "vfi", "py.typed").is_file()
+
+
+def test_pre_commit_runs_the_pinned_tools() -> None:
+    settings = (REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    tested = {pin.name: str(pin.specifier) for pin in pins("constraints.txt")}
+    used = re.findall(r"(ruff|codespell)(==[\d.]+)", settings)
+    assert used
+    assert all(tested[name] == version for name, version in used)

@@ -1,4 +1,4 @@
-"""The public names are the committed ones; ``make public-names`` writes the list anew after a wanted change."""
+"""The public names are the committed ones; ``make public-names`` writes the list after a wanted change."""
 
 from __future__ import annotations
 

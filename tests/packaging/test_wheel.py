@@ -41,7 +41,7 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: setuptools would leave its ``build/`` here, and take old files from it."""
+    """The wheel, built from a copy: setuptools leaves a ``build/`` behind and takes old files from it."""
     source = tmp_path_factory.mktemp("source")
     for name in BUILD_INPUTS:
         original = REPOSITORY / name
