@@ -18,7 +18,7 @@ SIBLINGS_MAY_USE = {"vfi.errors", "vfi.types", "vfi.ops"}
 COMPOSED = {"vfi.models.eqvi", "vfi.models.sgm", "vfi.models.quadratic"}
 # From the bottom up: a part may import parts of lower layers, never of its own layer or a higher one.
 LAYERS: list[set[str]] = [
-    {"vfi.errors", "vfi.types"},
+    {"vfi.errors", "vfi.types", "vfi.options"},
     {"vfi.ops"},
     {"vfi.interpolator"},
     {"vfi.models.layers", "vfi.models.flow"},

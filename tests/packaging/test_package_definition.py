@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import re
 import sys
@@ -21,7 +22,8 @@ DISTRIBUTION_OF = {"cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "py
 
 @pytest.fixture(scope="module")
 def definition() -> dict[str, Any]:
-    tomllib = pytest.importorskip("tomllib", reason="tomllib is in Python 3.11 and later")
+    # pytest itself brings tomli where the standard library has no tomllib yet.
+    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
