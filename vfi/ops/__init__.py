@@ -1,9 +1,11 @@
-"""Operators true for any model: warping, splatting, resizing, padding, coordinates.
+"""Operators true for any model: warping, splatting, correlation, resizing, padding, coordinates.
 
 They know pictures and flows but no network. Conventions as in :mod:`vfi.types`: flows in pixels of their own
 resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
+:mod:`vfi.ops.reference` says in plain loops what each of them means.
 """
 
+from vfi.ops.correlation import correlation
 from vfi.ops.grid import pixel_grid
 from vfi.ops.padding import Padding
 from vfi.ops.resize import resize_flow
@@ -15,6 +17,7 @@ __all__ = [
     "Splat",
     "average_splat",
     "backward_warp",
+    "correlation",
     "forward_splat",
     "normalise_splat",
     "pixel_grid",

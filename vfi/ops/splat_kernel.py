@@ -22,6 +22,16 @@ from vfi.ops.checks import finite_flow, working_dtype
 MARGIN = 2
 """Pixels around the target plane: one for a corner that lies outside, one for the corner next to it."""
 
+BAND_PIXELS = 32768
+"""Source pixels that a CPU treats at once, so that all intermediate results stay in its cache.
+
+Measured at 480x854 in float32, one thread of a core with 1 MiB of second-level cache: all pixels at once take
+25 ms for 3 channels and 56 ms for 8; bands of 8192, 16384, 32768 and 65536 pixels take 12.1, 11.5, 10.8, 11.1 ms
+and 27.9, 28.1, 27.3, 30.5 ms. In the same bands, ``index_add_`` in place of ``scatter_add_`` is 5 % slower, two
+channels joined to one complex number 1.7 times. Outside of bands, rows of channels added into ``[P, C]`` are 3
+to 6 times slower than planes, ``index_put_`` about 4 times.
+"""
+
 torch.library.define(
     "vfi::splat", "(Tensor values, Tensor flow, Tensor weight, str kernel) -> (Tensor, Tensor)"
 )
@@ -48,25 +58,27 @@ def _axis_slopes(fraction: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
     return -2 * fraction * near, 2 * (1 - fraction) * far
 
 
-def _land(flow: Tensor) -> tuple[Tensor, Tensor]:
+def _land(flow: Tensor, first_row: int, height: int) -> tuple[Tensor, Tensor]:
     """Find the upper-left target of every pixel.
 
     Args:
-        flow: ``[B, 2, H, W]`` in the working type, finite.
+        flow: ``[B, 2, R, W]``, some rows of the flow in the working type, finite.
+        first_row: the row of the picture they begin with.
+        height: rows of the whole picture.
 
     Returns:
-        ``index`` ``[B, 1, H W]`` int64 into the row-major target plane with its margin, and ``fraction``
-        ``[B, 2, H W]`` in [0, 1), how far right of and below that target the pixel lands.
+        ``index`` ``[B, 1, R W]`` int64 into the row-major target plane with its margin, and ``fraction``
+        ``[B, 2, R W]`` in [0, 1), how far right of and below that target the pixel lands.
     """
-    _, _, height, width = flow.shape
+    rows, width = flow.shape[2:]
     whole = flow.floor()
     # Taken from the flow and not from the landing point, the fraction keeps its bits at large coordinates.
     fraction = flow - whole
-    x = whole[:, 0] + torch.arange(MARGIN, width + MARGIN, device=flow.device, dtype=flow.dtype)
-    y = whole[:, 1] + torch.arange(MARGIN, height + MARGIN, device=flow.device, dtype=flow.dtype)[:, None]
+    x = torch.arange(MARGIN, width + MARGIN, device=flow.device, dtype=flow.dtype) + whole[:, 0]
+    y = torch.arange(MARGIN, rows + MARGIN, device=flow.device, dtype=flow.dtype)[:, None] + whole[:, 1]
     # Clamped before the conversion: what a float beyond the integers becomes differs between devices.
     x = x.clamp(0, width + MARGIN).to(torch.int64)
-    y = y.clamp(0, height + MARGIN).to(torch.int64)
+    y = (y + first_row).clamp(0, height + MARGIN).to(torch.int64)
     index = y * (width + 2 * MARGIN) + x
     return index.flatten(1)[:, None], fraction.flatten(2)
 
@@ -80,26 +92,36 @@ def _corners(width: int) -> tuple[tuple[int, int, int], ...]:
 def _splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
     batch, channels, height, width = values.shape
     dtype = working_dtype(values, flow, weight)
-    index, fraction = _land(finite_flow(flow, dtype))
+    plane_height, plane_width = height + 2 * MARGIN, width + 2 * MARGIN
+    target = values.new_zeros((batch, channels + 1, plane_height * plane_width), dtype=dtype)
+    rows = height if values.is_cuda else BAND_PIXELS // max(1, batch * width)
+    first_row = 0
+    for band in zip(*(tensor.split(max(1, rows), dim=2) for tensor in (values, flow, weight)), strict=True):
+        _splat_rows(target, *(tensor.to(dtype) for tensor in band), first_row, height, kernel)
+        first_row += rows
+    inside = target.unflatten(2, (plane_height, plane_width))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+    total, norm = inside.to(values.dtype).split((channels, 1), dim=1)
+    return total.contiguous(), norm.contiguous()
+
+
+def _splat_rows(
+    target: Tensor, values: Tensor, flow: Tensor, weight: Tensor, first_row: int, height: int, kernel: str
+) -> None:
+    """Add some rows of the source to ``target``, ``[B, C + 1, P]``, whose last channel takes the weights."""
+    index, fraction = _land(finite_flow(flow, target.dtype), first_row, height)
     weights_x = _axis_weights(fraction[:, :1], kernel)
     weights_y = _axis_weights(fraction[:, 1:], kernel)
-    source = values.to(dtype).flatten(2)
-    importance = weight.to(dtype).flatten(2)
+    source, importance = values.flatten(2), weight.flatten(2)
 
-    plane_height, plane_width = height + 2 * MARGIN, width + 2 * MARGIN
-    target = source.new_zeros((batch, channels + 1, plane_height * plane_width))
-    contribution = source.new_empty((batch, channels + 1, height * width))
+    channels = source.shape[1]
+    contribution = source.new_empty((source.shape[0], channels + 1, source.shape[2]))
     values_part, share = contribution.split((channels, 1), dim=1)
     indices = index.expand(-1, channels + 1, -1)
-    for far_x, far_y, distance in _corners(width):
+    for far_x, far_y, distance in _corners(flow.shape[3]):
         torch.mul(weights_x[far_x], weights_y[far_y], out=share)
         share.mul_(importance)
         torch.mul(source, share, out=values_part)
         target[..., distance:].scatter_add_(2, indices, contribution)
-
-    inside = target.unflatten(2, (plane_height, plane_width))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
-    total, norm = inside.to(values.dtype).split((channels, 1), dim=1)
-    return total.contiguous(), norm.contiguous()
 
 
 def _splat_backward(
@@ -108,7 +130,7 @@ def _splat_backward(
     """Gather with the weights of the splat; see :func:`_splat` for the layout."""
     batch, channels, height, width = values.shape
     dtype = working_dtype(values, flow, weight)
-    index, fraction = _land(finite_flow(flow, dtype))
+    index, fraction = _land(finite_flow(flow, dtype), 0, height)
     weights_x = _axis_weights(fraction[:, :1], kernel)
     weights_y = _axis_weights(fraction[:, 1:], kernel)
     slopes_x = _axis_slopes(fraction[:, :1], kernel)
