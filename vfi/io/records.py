@@ -102,7 +102,7 @@ class SourceInfo:
     """Pixels, as stored: before rotation for display."""
     width: int
     rate: Fraction | None
-    """Nominal frames per second; None where only the time stamps tell."""
+    """Nominal frames per second; None where the rate varies and only the time stamps tell."""
     duration: Fraction | None
     """Seconds of the part that will be read, as far as the container tells."""
     frame_count: int | None
@@ -119,8 +119,12 @@ class SourceInfo:
     """Degrees counter-clockwise by which players turn the stored picture: 0, 90, 180 or 270."""
     has_audio: bool = False
     start: Fraction = Fraction(0)
-    """Time stamp of the first picture of the whole stream (before trimming), on the container's clock."""
+    """Time of the first picture of the whole stream (before trimming), on the source's clock."""
+    clock_zero: Fraction = Fraction(0)
+    """Container time that counts as 0 on the source's clock: recordings of broadcasts start at any number.
+    Packets that are copied from the container have to be moved back by it, too."""
     codec: str = ""
+    """FFmpeg's name of the codec of the pictures; empty for images."""
     mastering_display: MasteringDisplay | None = None
     content_light: ContentLight | None = None
     streams: tuple[StreamRecord, ...] = ()

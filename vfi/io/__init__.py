@@ -1,0 +1,59 @@
+"""Pictures in and out: videos, folders of images, pairs and animations, with exact times.
+
+Public names are loaded when they are first used, so that importing a record does not load FFmpeg.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vfi.io.names import natural_key
+    from vfi.io.picture import Picture
+    from vfi.io.reader import FrameSource
+    from vfi.io.records import ColorTags, OutputFrame, SourceFrame, SourceInfo
+    from vfi.io.sink import FrameSink, SinkOptions, open_sink
+    from vfi.io.source import find_clips, open_source
+
+_HOMES = {
+    "ColorTags": "vfi.io.records",
+    "FrameSink": "vfi.io.sink",
+    "FrameSource": "vfi.io.reader",
+    "OutputFrame": "vfi.io.records",
+    "Picture": "vfi.io.picture",
+    "SinkOptions": "vfi.io.sink",
+    "SourceFrame": "vfi.io.records",
+    "SourceInfo": "vfi.io.records",
+    "find_clips": "vfi.io.source",
+    "natural_key": "vfi.io.names",
+    "open_sink": "vfi.io.sink",
+    "open_source": "vfi.io.source",
+}
+
+__all__ = [
+    "ColorTags",
+    "FrameSink",
+    "FrameSource",
+    "OutputFrame",
+    "Picture",
+    "SinkOptions",
+    "SourceFrame",
+    "SourceInfo",
+    "find_clips",
+    "natural_key",
+    "open_sink",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vfi.io' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

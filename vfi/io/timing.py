@@ -1,0 +1,158 @@
+"""From the time stamps of a container to exact, strictly increasing times.
+
+Containers store times in ticks, Matroska's usually a thousandth of a second: 24000/1001 frames per second
+become 0, 42, 83, 125 ms. A stamp that lies within a tick of a multiple of the nominal frame interval is
+taken to mean that multiple; any other stamp means itself, which keeps variable frame rates as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+# How many frames without a usable stamp may wait for the next usable one.
+_MOST_WAITING = 4
+# A step back by more than this many seconds (or frame intervals) is a restarted clock, not disorder.
+_RESET_SECONDS, _RESET_INTERVALS = 1, 10
+# A stamped grid must be occupied at least to this part: any stamps lie on some very fine grid.
+_LEAST_OCCUPANCY = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """The instants ``anchor + k / rate`` on which frames of a constant nominal rate lie."""
+
+    rate: Fraction | None
+    """Frames per second; None: no grid, every stamp stands for itself."""
+    tick: Fraction
+    """Seconds per unit of the stored stamps."""
+    anchor: Fraction = Fraction(0)
+    """Any instant of the grid."""
+
+    @staticmethod
+    def at(rate: Fraction | None, tick: Fraction, first: Fraction) -> TimeGrid:
+        """The grid through 0 if the stream's first stamp lies on that one, else the one through ``first``."""
+        through_zero = TimeGrid(rate, tick)
+        return through_zero if through_zero.holds(first) else TimeGrid(rate, tick, first)
+
+    @property
+    def tolerance(self) -> Fraction:
+        """How far from the grid a stamp of one of its instants can lie, in seconds."""
+        if self.rate is None:
+            return Fraction(0)
+        interval = 1 / self.rate
+        if 4 * self.tick <= interval:
+            return self.tick
+        return self.tick / 2 if 2 * self.tick <= interval else Fraction(0)
+
+    def nearest(self, time: Fraction) -> Fraction:
+        """The grid's instant nearest to ``time``."""
+        if self.rate is None:
+            return time
+        return self.anchor + round((time - self.anchor) * self.rate) / self.rate
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a stamp at ``time`` stands for an instant of the grid."""
+        return abs(time - self.nearest(time)) <= self.tolerance
+
+    def snapped(self, time: Fraction) -> Fraction:
+        """The instant that a stamp at ``time`` stands for."""
+        nearest = self.nearest(time)
+        return nearest if abs(time - nearest) <= self.tolerance else time
+
+
+def constant_rate(
+    stamps: Sequence[Fraction], tick: Fraction, candidates: Iterable[Fraction | None]
+) -> Fraction | None:
+    """The first candidate rate on whose grid all stamps lie, with at most every other place empty.
+
+    Args:
+        stamps: Times of consecutive frames in any order, seconds.
+        tick: Seconds per unit of the stored stamps.
+        candidates: Rates that the container names, the most trusted one first.
+
+    Returns:
+        Frames per second, or None if the rate varies.
+    """
+    ordered = sorted(set(stamps))
+    rates = [rate for rate in candidates if rate]
+    if len(ordered) < 2:
+        return rates[0] if rates else None
+    for rate in rates:
+        grid = TimeGrid.at(rate, tick, ordered[0])
+        occupancy = (len(ordered) - 1) / ((ordered[-1] - ordered[0]) * rate)
+        if occupancy >= _LEAST_OCCUPANCY and all(grid.holds(stamp) for stamp in ordered):
+            return rate
+    return None
+
+
+def timed(
+    stamped: Iterable[tuple[Fraction | None, Fraction | None, Item]], interval: Fraction
+) -> Iterator[tuple[Fraction, Fraction, Item]]:
+    """Give every item a strictly increasing time and a positive duration.
+
+    Args:
+        stamped: (time, own duration, item); a time or a duration may be missing.
+        interval: Seconds between frames where nothing else is known.
+
+    Yields:
+        (time, duration, item); the duration lasts until the next item, the last item's is its own.
+    """
+    previous: tuple[Fraction, Fraction | None, Item] | None = None
+    for time, own, item in _increasing(stamped, interval):
+        if previous is not None:
+            yield previous[0], time - previous[0], previous[2]
+        previous = (time, own, item)
+    if previous is not None:
+        time, own, item = previous
+        yield time, own or interval, item
+
+
+def _increasing(
+    stamped: Iterable[tuple[Fraction | None, Fraction | None, Item]], interval: Fraction
+) -> Iterator[tuple[Fraction, Fraction | None, Item]]:
+    """Repair missing, repeated and backward stamps.
+
+    Items without a usable stamp wait for the next usable one and share the time before it. A clock that
+    jumps far back was restarted: what follows is appended one interval later.
+    """
+    last: Fraction | None = None
+    offset = Fraction(0)
+    waiting: list[tuple[Fraction | None, Item]] = []
+    farthest_back = max(Fraction(_RESET_SECONDS), _RESET_INTERVALS * interval)
+    for stamp, own, item in stamped:
+        time = None if stamp is None else stamp + offset
+        if time is not None and last is not None and time < last - farthest_back:
+            offset += last + interval * (len(waiting) + 1) - time
+            time = last + interval * (len(waiting) + 1)
+        if time is not None and (last is None or time > last):
+            yield from _placed(waiting, last, time, interval)
+            waiting.clear()
+            last = time
+            yield time, own, item
+            continue
+        waiting.append((own, item))
+        if len(waiting) > _MOST_WAITING:
+            last = (-interval if last is None else last) + interval * len(waiting)
+            yield from _placed(waiting, None, last + interval, interval)
+            waiting.clear()
+    end = (-interval if last is None else last) + interval * (len(waiting) + 1)
+    yield from _placed(waiting, None, end, interval)
+
+
+def _placed(
+    waiting: list[tuple[Fraction | None, Item]], last: Fraction | None, time: Fraction, interval: Fraction
+) -> Iterator[tuple[Fraction, Fraction | None, Item]]:
+    """Spread waiting items between ``last`` and ``time``, or let them end one interval before ``time``."""
+    count = len(waiting)
+    if last is None:
+        first, step = time - count * interval, interval
+    else:
+        step = min(interval, (time - last) / (count + 1))
+        first = last + step
+    for place, (own, item) in enumerate(waiting):
+        yield first + place * step, own, item
