@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import av
+from av.codec.codec import UnknownCodecError
 
 from vfi.errors import ConfigError, OutputError
 from vfi.io import hdr, layouts
@@ -107,7 +108,7 @@ def encoder_formats(name: str) -> tuple[str, ...]:
     """The pixel formats an encoder of this FFmpeg build takes; empty if the build lacks the encoder."""
     try:
         formats = av.Codec(name, "w").video_formats
-    except av.codec.codec.UnknownCodecError:
+    except UnknownCodecError:
         return ()
     return tuple(video_format.name for video_format in formats or ())
 
@@ -257,8 +258,8 @@ def _check_format(info: SourceInfo, encoder: Encoder, formats: list[str], wanted
         )
     if _is_odd(info, encoder, wanted):
         raise OutputError(
-            f"{encoder.name} refuses {info.width}x{info.height} pictures as {wanted}, whose sides must be even: "
-            "choose --pixel-format yuv444p or auto, or --codec vp9."
+            f"{encoder.name} refuses {info.width}x{info.height} pictures as {wanted}, which needs even "
+            "sides: choose --pixel-format yuv444p or auto, or --codec vp9."
         )
 
 
