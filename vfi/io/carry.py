@@ -58,6 +58,8 @@ class Carrier:
     suffix: str
     """Of the output, without its dot."""
     timeline: Timeline
+    indices: frozenset[int]
+    """Of the source streams beside the pictures."""
     copied: dict[int, Stream] = field(default_factory=dict)
     """Output stream of every source stream that is copied, by its index."""
     stretched: list[tuple[int, audio.StretchTarget]] = field(default_factory=list)
@@ -75,7 +77,7 @@ class Carrier:
             audio_mode: ``"copy"``, ``"stretch"`` or ``"drop"``.
         """
         notes = []
-        for stream in _others(self.source):
+        for stream in self._others():
             if stream.type == "audio" and audio_mode == "drop":
                 continue
             if stream.type == "audio" and audio_mode == "stretch" and self.timeline.scale != 1:
@@ -96,6 +98,14 @@ class Carrier:
             for index, target in self.stretched
         ]
         return [*feeds, self._copied_packets()] if self.copied else feeds
+
+    def _others(self) -> Iterator[Stream]:
+        """All other streams, less the text track by which mov files keep chapters: it is made anew."""
+        chapters = self.source.chapters()
+        for stream in self.source.streams:
+            chapter_text = stream.type == "data" and stream.name == "bin_data" and chapters
+            if stream.index in self.indices and not chapter_text:
+                yield stream
 
     def _add_copied(self, stream: Stream) -> None:
         output = self.output.add_stream_from_template(stream, opaque=True)
@@ -249,12 +259,3 @@ def copy_container_data(
             )
     if chapters:
         output.set_chapters(chapters)
-
-
-def _others(source: InputContainer) -> Iterator[Stream]:
-    """All streams but the pictures' and what the muxer makes anew (the text track of mov chapters)."""
-    pictures = next((s for s in source.streams.video if not s.disposition & Disposition.attached_pic), None)
-    for stream in source.streams:
-        chapter_text = stream.type == "data" and stream.name == "bin_data" and source.chapters()
-        if stream is not pictures and not chapter_text:
-            yield stream

@@ -70,7 +70,8 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
         feeds: list[TimedPackets] = [_video_packets(store, video, assembly.ticks)]
         if assembly.info.kind == "video":
             source = stack.enter_context(av.open(str(assembly.info.path)))
-            others = carry.Carrier(source, output, suffix, assembly.timeline)
+            indices = frozenset(record.index for record in assembly.info.streams)
+            others = carry.Carrier(source, output, suffix, assembly.timeline, indices)
             notes += others.plan(assembly.audio)
             feeds += others.feeds()
             _copy_stream_data(source, assembly.info, video)
