@@ -67,7 +67,8 @@ public-names: $(DEV)
 	$(RUN) -m tests.packaging.test_public_names
 
 test-oldest:
-	$(MAKE) test VENV=.venv-oldest REQUIREMENTS="pyproject.toml constraints-oldest.txt"
+	$(MAKE) test VENV=.venv-oldest REQUIREMENTS="pyproject.toml constraints-oldest.txt" \
+		PYTHON=$(or $(shell command -v python3.10),$(PYTHON))
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
