@@ -68,7 +68,7 @@ public-names: $(DEV)
 
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest REQUIREMENTS="pyproject.toml constraints-oldest.txt" \
-		PYTHON=$(or $(shell command -v python3.10),$(PYTHON))
+		PYTHON=$(or $(shell python3.10 -c 'import sys; print(sys.executable)' 2> /dev/null),$(PYTHON))
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
