@@ -184,6 +184,7 @@ def _survey(path: Path) -> tuple[list[Fraction], bool]:
         with Image.open(path) as image:
             for place in range(getattr(image, "n_frames", 1)):
                 image.seek(place)
+                image.load()  # WebP tells the duration only then
                 milliseconds = Fraction(image.info.get("duration", 0)).limit_denominator(1000)
                 durations.append(milliseconds / 1000 or _UNTIMED_FRAME)
                 if not transparent and ("A" in image.mode or "transparency" in image.info):

@@ -45,9 +45,7 @@ def read_header(path: Path) -> ImageHeader:
     """
     try:
         with Image.open(path) as image:
-            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-            if orientation not in _ORIENTATIONS:
-                orientation = 1
+            orientation = _orientation(image)
             height, width = image.height, image.width
             if _ORIENTATIONS[orientation][0] % 2:
                 height, width = width, height
@@ -59,6 +57,14 @@ def read_header(path: Path) -> ImageHeader:
         pixels = _decode(path)
     height, width, channels = pixels.shape
     return ImageHeader(height, width, 8 if pixels.dtype == np.uint8 else 16, channels == 4)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number for the stored orientation; 1 where there is none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # asking Pillow would decode the whole picture in search of a late chunk
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    return orientation if orientation in _ORIENTATIONS else 1
 
 
 def read_image(path: Path) -> np.ndarray:

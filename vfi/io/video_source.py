@@ -46,6 +46,8 @@ class Decoding:
         """Whether the decoder refused something after the first picture."""
         self.broken_off = False
         """Whether the data ended within a picture."""
+        self.sought = False
+        """Whether the pass began in the middle of the file."""
         self._probe = probe
         self._stream: Any = container.streams[probe.stream_index]
         self._context: Any = stream_decoder(self._stream, probe.decoder)
@@ -124,8 +126,8 @@ class Decoding:
         probe = self._probe
         if self.broken_off:
             return True
-        if probe.expected_frames is not None and self.packets + _SHORTFALL_FRAMES < probe.expected_frames:
-            return True
+        if probe.expected_frames is not None and not self.sought:
+            return self.packets + _SHORTFALL_FRAMES < probe.expected_frames
         if _index_exceeds_file(self._stream, probe.info.path):
             return True
         tolerance = max(_SHORTFALL_SECONDS, _SHORTFALL_FRAMES * probe.interval)
@@ -206,6 +208,7 @@ class VideoSource(FrameSource):
         ticks = int((target + self._probe.info.clock_zero) / (stream.time_base or Fraction(1, 1000)))
         try:
             decoding.container.seek(ticks, stream=stream)
+            decoding.sought = True
         except FFmpegError:
             return None  # a format that cannot seek is read from its beginning
         return next(frames, None)

@@ -1,0 +1,106 @@
+"""Small videos and images for the tests of ``vfi.io``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+HEIGHT, WIDTH = 48, 64
+
+
+def gray_frame(
+    level: int, pixel_format: str = "yuv420p", height: int = HEIGHT, width: int = WIDTH
+) -> av.VideoFrame:
+    """A plain frame whose first plane is ``level`` and whose others are in the middle of their range."""
+    frame = av.VideoFrame(width, height, pixel_format)
+    bits = frame.format.components[0].bits
+    for number, plane in enumerate(frame.planes):
+        dtype = np.uint8 if bits == 8 else np.dtype("<u2")
+        buffer: Any = plane
+        np.frombuffer(buffer, dtype)[:] = level if number == 0 else 1 << (bits - 1)
+    return frame
+
+
+def numbered_frame(number: int, pixel_format: str = "yuv420p") -> av.VideoFrame:
+    """A frame that tells its number by its brightness: 10 codes per frame from 20 on, repeating after 20."""
+    return gray_frame(20 + 10 * (number % 20), pixel_format)
+
+
+def frame_number(luma: np.ndarray) -> int:
+    """The number, modulo 20, that :func:`numbered_frame` gave to a frame."""
+    return round((float(luma.mean()) - 20) / 10)
+
+
+def write_video(
+    path: Path,
+    count: int = 24,
+    *,
+    codec: str = "libx264",
+    rate: Fraction | int = 24,
+    pixel_format: str = "yuv420p",
+    stamps: Sequence[int] | None = None,
+    time_base: Fraction | None = None,
+    options: Mapping[str, str] | None = None,
+    container_options: Mapping[str, str] | None = None,
+    make_frame: Callable[[int, str], av.VideoFrame] = numbered_frame,
+    prepare: Callable[[Any], None] | None = None,
+    audio_seconds: float = 0,
+) -> Path:
+    """Encode a small video.
+
+    Args:
+        path: Where to; the suffix names the container.
+        count: Number of frames.
+        codec: FFmpeg's encoder.
+        rate: Frames per second.
+        pixel_format: FFmpeg's name.
+        stamps: Time stamps in units of ``time_base``; None: one after the other.
+        time_base: Unit of the stamps; None: one over the rate.
+        options: Of the encoder.
+        container_options: Of the muxer.
+        make_frame: Makes frame number n in a pixel format.
+        prepare: Called with the new stream, to set tags.
+        audio_seconds: Length of a tone beside the pictures.
+    """
+    default = {"preset": "ultrafast"} if codec.startswith("libx26") else {}
+    quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    with av.open(str(path), "w", options=dict(container_options or {})) as container:
+        stream: Any = container.add_stream(codec, rate=rate, options={**default, **quiet, **(options or {})})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
+        if time_base is not None:
+            stream.codec_context.time_base = time_base
+        if prepare is not None:
+            prepare(stream)
+        sound = container.add_stream("aac", rate=48000, layout="mono") if audio_seconds else None
+        for number in range(count):
+            frame = make_frame(number, pixel_format)
+            frame.pts = number if stamps is None else stamps[number]
+            frame.time_base = time_base or 1 / Fraction(rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if sound is not None:
+            _write_tone(container, sound, audio_seconds)
+    return path
+
+
+def _write_tone(container: Any, stream: Any, seconds: float) -> None:
+    samples = np.sin(np.arange(int(seconds * 48000)) * 0.05).astype(np.float32)[None] * 0.1
+    for start in range(0, samples.shape[1], 1024):
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples[:, start : start + 1024]), "fltp", "mono"
+        )
+        frame.sample_rate = 48000
+        frame.pts = start
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+def noise_frame(number: int, pixel_format: str) -> av.VideoFrame:
+    """A frame that does not compress, for files that are cut somewhere."""
+    values = np.random.default_rng(number).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return av.VideoFrame.from_ndarray(values, "rgb24").reformat(format=pixel_format)
