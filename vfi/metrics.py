@@ -222,7 +222,8 @@ def _pair(
 def _batch(picture: Image) -> Tensor:
     """Any accepted picture as ``[B, 3, H, W]`` of its own type."""
     if isinstance(picture, np.ndarray):
-        tensor = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, -3)
+        # A copy, because decoders hand out arrays that must not be written to, which tensors cannot express.
+        tensor = torch.from_numpy(picture.copy()).movedim(-1, -3)
     else:
         tensor = picture.detach()
     if tensor.ndim == 3:

@@ -34,7 +34,7 @@ def test_lossless_frames_and_even_time_stamps(tmp_path: Path, frames: list[np.nd
 
 def test_default_is_h264_that_keeps_the_picture(tmp_path: Path, frames: list[np.ndarray]) -> None:
     path = tmp_path / "clip.mp4"
-    write_clip(path, frames, RATE)
+    assert write_clip(path, frames, RATE) == 12
     with av.open(str(path)) as container:
         assert not container.streams.audio
         stream = container.streams.video[0]
@@ -46,6 +46,14 @@ def test_default_is_h264_that_keeps_the_picture(tmp_path: Path, frames: list[np.
     grey = [frame.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255 for frame in (decoded, frames[0])]
     assert float(psnr(decoded, frames[0])) > 30
     assert float(psnr(grey[0], grey[1])) > 34
+
+
+def test_odd_sizes_keep_their_size(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    path = tmp_path / "odd.mp4"
+    write_clip(path, [frame[:47, :63] for frame in frames], RATE)
+    with av.open(str(path)) as container:
+        read = next(container.decode(video=0))
+    assert (read.height, read.width, read.format.name) == (47, 63, "yuv444p")
 
 
 def test_sound_stays_where_it_is(tmp_path: Path, frames: list[np.ndarray]) -> None:
@@ -68,6 +76,6 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, frames: list[np.ndarray]
     with pytest.raises(OutputError, match=r"clip\.mp4"):
         write_clip(tmp_path / "nowhere" / "clip.mp4", frames, RATE)
     with pytest.raises(OutputError, match="libx264"):
-        write_clip(tmp_path / "odd.mp4", [frame[:47] for frame in frames], RATE)
+        write_clip(tmp_path / "odd.mp4", [frame[:47] for frame in frames], RATE, pixel_format="yuv420p")
     with pytest.raises(ValueError, match="at least one"):
         write_clip(tmp_path / "none.mp4", [], RATE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -35,9 +36,9 @@ def write_clip(
     sound: np.ndarray | None = None,
     sound_rate: int = SAMPLE_RATE,
     codec: str = "libx264",
-    pixel_format: str = "yuv420p",
+    pixel_format: str | None = None,
     options: dict[str, str] | None = None,
-) -> None:
+) -> int:
     """Write a clip of even time stamps.
 
     Args:
@@ -47,8 +48,12 @@ def write_clip(
         sound: float32 ``[channels, samples]`` in [-1, 1], one or two channels, encoded as AAC.
         sound_rate: samples per second.
         codec: name of an encoder of FFmpeg.
-        pixel_format: what the encoder gets, FFmpeg's name; with ``yuv420p`` height and width must be even.
+        pixel_format: what the encoder gets, FFmpeg's name; by default ``yuv420p``, which plays everywhere,
+            where both sides are even, as it needs, and else ``yuv444p``.
         options: of the encoder; good quality by default with ``libx264``.
+
+    Returns:
+        The number of frames.
 
     Raises:
         OutputError: FFmpeg refuses path, codec, format or size.
@@ -58,6 +63,8 @@ def write_clip(
     first = next(frames, None)
     if first is None:
         raise ValueError("a clip needs at least one frame")
+    if pixel_format is None:
+        pixel_format = "yuv444p" if first.shape[0] % 2 or first.shape[1] % 2 else "yuv420p"
     if options is None:
         options = H264_OPTIONS if codec == "libx264" else {}
     try:
@@ -74,12 +81,14 @@ def write_clip(
             # Sound first: muxers interleave by time stamp, and it is small enough to wait in memory.
             if audio is not None and sound is not None:
                 _encode_sound(container, audio, sound, sound_rate)
-            _encode_frame(container, video, first, pixel_format)
-            for frame in frames:
+            frame_count = 0
+            for frame in chain([first], frames):
                 _encode_frame(container, video, frame, pixel_format)
+                frame_count += 1
             container.mux(video.encode(None))
     except av.error.FFmpegError as error:
         raise OutputError(f"{path}: cannot be written as {codec} in {pixel_format} ({error}).") from error
+    return frame_count
 
 
 def _tag_colours(stream: av.VideoStream, is_rgb: bool) -> None:
