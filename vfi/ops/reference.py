@@ -41,7 +41,7 @@ def forward_splat(
         for y in range(height):
             for x in range(width):
                 landing_x, landing_y = x + flow_ab[n, 0, y, x], y + flow_ab[n, 1, y, x]
-                if not (math.isfinite(landing_x) and math.isfinite(landing_y)):
+                if not (landing_x.isfinite() and landing_y.isfinite()):
                     continue
                 for corner_x, corner_y, share in corners(landing_x, landing_y):
                     if 0 <= corner_x < width and 0 <= corner_y < height:

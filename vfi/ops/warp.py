@@ -17,7 +17,8 @@ def backward_warp(
     """The image on a's grid: ``out(x, y) = image_b(x + dx, y + dy)``, bilinear.
 
     Corners are aligned: coordinate 0 is the middle of the first pixel and W - 1 that of the last, so a zero
-    flow returns the image. Sides of one pixel work like all others.
+    flow returns the image, up to the rounding of positions: about 1e-7 of the side. Sides of one pixel work
+    like all others.
 
     Differentiable with respect to both arguments. A flow that is not finite samples outside the image (NaN
     and minus infinity beyond the left or upper edge) and its gradient is zero, as is the gradient of any flow
