@@ -26,7 +26,7 @@ from vfi.io import open_source
 TRUE_RATE = Fraction(48)
 ASPECT = Fraction(16, 9)
 SMALLEST_HEIGHT = 64
-LONGEST_CLIP = 60.0  # seconds
+LONGEST_CLIP = 6.0  # seconds; the landscape accelerates, and would become very long
 COMPARED_FRAMES = 121  # of the user's file; odd, so that the last one is kept
 FALLBACK_RATE = Fraction(24)  # for files that do not tell theirs
 PICTURE_WIDTH = 1280

@@ -192,7 +192,7 @@ def _field_ground(
     grain = fractal_noise(random, height, width, wavelength=9 * scale, octaves=3, falloff=0.8, stretch=1.6)
     # Rows follow the lie of the land and come closer together towards the ridge.
     along = np.arange(width, dtype=np.float32) / scale
-    rows = np.sin(2.2 * np.sqrt(np.maximum(depth, 0) + 4) * 2.4 + 0.012 * along + 5 * patches)
+    rows = np.sin(5.3 * np.sqrt(np.maximum(depth, 0) + 4) + 0.012 * along + 5 * patches)
     rows *= smooth_step(np.abs(patches - 0.5), 0.10, 0.14)
     undulation = relief_light(patches * 40 * scale)
     light = 0.80 + 0.36 * grain + 0.10 * rows + 0.22 * np.clip(undulation, -1, 1)
