@@ -65,6 +65,9 @@ class TestCutScore:
         black = np.full((HEIGHT, WIDTH), 16, np.uint8)
         assert cut_score(black, noisy(black, 1)) < CUT_THRESHOLD
 
+    def test_empty_pictures_that_brighten_are_no_cut(self) -> None:
+        assert cut_score(*(np.full((HEIGHT, WIDTH), level, np.uint8) for level in (40, 80))) == 0
+
     def test_black_bars_hide_no_cut(self) -> None:
         pictures = [texture(7), texture(8)]
         for picture in pictures:

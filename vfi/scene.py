@@ -151,7 +151,8 @@ def _relight(luma_a: Luma, luma_b: Luma) -> tuple[Luma, Luma] | None:
     """
     swap = luma_a.std() < luma_b.std()
     strong, weak = (luma_b, luma_a) if swap else (luma_a, luma_b)
-    gain = float(weak.std()) / max(float(strong.std()), 1e-6)
+    contrast = float(strong.std())
+    gain = float(weak.std()) / contrast if contrast > _NOISE else 1.0
     if gain < _LEAST_GAIN:
         return None
     matched = (strong.astype(np.float32) - strong.mean()) * gain + weak.mean()

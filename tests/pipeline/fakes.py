@@ -1,0 +1,73 @@
+"""A model without motion and sources without files, for the tests of the pipeline and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfi.io.picture import Picture
+from vfi.io.records import SourceFrame
+from vfi.types import Window
+
+HEIGHT, WIDTH = 48, 64
+
+
+class Blender(torch.nn.Module):
+    """An interpolator that blends, and remembers what it was asked."""
+
+    def __init__(self, window: int = 4) -> None:
+        super().__init__()
+        self.window = window
+        self.device = torch.device("cpu")
+        self.dtype = torch.float32
+        self.asked: list[tuple[Window, list[float], int | None]] = []
+
+    def interpolate_window(
+        self, window: Window, times: Sequence[float], *, tile: int | None = None
+    ) -> list[Tensor]:
+        self.asked.append((window, list(times), tile))
+        return [torch.lerp(window.start, window.end, t) for t in times]
+
+    def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
+        return None if max_memory is None else 256
+
+    @property
+    def keys(self) -> list[tuple[int | None, ...]]:
+        """The frame numbers of every window that was asked for."""
+        return [tuple(key[1] for key in cast("Any", window.keys)) for window, _, _ in self.asked]
+
+
+def scene_array(seed: int, shift: int = 0) -> np.ndarray:
+    """A picture ``[H, W, 3]`` of discs; the same seed with another shift is the same scene, moved."""
+    random = np.random.default_rng(seed)
+    picture = np.full((HEIGHT, WIDTH, 3), random.integers(0, 256, 3), np.uint8)
+    for size in np.geomspace(25, 2, 60):
+        x, y = (int(random.integers(0, side)) for side in (WIDTH, HEIGHT))
+        color = tuple(int(value) for value in random.integers(0, 256, 3))
+        cv2.circle(picture, (x + shift, y), int(size), color, -1)
+    return picture
+
+
+def source_frames(
+    pictures: Iterable[tuple[int, int]], times: Sequence[Fraction | int] | None = None
+) -> list[SourceFrame]:
+    """Frames from (scene, shift) pairs, one second each unless times are given."""
+    listed = list(pictures)
+    stamps = [Fraction(time) for time in (times or range(len(listed) + 1))]
+    stamps.append(2 * stamps[-1] - stamps[-2])
+    return [
+        SourceFrame(
+            index=number,
+            time=stamps[number],
+            duration=stamps[number + 1] - stamps[number],
+            picture=Picture.from_rgb(scene_array(*picture)),
+            name=f"{number + 1:03d}",
+        )
+        for number, picture in enumerate(listed)
+    ]

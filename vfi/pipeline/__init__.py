@@ -1,0 +1,11 @@
+"""From a film to a smoother film: read, compare, pair up, interpolate, write.
+
+:func:`interpolate_video` is the front door. Inside, every stage is a generator over small records:
+``vfi.io`` reads, :mod:`~vfi.pipeline.windows` finds cuts and neighbours, :mod:`~vfi.pipeline.render` makes
+what the schedule asks for, ``vfi.io`` writes.
+"""
+
+from vfi.pipeline.records import Interrupted, Progress, Report
+from vfi.pipeline.video import interpolate, interpolate_video
+
+__all__ = ["Interrupted", "Progress", "Report", "interpolate", "interpolate_video"]

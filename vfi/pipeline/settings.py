@@ -1,0 +1,182 @@
+"""From the configuration and what is known of a source to the settings of each stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from vfi import __version__
+from vfi.config import InterpolateConfig
+from vfi.errors import ConfigError
+from vfi.io.animation import ANIMATION_SUFFIXES
+from vfi.io.encoders import VIDEO_SUFFIXES
+from vfi.io.records import SourceInfo
+from vfi.io.sink import SinkOptions
+from vfi.pipeline.render import RenderRules
+from vfi.pipeline.transform import Transform
+from vfi.pipeline.windows import SceneRules
+from vfi.schedule import Timing, slow_motion_timing
+
+if TYPE_CHECKING:
+    from vfi.interpolator import Interpolator
+
+_PIXEL_OPTIONS = (
+    "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options", "cuts",
+    "cut_threshold", "duplicates", "rounding", "test_size", "test_crop_size", "preserve_input",
+)  # fmt: skip
+"""The options that frames depend on: a run is resumed only with the same ones."""
+
+
+def is_image_folder(output: Path) -> bool:
+    """Whether an output is a folder of images rather than a film."""
+    return output.suffix[1:].lower() not in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
+
+
+def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
+    """How many frames to show, and when.
+
+    Raises:
+        ConfigError: slow motion by a broken factor of a source without a frame rate.
+    """
+    scale = config.slow_motion or Fraction(1)
+    origin = config.start or Fraction(0)
+    if config.fps is not None:
+        return Timing(rate=config.fps, time_scale=scale, origin=origin, hold_last=hold_last)
+    if config.inter_frames is not None or config.slow_motion is None:
+        count = config.inter_frames or 1
+        return Timing(inter_frames=count, time_scale=scale, origin=origin, hold_last=hold_last)
+    try:
+        return slow_motion_timing(scale, info.rate, origin, hold_last=hold_last)
+    except ValueError as error:
+        raise ConfigError(
+            f"{info.path} has no constant frame rate, which slow motion by {float(scale):g} needs: add --fps."
+        ) from error
+
+
+def sink_options(
+    config: InterpolateConfig, info: SourceInfo, timing: Timing, transform: Transform, fingerprint: str
+) -> SinkOptions:
+    """How the output is written.
+
+    Raises:
+        ConfigError: the options do not fit the source.
+    """
+    slowed = timing.time_scale != 1
+    audio = ("stretch" if slowed else "copy") if config.audio == "auto" else config.audio
+    size = transform.output_size(info.height, info.width)
+    options = SinkOptions(
+        codec=config.codec,
+        quality=config.quality,
+        preset=config.preset,
+        pixel_format=config.pixel_format,
+        time_scale=timing.time_scale,
+        rate=timing.output_rate(info.rate),
+        divisions=(timing.inter_frames or 0) + 1,
+        overwrite=config.overwrite,
+        resume=config.resume,
+        fingerprint=fingerprint,
+        start=config.start,
+        end=config.end,
+        size=None if size == (info.height, info.width) else size,
+        image_format=config.image_format,
+    )
+    if audio == "stretch" or audio == "drop":
+        return replace(options, audio=audio)
+    return options
+
+
+def scene_rules(config: InterpolateConfig) -> SceneRules:
+    """What is looked for between frames."""
+    return SceneRules(config.cuts != "off", config.cut_threshold, config.duplicates)
+
+
+def render_rules(config: InterpolateConfig, tile: int | None) -> RenderRules:
+    """How frames are made."""
+    return RenderRules(
+        blend_cuts=config.cuts == "blend",
+        rounding="truncate" if config.rounding == "truncate" else "nearest",
+        write_originals=config.preserve_input,
+        tile=tile,
+    )
+
+
+def default_output(config: InterpolateConfig) -> Path:
+    """Where the result goes if nothing is said: beside the input, its name saying what was done.
+
+    Raises:
+        ConfigError: there is no input.
+    """
+    source = config.input or config.testset_root
+    if source is None:
+        raise ConfigError("No input: name a video, a folder of images, or two images.")
+    if config.fps is not None:
+        tag = f"_{float(config.fps):g}fps"
+    elif config.inter_frames is not None or config.slow_motion is None:
+        tag = f"_x{(config.inter_frames or 1) + 1}"
+    else:
+        tag = ""
+    if config.slow_motion is not None:
+        tag += f"_slow{float(config.slow_motion):g}"
+    if source.is_dir() or config.second is not None:
+        return source.with_name(f"{source.stem if config.second else source.name}{tag}".replace(".", "_"))
+    suffix = source.suffix.lower() if source.suffix[1:].lower() in VIDEO_SUFFIXES else ".mp4"
+    return source.with_name(f"{source.stem}{tag}{suffix}")
+
+
+def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator, tile: int | None) -> str:
+    """A hash of everything that the output's frames depend on: a run is resumed only if it is the same.
+
+    Args:
+        config: All options.
+        info: The source; its identity is name, size and time of change of each of its files.
+        model: The model, identified by its type and its weights.
+        tile: The tile chosen for it.
+    """
+    values = config.to_values()
+    identity = {
+        "version": __version__,
+        "source": _file_identity(info.path) + (_file_identity(config.second) if config.second else []),
+        "options": {name: values[name] for name in _PIXEL_OPTIONS},
+        "tile": tile,
+        "model": [config.model, type(model).__qualname__, model.device.type, str(model.dtype)],
+        "weights": _weights_hash(model),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def describe_run(
+    config: InterpolateConfig, info: SourceInfo, model: Interpolator, output: Path, tile: int | None
+) -> dict[str, object]:
+    """What was asked for and with what, for the head of the log: plain JSON values."""
+    return {
+        "vfi": __version__,
+        "input": str(info.path),
+        "output": str(output),
+        "size": [info.width, info.height],
+        "rate": None if info.rate is None else str(info.rate),
+        "model": type(model).__qualname__,
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "tile": tile,
+        "options": config.to_values(),
+    }
+
+
+def _file_identity(path: Path) -> list[tuple[str, int, int]]:
+    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def _weights_hash(model: Interpolator) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
