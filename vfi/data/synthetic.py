@@ -50,8 +50,8 @@ class Scene:
     def demo(cls, height: int, width: int, seed: int = 0, *, duration: float = 2.0) -> Scene:
         """A landscape to look at: balloons, a windmill and grasses before hills, seen from a moving train.
 
-        Made for times from 0 to ``duration``, a few seconds: depth, slow and fast motion, turning, growth, acceleration and
-        thin structures, with a quiet tune.
+        Made for times from 0 to ``duration``, a few seconds: depth, slow and fast motion, turning, growth,
+        acceleration and thin structures, with a quiet tune.
         """
         layers = landscape_layers(height, width, seed, duration)
         return cls(height, width, layers, sound=SoundTrack.melody(duration, seed=seed))
