@@ -42,8 +42,10 @@ def inputs(device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Ten
 
 def gradients(operator: Operator, values: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     out = operator(values, flow)
-    grads = torch.autograd.grad(out.square().sum(), (values, flow), allow_unused=True, materialize_grads=True)
-    return out.detach(), *grads
+    for_values, for_flow = torch.autograd.grad(
+        out.square().sum(), (values, flow), allow_unused=True, materialize_grads=True
+    )
+    return out.detach(), for_values, for_flow
 
 
 def compare(operator: Operator, backend: str, device: str) -> None:

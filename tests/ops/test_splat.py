@@ -21,6 +21,7 @@ from vfi.ops import (
     softmax_splat,
     splat_kernel,
 )
+from vfi.ops.splat import EmptyRule, Kernel
 
 KERNELS: tuple[Kernel, ...] = ("bilinear", "gaussian")
 SIZES = [(5, 6), (1, 5), (5, 1), (1, 1)]
