@@ -18,6 +18,9 @@ Item = TypeVar("Item")
 _MOST_WAITING = 4
 # A step back by more than this many seconds (or frame intervals) is a restarted clock, not disorder.
 _RESET_SECONDS, _RESET_INTERVALS = 1, 10
+# How far a rate that was estimated from stamps may lie from the true one, relatively; less than half of
+# what lies between 60 and 60000/1001.
+_ESTIMATE_ERROR = Fraction(1, 2500)
 # A stamped grid must be occupied at least to this part: any stamps lie on some very fine grid.
 _LEAST_OCCUPANCY = Fraction(1, 2)
 
@@ -63,6 +66,25 @@ class TimeGrid:
         """The instant that a stamp at ``time`` stands for."""
         nearest = self.nearest(time)
         return nearest if abs(time - nearest) <= self.tolerance else time
+
+
+def likely_rates(named: Iterable[Fraction | None]) -> list[Fraction]:
+    """The rates that a container names, each preceded by the usual rates it may be an estimate of.
+
+    FFmpeg derives the rate of some files from a few rounded stamps and arrives at 19001/317 instead of
+    60000/1001.
+    """
+    rates: list[Fraction] = []
+    for rate in named:
+        if rate:
+            rates += [usual for usual in _usual_rates(rate) if abs(usual - rate) <= rate * _ESTIMATE_ERROR]
+            rates.append(rate)
+    return rates
+
+
+def _usual_rates(rate: Fraction) -> tuple[Fraction, Fraction]:
+    """The whole rate and the American broadcast rate nearest to a rate."""
+    return Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)
 
 
 def constant_rate(

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from vfi.errors import InputError
 from vfi.io import native
 from vfi.io.records import ColorTags, ContentLight, MasteringDisplay, SourceInfo, StreamRecord
-from vfi.io.timing import TimeGrid, constant_rate
+from vfi.io.timing import TimeGrid, constant_rate, likely_rates
 
 # Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
 _ARBITRARY_START = Fraction(1, 2)
@@ -180,13 +180,13 @@ def _describe(
     clock_zero = Fraction(container.start_time or 0, av.time_base)
     if clock_zero < _ARBITRARY_START:
         clock_zero = Fraction(0)
-    candidates = stream.average_rate, stream.base_rate, stream.guessed_rate
-    rate = constant_rate(head.stamps, tick, candidates)
+    named = likely_rates([stream.average_rate, stream.base_rate, stream.guessed_rate])
+    rate = constant_rate(head.stamps, tick, named)
     interval = 1 / rate if rate else _mean_interval(head.stamps, stream)
     first = frame.pts * tick if frame.pts is not None else min(head.stamps, default=Fraction(0))
     grid = TimeGrid.at(rate, tick, first - clock_zero)
     start = grid.snapped(first - clock_zero)
-    expected_end = _expected_end(container, stream, clock_zero)
+    expected_end = _expected_end(container, stream, start, clock_zero)
     duration = None
     if expected_end is not None and expected_end > start:
         duration = grid.snapped(expected_end) - start
@@ -250,13 +250,15 @@ def _promises_duration(container: InputContainer) -> bool:
     return any(name in container.format.name.split(",") for name in ("matroska", "flv", "asf", "nut"))
 
 
-def _expected_end(container: InputContainer, stream: VideoStream, clock_zero: Fraction) -> Fraction | None:
+def _expected_end(
+    container: InputContainer, stream: VideoStream, start: Fraction, clock_zero: Fraction
+) -> Fraction | None:
     """When the stream should end on the source's clock: its own word, else the container's."""
     own = _tagged_duration(stream.metadata.get("DURATION", ""))
     if own is not None:  # mkvmerge and FFmpeg write the time of the stream's end
         return own - clock_zero
     if stream.duration is not None and stream.time_base is not None:
-        return (stream.duration + (stream.start_time or 0)) * stream.time_base - clock_zero
+        return start + stream.duration * stream.time_base
     if container.duration is not None:
         return Fraction(container.duration + (container.start_time or 0), av.time_base) - clock_zero
     return None

@@ -1,0 +1,89 @@
+"""Damaged videos: what is before the damage is delivered, and what broke is told, without an exception."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.io.making import noise_frame, write_video
+from vfi.errors import InputError
+from vfi.io import open_source
+
+
+def read_times(path: Path) -> tuple[list[float], str | None]:
+    with open_source(path) as source:
+        times = [float(frame.time - source.info.start) for frame in source]
+    return times, source.damage
+
+
+def cut(path: Path, part: float) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container_options", "audio_seconds"),
+    [
+        ("a.mp4", "libx264", {"movflags": "faststart"}, 0),
+        ("a.mp4", "libx264", {"movflags": "faststart"}, 2),
+        ("fragments.mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}, 0),
+        ("a.mkv", "libx264", {}, 0),
+        ("a.mkv", "libx264", {}, 2),
+        ("a.webm", "libvpx-vp9", {}, 0),
+        ("a.avi", "mpeg4", {}, 0),
+        ("a.ts", "libx264", {}, 0),
+        ("a.mov", "prores_ks", {"movflags": "faststart"}, 0),
+    ],
+)
+def test_a_cut_off_file_gives_its_beginning_and_says_so(
+    tmp_path: Path, name: str, codec: str, container_options: dict[str, str], audio_seconds: float
+) -> None:
+    options = {"cpu-used": "8"} if "vp9" in codec else {"g": "12"}
+    pixel_format = "yuv422p10le" if "prores" in codec else "yuv420p"
+    path = write_video(
+        tmp_path / name, 48, codec=codec, pixel_format=pixel_format, make_frame=noise_frame, options=options,
+        container_options=container_options, audio_seconds=audio_seconds,
+    )  # fmt: skip
+    assert read_times(path)[1] is None
+    times, damage = read_times(cut(path, 0.6))
+    assert 15 <= len(times) <= 40
+    assert times == pytest.approx([number / 24 for number in range(len(times))], abs=1e-6)
+    assert damage is not None
+    assert f"{path} breaks off at " in damage
+    assert "\n" not in damage
+
+
+def test_a_file_that_ends_with_its_sound_is_whole(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 24, audio_seconds=3)
+    assert read_times(path)[1] is None
+
+
+def test_an_unfinished_recording_cannot_be_read(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "a.mp4", 24, make_frame=noise_frame), 0.6)
+    with pytest.raises(InputError, match=r"a\.mp4 is not a readable video: its index is missing"):
+        open_source(path)
+
+
+def test_a_hole_in_the_middle_is_told_and_the_rest_is_used(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 48, make_frame=noise_frame, options={"g": "6"})
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 12] = np.random.default_rng(0).bytes(len(content) // 12)
+    path.write_bytes(content)
+    times, damage = read_times(path)
+    assert damage is not None
+    assert "could not be decoded" in damage
+    assert 36 <= len(times) < 48
+    assert times[-1] == pytest.approx(47 / 24)
+    assert times == sorted(set(times))
+
+
+def test_damage_after_the_wanted_part_does_not_matter(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "a.mkv", 48, make_frame=noise_frame), 0.6)
+    with open_source(path, end=Fraction(1, 2)) as source:
+        assert len(list(source)) == 12
+    assert source.damage is None
