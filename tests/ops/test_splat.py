@@ -146,6 +146,14 @@ def test_each_gradient_can_be_asked_for_alone(kernel: Kernel, needed: str) -> No
     assert gradient.abs().sum() > 0
 
 
+def test_second_gradient_is_refused_and_not_wrong() -> None:
+    values, flow = torch.rand(1, 2, 4, 5), torch.rand(1, 2, 4, 5, requires_grad=True)
+    total = forward_splat(values, flow).sum
+    (gradient,) = torch.autograd.grad(total.square().sum(), flow, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiable once"):
+        torch.autograd.grad(gradient.sum(), flow)
+
+
 def test_opcheck() -> None:
     values = torch.randn(2, 3, 4, 5, requires_grad=True)
     flow = torch.randn(2, 2, 4, 5, requires_grad=True)

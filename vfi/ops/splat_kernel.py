@@ -197,8 +197,14 @@ def _gradient(ctx: Any, grad_sum: Tensor, grad_norm: Tensor) -> tuple[Tensor, Te
     return (*torch.ops.vfi.splat_backward(grad_sum, grad_norm, values, flow, weight, ctx.kernel), None)
 
 
-torch.library.impl("vfi::splat", "CompositeExplicitAutograd", _splat)
-torch.library.impl("vfi::splat_backward", "CompositeExplicitAutograd", _splat_backward)
+def _refuse(ctx: Any, *gradients: Tensor) -> None:
+    # Without this, PyTorch goes on with a warning and second derivatives that lack a term.
+    raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
+
+
+torch.library.impl("vfi::splat", "default", _splat)
+torch.library.impl("vfi::splat_backward", "default", _splat_backward)
 torch.library.register_fake("vfi::splat", _splat_shapes)
 torch.library.register_fake("vfi::splat_backward", _splat_backward_shapes)
 torch.library.register_autograd("vfi::splat", _gradient, setup_context=_remember)
+torch.library.register_autograd("vfi::splat_backward", _refuse)
