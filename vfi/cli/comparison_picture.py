@@ -53,13 +53,18 @@ def comparison_picture(
     rows = [
         [
             Panel(gap.before, "Input", f"frame {number - 1}", ACCENTS["plain"]),
-            Panel(gap.ours, f"vfi {name}", f"{ours_psnr:.1f} dB", ACCENTS["ours"], True),
+            Panel(gap.ours, f"vfi {name}", f"PSNR {ours_psnr:.1f} dB", ACCENTS["ours"], True),
             Panel(gap.truth, "Truth", f"frame {number}, left out", ACCENTS["truth"], True),
         ],
         [
             Panel(gap.after, "Input", f"frame {number + 1}", ACCENTS["plain"]),
-            Panel(gap.blended(), "Frame blending", f"{blending_psnr:.1f} dB", ACCENTS["blending"], True),
-            Panel(error_picture(gap.ours, gap.truth), f"Error of vfi {name}", "", ACCENTS["ours"]),
+            Panel(gap.blended(), "Frame blending", f"PSNR {blending_psnr:.1f} dB", ACCENTS["blending"], True),
+            Panel(
+                error_picture(gap.ours, gap.truth),
+                f"Error of vfi {name}",
+                f"brightest: {ERROR_FULL_SCALE:.0f} of 255",
+                ACCENTS["ours"],
+            ),
         ],
     ]
     pitch = panel_height + CAPTION_HEIGHT + MARGIN
