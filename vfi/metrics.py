@@ -267,11 +267,12 @@ def _similarity_map(
     """The SSIM map, on the valid region of the window along the given axes."""
     constant_1, constant_2 = (SSIM_K1 * peak) ** 2, (SSIM_K2 * peak) ** 2
     mean_a, mean_b = _filter(estimate, window, axes), _filter(truth, window, axes)
-    variance_a = covariance_factor * (_filter(estimate.square(), window, axes) - mean_a.square())
-    variance_b = covariance_factor * (_filter(truth.square(), window, axes) - mean_b.square())
+    # Only the sum of the two variances is needed.
+    squares = _filter(estimate.square() + truth.square(), window, axes)
+    variances = covariance_factor * (squares - mean_a.square() - mean_b.square())
     covariance = covariance_factor * (_filter(estimate * truth, window, axes) - mean_a * mean_b)
     luminance = (2 * mean_a * mean_b + constant_1) / (mean_a.square() + mean_b.square() + constant_1)
-    structure = (2 * covariance + constant_2) / (variance_a + variance_b + constant_2)
+    structure = (2 * covariance + constant_2) / (variances + constant_2)
     return luminance * structure
 
 
