@@ -84,11 +84,12 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if sound is not None:
-            _write_tone(container, sound, audio_seconds)
+            write_tone(container, sound, audio_seconds)
     return path
 
 
-def _write_tone(container: Any, stream: Any, seconds: float) -> None:
+def write_tone(container: Any, stream: Any, seconds: float) -> None:
+    """Encode a quiet tone into an open container."""
     samples = np.sin(np.arange(int(seconds * 48000)) * 0.05).astype(np.float32)[None] * 0.1
     for start in range(0, samples.shape[1], 1024):
         frame = av.AudioFrame.from_ndarray(

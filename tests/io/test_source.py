@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from tests.io.making import HEIGHT, WIDTH, frame_number, gray_frame, numbered_frame, write_video
+from tests.io.making import HEIGHT, WIDTH, frame_number, gray_frame, numbered_frame, write_tone, write_video
 from vfi.errors import ConfigError, InputError
 from vfi.io import SourceFrame, SourceInfo, native, open_source
 from vfi.io.records import ColorTags, ContentLight, StreamRecord
@@ -240,6 +240,23 @@ def test_other_streams_are_listed(tmp_path: Path) -> None:
     assert len(frames) == 24
     assert info.has_audio
     assert info.streams == (StreamRecord(1, "audio", "aac", "und"),)
+
+
+def test_no_frame_is_left_in_the_decoder_where_the_video_is_the_second_stream(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=48000, layout="mono")
+        stream: Any = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(10):
+            frame = numbered_frame(number)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        write_tone(container, sound, 0.5)
+    info, frames, _ = read(path)
+    assert numbers(frames) == list(range(10))
+    assert info.streams == (StreamRecord(0, "audio", "aac", "und"),)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])

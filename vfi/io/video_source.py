@@ -84,34 +84,32 @@ class Decoding:
     def _time_base(self) -> Fraction:
         return Fraction(self._stream.time_base or Fraction(1, 1000))
 
-    def _packets(self) -> Iterator[av.Packet]:
-        """Packets of pictures, then the one that flushes; a last one that is incomplete is left out."""
+    def _packets(self) -> Iterator[av.Packet | None]:
+        """Packets of pictures, then None to flush; a last one that is incomplete is left out."""
         suspect: av.Packet | None = None
         try:
             for packet in self.container.demux():
                 self._note_extent(packet)
-                if packet.stream_index != self._probe.stream_index:
+                if packet.stream_index != self._probe.stream_index or not packet.size:
                     continue
-                if suspect is not None and packet.size:
+                if suspect is not None:
                     yield suspect  # more follows, so it was not the end of the data
-                    suspect = None
-                if packet.is_corrupt and packet.size:
-                    suspect = packet
-                    continue
-                if packet.size:
-                    self.packets += 1
-                yield packet
+                suspect = packet if packet.is_corrupt else None
+                self.packets += 1
+                if suspect is None:
+                    yield packet
         except FFmpegError:
             self.broken_off = True
         if suspect is not None:
             self.broken_off = True
+        yield None
 
     def _note_extent(self, packet: av.Packet) -> None:
         if packet.pts is not None and packet.size and not packet.is_corrupt:
             end = (packet.pts + (packet.duration or 0)) * packet.time_base - self._probe.info.clock_zero
             self.reached = max(self.reached, end)
 
-    def _decode(self, packet: av.Packet, started: bool) -> list[av.VideoFrame]:
+    def _decode(self, packet: av.Packet | None, started: bool) -> list[av.VideoFrame]:
         try:
             return self._context.decode(packet)
         except EOFError:
