@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfi.data.landscape_objects import Canvas
+from vfi.data.canvas import Canvas
 from vfi.data.sprite import Sprite
 from vfi.data.textures import colour, ellipse_outline, fractal_noise, line_outline, smooth_step
 
