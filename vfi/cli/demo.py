@@ -20,6 +20,7 @@ from typing import Any
 
 from vfi.cli.comparison import Comparison, compare, read_rgb
 from vfi.cli.comparison_picture import comparison_picture, save_picture
+from vfi.cli.interpolate import ProgressBar
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io import open_source
@@ -139,7 +140,10 @@ def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
     # Only now: importing the networks takes a while, and --help shall not wait.
     from vfi.pipeline import interpolate_video
 
-    done = interpolate_video(source, output, model=model, inter_frames=1, overwrite=True, **options)
+    with ProgressBar() as bar:
+        done = interpolate_video(
+            source, output, model=model, inter_frames=1, overwrite=True, progress=bar, **options
+        )
     print(f"{source} -> {output}: {done.frames_in} frames became {done.frames_out} in {done.seconds:.1f} s")
     for note in done.notes:
         print(f"  {note}")
