@@ -63,6 +63,17 @@ def test_too_short_a_file_is_refused(tmp_path: Path) -> None:
         main(["--input", str(mine), "--output", str(tmp_path / "demo")])
 
 
+@pytest.mark.parametrize("name", ["input.mp4", "output.mp4"])
+def test_the_users_file_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / name
+    scene = Scene.translation(72, 96, (0.0, 0.0))
+    write_clip(mine, [scene.render_rgb(0.0)] * 3, Fraction(24))
+    before = mine.read_bytes()
+    with pytest.raises(ConfigError, match="choose another folder"):
+        main(["--input", str(mine), "--output", str(tmp_path)])
+    assert mine.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -116,11 +116,14 @@ def thin_out(path: Path, folder: Path) -> Clip:
     """Write every second frame of the beginning of a file to ``input.mp4``.
 
     Raises:
+        ConfigError: the file lies where ``input.mp4`` or ``output.mp4`` is to be written.
         InputError: the file cannot be used, or has fewer than three frames.
     """
     with open_source(path) as source:
         rate = source.info.rate or FALLBACK_RATE
     clip = Clip(path, folder / "input.mp4", folder / "output.mp4")
+    if path.resolve() in (clip.kept.resolve(), clip.output.resolve()):
+        raise ConfigError(f"{path} would be overwritten: choose another folder with --output.")
     count = write_clip(clip.kept, islice(read_rgb(path), 0, COMPARED_FRAMES, 2), rate / 2)
     if count < 2:
         raise InputError(f"{path}: three frames at least are needed to leave one out and compare.")
