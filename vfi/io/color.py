@@ -171,7 +171,7 @@ def rgb_from_bgr(array: np.ndarray) -> np.ndarray:
 
 
 def tensor_from_array(array: np.ndarray, device: torch.device | str | None = None) -> Tensor:
-    """A picture as a tensor; the integers travel to the device, the division happens there.
+    """A picture as a tensor; bytes travel to the device, the division happens there.
 
     Args:
         array: ``[H, W, C]``, uint8 or uint16 (full range).
@@ -184,8 +184,10 @@ def tensor_from_array(array: np.ndarray, device: torch.device | str | None = Non
     height, width, channels = array.shape
     planar = np.empty((channels, height, width), array.dtype)
     cv2.split(array, list(planar))  # far quicker than a strided copy in torch
-    codes = torch.from_numpy(planar).to(device)[None]  # [1, C, H, W]
-    return codes.to(torch.float32).div_(top)
+    codes = torch.from_numpy(planar)[None]  # [1, C, H, W]
+    if top > 255:
+        codes = codes.to(torch.float32)  # on the CPU: few devices know uint16
+    return codes.to(device).to(torch.float32).div_(top)
 
 
 def array_from_tensor(frame: Tensor, *, wide: bool = False, rounding: Rounding = "nearest") -> np.ndarray:
@@ -213,5 +215,5 @@ def array_from_tensor(frame: Tensor, *, wide: bool = False, rounding: Rounding =
     scaled = (frame.detach().to(torch.float32) * top).clamp_(0, top)
     if rounding == "nearest":
         scaled.round_()
-    codes = scaled.to(torch.uint16 if wide else torch.uint8).contiguous().cpu().numpy()  # [C, H, W]
-    return cv2.merge(list(codes))
+    codes = scaled.to(torch.int32 if wide else torch.uint8).contiguous().cpu().numpy()  # [C, H, W]
+    return cv2.merge(list(codes.astype(np.uint16) if wide else codes))

@@ -21,7 +21,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from vfi.io import color
-from vfi.io.records import ColorTags
+from vfi.io.records import MATRIX_RGB, UNSPECIFIED, ColorTags
 
 ChromaSite = Literal["left", "center"]
 
@@ -72,11 +72,16 @@ def frame_tags(frame: av.VideoFrame) -> ColorTags:
     rgb = is_rgb_format(name)
     implied_full = rgb or name.startswith("yuvj") or (is_gray_format(name) and frame.color_range == 0)
     return ColorTags(
-        primaries=int(frame.color_primaries),
-        transfer=int(frame.color_trc),
-        matrix=0 if rgb else int(frame.colorspace) or 2,  # Y'CbCr samples tagged "RGB" are mistagged
+        primaries=int(frame.color_primaries) or UNSPECIFIED,
+        transfer=int(frame.color_trc) or UNSPECIFIED,
+        matrix=MATRIX_RGB if rgb else _ycbcr_matrix(int(frame.colorspace)),
         full_range=bool(implied_full or frame.color_range == _RANGE_FULL),
     )
+
+
+def _ycbcr_matrix(tag: int) -> int:
+    """The matrix tag of Y'CbCr samples; "RGB" and the reserved number 3 can only be mistakes there."""
+    return UNSPECIFIED if tag in (MATRIX_RGB, 3) else tag
 
 
 def tag_frame(frame: av.VideoFrame, tags: ColorTags) -> av.VideoFrame:

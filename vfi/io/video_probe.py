@@ -17,7 +17,15 @@ from av.video.stream import VideoStream
 
 from vfi.errors import InputError
 from vfi.io import native
-from vfi.io.records import ColorTags, ContentLight, MasteringDisplay, SourceInfo, StreamRecord
+from vfi.io.records import (
+    MATRIX_RGB,
+    UNSPECIFIED,
+    ColorTags,
+    ContentLight,
+    MasteringDisplay,
+    SourceInfo,
+    StreamRecord,
+)
 from vfi.io.timing import TimeGrid, constant_rate, likely_rates
 
 # Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
@@ -44,7 +52,6 @@ class VideoProbe:
     """When the whole stream should end, on the source's clock, as far as its container promises one."""
     expected_frames: int | None
     """How many packets of pictures the container promises, where that can be trusted."""
-    has_alpha: bool
     chroma_site: native.ChromaSite
 
 
@@ -175,56 +182,77 @@ def _decoded(context: Any, packet: av.Packet) -> list[av.VideoFrame]:
 def _describe(
     container: InputContainer, stream: VideoStream, decoder: str | None, head: _Head, path: Path
 ) -> VideoProbe:
-    frame = head.frame
+    clock, end = _clock(container, stream, head)
+    return VideoProbe(
+        info=_source_info(container, stream, head.frame, path, clock, end),
+        stream_index=stream.index,
+        decoder=decoder,
+        grid=clock.grid,
+        interval=clock.interval,
+        expected_end=end if _promises_duration(container) else None,
+        expected_frames=stream.frames if container.format.name == "avi" and stream.frames else None,
+        chroma_site="center" if "jpeg" in stream.codec_context.name else "left",
+    )
+
+
+@dataclass(frozen=True)
+class _Clock:
+    zero: Fraction
+    """Container time that counts as 0."""
+    grid: TimeGrid
+    interval: Fraction
+    start: Fraction
+    """Time of the first picture."""
+
+
+def _clock(container: InputContainer, stream: VideoStream, head: _Head) -> tuple[_Clock, Fraction | None]:
+    """How a stream counts its time, and when it should end."""
     tick = Fraction(stream.time_base or Fraction(1, 1000))
-    clock_zero = Fraction(container.start_time or 0, av.time_base)
-    if clock_zero < _ARBITRARY_START:
-        clock_zero = Fraction(0)
+    zero = Fraction(container.start_time or 0, av.time_base)
+    if zero < _ARBITRARY_START:
+        zero = Fraction(0)
     named = likely_rates([stream.average_rate, stream.base_rate, stream.guessed_rate])
     rate = constant_rate(head.stamps, tick, named)
     interval = 1 / rate if rate else _mean_interval(head.stamps, stream)
-    first = frame.pts * tick if frame.pts is not None else min(head.stamps, default=Fraction(0))
-    grid = TimeGrid.at(rate, tick, first - clock_zero)
-    start = grid.snapped(first - clock_zero)
-    expected_end = _expected_end(container, stream, start, clock_zero)
-    duration = None
-    if expected_end is not None and expected_end > start:
-        duration = grid.snapped(expected_end) - start
-    has_alpha = native.format_has_alpha(frame.format.name)
-    count = stream.frames or (round(duration / interval) if duration else None)
+    pts = head.frame.pts
+    first = (pts * tick if pts is not None else min(head.stamps, default=Fraction(0))) - zero
+    grid = TimeGrid.at(rate, tick, first)
+    start = grid.snapped(first)
+    end = _expected_end(container, stream, start, zero)
+    return _Clock(zero, grid, interval, start), None if end is None else grid.snapped(end)
+
+
+def _source_info(
+    container: InputContainer,
+    stream: VideoStream,
+    frame: av.VideoFrame,
+    path: Path,
+    clock: _Clock,
+    end: Fraction | None,
+) -> SourceInfo:
+    duration = end - clock.start if end is not None and end > clock.start else None
     mastering, light = hdr_metadata(frame)
-    info = SourceInfo(
+    return SourceInfo(
         path=path,
         kind="video",
         height=frame.height,
         width=frame.width,
-        rate=rate,
+        rate=clock.grid.rate,
         duration=duration,
-        frame_count=count,
+        frame_count=stream.frames or (round(duration / clock.interval) if duration else None),
         bits=native.format_bits(frame.format.name),
-        has_alpha=has_alpha,
+        has_alpha=native.format_has_alpha(frame.format.name),
         pixel_format=frame.format.name,
         color=_completed_tags(native.frame_tags(frame), stream),
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=round(frame.rotation / 90) % 4 * 90,
         has_audio=bool(container.streams.audio),
-        start=start,
-        clock_zero=clock_zero,
+        start=clock.start,
+        clock_zero=clock.zero,
         codec=stream.codec_context.name,
         mastering_display=mastering,
         content_light=light,
         streams=tuple(_stream_record(other) for other in container.streams if other.index != stream.index),
-    )
-    return VideoProbe(
-        info=info,
-        stream_index=stream.index,
-        decoder=decoder,
-        grid=grid,
-        interval=interval,
-        expected_end=expected_end if _promises_duration(container) else None,
-        expected_frames=stream.frames if container.format.name == "avi" and stream.frames else None,
-        has_alpha=has_alpha,
-        chroma_site="center" if "jpeg" in stream.codec_context.name else "left",
     )
 
 
@@ -239,10 +267,15 @@ def _completed_tags(tags: ColorTags, stream: VideoStream) -> ColorTags:
     """The frame's tags, with what only the container tells where the frame says nothing."""
     return replace(
         tags,
-        primaries=tags.primaries if tags.primaries != 2 else int(stream.color_primaries),
-        transfer=tags.transfer if tags.transfer != 2 else int(stream.color_trc),
-        matrix=tags.matrix if tags.matrix != 2 else int(stream.colorspace) or 2,
+        primaries=_first_told(tags.primaries, stream.color_primaries),
+        transfer=_first_told(tags.transfer, stream.color_trc),
+        matrix=tags.matrix if tags.matrix == MATRIX_RGB else _first_told(tags.matrix, stream.colorspace),
     )
+
+
+def _first_told(*numbers: int) -> int:
+    """The first of several H.273 numbers that tells anything; 0 is reserved."""
+    return next((int(number) for number in numbers if number not in (0, UNSPECIFIED)), UNSPECIFIED)
 
 
 def _promises_duration(container: InputContainer) -> bool:

@@ -216,7 +216,7 @@ class VideoSource(FrameSource):
         return Picture.from_frame(
             frame,
             tags=probe.info.color,
-            has_alpha=probe.has_alpha,
+            has_alpha=probe.info.has_alpha,
             chroma_site=probe.chroma_site,
             rotation=probe.info.rotation,
         )
