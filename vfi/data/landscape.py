@@ -31,7 +31,7 @@ FAR_MOUNTAINS = ((0.0, "8b96bd"), (0.3, "a3a5c3"), (1.0, "d9c4bf"))
 NEAR_MOUNTAINS = ((0.0, "5d6d97"), (0.35, "75809f"), (1.0, "b9aeb0"))
 FIELDS = ((0.0, "5f8a4f"), (0.35, "8fa653"), (0.55, "c9b45e"), (0.75, "7d9c55"), (1.0, "567f4c"))
 HILL = ((0.0, "4d7b41"), (0.4, "6c9a4a"), (0.7, "86a653"), (1.0, "557f3f"))
-MEADOW = ((0.0, "39612f"), (0.5, "5b8a3c"), (1.0, "7fa548"))
+MEADOW = ((0.0, "4a7a35"), (0.5, "6f9f42"), (1.0, "9aba55"))
 SUNLIGHT = "ffdf9e"
 MOUNTAINS_END = 0.1  # nearness from which on there are fields instead of rocks
 
@@ -189,13 +189,13 @@ def _field_ground(
     """Meadows and rows of crops; arguments and result as for :func:`_mountain_ground`, colours by patch."""
     height, width = depth.shape
     patches = fractal_noise(random, height, width, wavelength=64 * scale, octaves=4, stretch=3.0, falloff=0.5)
-    grain = fractal_noise(random, height, width, wavelength=9 * scale, octaves=3, falloff=0.8, stretch=1.6)
+    grain = fractal_noise(random, height, width, wavelength=6 * scale, octaves=2, falloff=1.0, stretch=1.5)
     # Rows follow the lie of the land and come closer together towards the ridge.
     along = np.arange(width, dtype=np.float32) / scale
     rows = np.sin(5.3 * np.sqrt(np.maximum(depth, 0) + 4) + 0.012 * along + 5 * patches)
     rows *= smooth_step(np.abs(patches - 0.5), 0.10, 0.14)
     undulation = relief_light(patches * 40 * scale)
-    light = 0.80 + 0.36 * grain + 0.10 * rows + 0.22 * np.clip(undulation, -1, 1)
+    light = 0.74 + 0.52 * grain + 0.12 * rows + 0.20 * np.clip(undulation, -1, 1)
     return colour_ramp(patches, ramp) * light[..., None]
 
 
