@@ -67,7 +67,8 @@ def balloon_sprite(
 def _envelope_radius(y: np.ndarray) -> np.ndarray:
     """Half width of the balloon ``y`` below its middle, in radii: round above, tapering below."""
     upper = np.sqrt(np.clip(1 - y**2, 0, 1))
-    lower = 0.2 + 0.8 * np.cos(np.clip(y / 1.35, 0, 1) * np.pi / 2) ** 0.9
+    # The cosine of a right angle may come out just below zero, which has no real power.
+    lower = 0.2 + 0.8 * np.clip(np.cos(np.clip(y / 1.35, 0, 1) * np.pi / 2), 0, 1) ** 0.9
     return np.where(y < 0, upper, lower)
 
 

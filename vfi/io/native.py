@@ -25,12 +25,9 @@ from vfi.io.records import MATRIX_RGB, UNSPECIFIED, ColorTags
 
 ChromaSite = Literal["left", "center"]
 
-SWSCALE_QUALITY = (
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-)
+# As numbers of FFmpeg: PyAV 17, the last one for Python 3.10, has no names for the last three.
+_FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE_ROUNDING = 0x2000, 0x4000, 0x40000
+SWSCALE_QUALITY = Interpolation.BICUBIC | _ACCURATE_ROUNDING | _FULL_CHROMA_OUT | _FULL_CHROMA_IN
 _RANGE_LIMITED, _RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _PLANAR = re.compile(r"(yuvj?|yuva|gbra?p|gray)(4\d\dp)?(\d+)?(le)?")
 _DEPTHS = (8, 9, 10, 12, 14, 16)
