@@ -15,7 +15,7 @@ from av.stream import Disposition
 
 from tests.io.making import HEIGHT, WIDTH, frame_number, gray_frame, numbered_frame, write_tone, write_video
 from vfi.errors import ConfigError, InputError
-from vfi.io import SourceFrame, SourceInfo, native, open_source
+from vfi.io import Picture, SourceFrame, SourceInfo, native, open_source
 from vfi.io.records import ColorTags, ContentLight, StreamRecord
 
 FILM = Fraction(24000, 1001)
@@ -53,6 +53,23 @@ def test_every_frame_comes_at_its_exact_time(tmp_path: Path, name: str, codec: s
     assert info.frame_count == 30
     assert info.duration == 30 / rate
     assert (info.kind, info.height, info.width, info.bits) == ("video", HEIGHT, WIDTH, 8)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p", "yuv410p", "gbrp10le"])
+def test_odd_sizes_and_single_frames(tmp_path: Path, pixel_format: str) -> None:
+    def odd(stream: Any) -> None:
+        stream.width, stream.height = 63, 47
+
+    path = write_video(
+        tmp_path / "a.mkv", 1, codec="ffv1", pixel_format=pixel_format, prepare=odd,
+        make_frame=lambda number, layout: gray_frame(128, layout, 47, 63),
+    )  # fmt: skip
+    info, frames, damage = read(path)
+    assert damage is None
+    assert (info.height, info.width, len(frames)) == (47, 63, 1)
+    assert frames[0].picture.rgb().shape == (47, 63, 3)
+    assert frames[0].duration > 0
+    assert Picture.from_rgb(frames[0].picture.rgb()).to_video_frame(pixel_format).width == 63
 
 
 @pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mkv"])

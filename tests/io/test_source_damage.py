@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 
-from tests.io.making import noise_frame, write_video
+from tests.io.making import gray_frame, noise_frame, write_video
 from vfi.errors import InputError
 from vfi.io import open_source
 
@@ -87,3 +90,31 @@ def test_damage_after_the_wanted_part_does_not_matter(tmp_path: Path) -> None:
     with open_source(path, end=Fraction(1, 2)) as source:
         assert len(list(source)) == 12
     assert source.damage is None
+
+
+def test_a_video_that_changes_its_size_is_used_up_to_there(tmp_path: Path) -> None:
+    def plain(height: int, width: int) -> Callable[[int, str], av.VideoFrame]:
+        return lambda number, pixel_format: gray_frame(100, pixel_format, height, width)
+
+    def sized(stream: Any) -> None:
+        stream.width, stream.height = 96, 80
+
+    parts = [
+        write_video(tmp_path / "1.ts", 12, make_frame=plain(48, 64)),
+        write_video(tmp_path / "2.ts", 12, make_frame=plain(80, 96), prepare=sized),
+    ]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with open_source(path) as source:
+        frames = list(source)
+    assert {frame.picture.rgb().shape for frame in frames} == {(48, 64, 3)}
+    assert len(frames) == 12
+    assert source.damage is not None
+    assert "changes its size from 64x48 to 96x80" in source.damage
+
+
+def test_a_stream_without_a_stated_duration_is_whole(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 24, container_options={"live": "1"}, audio_seconds=1)
+    times, damage = read_times(path)
+    assert len(times) == 24
+    assert damage is None

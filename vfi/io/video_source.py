@@ -169,6 +169,9 @@ class VideoSource(FrameSource):
             stamped = ((decoding.stamp(frame), decoding.duration(frame), frame) for frame in frames)
             index = 0
             for time, duration, frame in timed(stamped, self._probe.interval):
+                if (frame.height, frame.width) != (self.info.height, self.info.width):
+                    self.damage = self._resized(frame, time)
+                    return
                 decoding.time = time
                 if self._start is not None and time < self._start:
                     continue
@@ -219,6 +222,13 @@ class VideoSource(FrameSource):
             has_alpha=probe.info.has_alpha,
             chroma_site=probe.chroma_site,
             rotation=probe.info.rotation,
+        )
+
+    def _resized(self, frame: av.VideoFrame, time: Fraction) -> str:
+        info = self.info
+        return (
+            f"{info.path} changes its size from {info.width}x{info.height} to {frame.width}x{frame.height} "
+            f"at {float(time):.2f} s: convert it to one size to use the rest."
         )
 
     def _damage(self, decoding: Decoding, complete: bool) -> str | None:
