@@ -181,3 +181,12 @@ def test_golden_sgm() -> None:
     flow = torch.from_numpy(synthetic_array("backwarp/flow", (2, 2, 18, 25), -12, 12))
     warped = backward_warp(image, flow, padding="border")
     assert_matches_sgm(warped, load_golden("sgm_vfi/backwarp")["out"], 3e-6)
+
+def test_a_part_of_the_grid_equals_that_part_of_the_whole() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 20, 26)
+    flow = torch.randn(1, 2, 20, 26) * 4
+    for padding in PADDINGS:
+        whole = backward_warp(image, flow, padding=padding)
+        part = backward_warp(image, flow[..., 6:17, 3:20], padding=padding, origin=(6, 3))
+        torch.testing.assert_close(part, whole[..., 6:17, 3:20], rtol=0, atol=1e-5)

@@ -38,7 +38,9 @@ def finite_flow(flow: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.nan_to_num(flow.to(dtype), nan=-FAR, posinf=FAR, neginf=-FAR)
 
 
-def require_pixels_and_flow(pixels_name: str, pixels: Tensor, flow_name: str, flow: Tensor) -> None:
+def require_pixels_and_flow(
+    pixels_name: str, pixels: Tensor, flow_name: str, flow: Tensor, *, same_size: bool = True
+) -> None:
     """Check that a field of pixels and a flow belong together.
 
     Args:
@@ -46,6 +48,7 @@ def require_pixels_and_flow(pixels_name: str, pixels: Tensor, flow_name: str, fl
         pixels: ``[B, C, H, W]`` floating point.
         flow_name: how the caller names ``flow``, for the message.
         flow: ``[B, 2, H, W]`` floating point.
+        same_size: whether height and width must agree too.
 
     Raises:
         ValueError: if a shape, type or device does not fit; the message shows both sides.
@@ -57,9 +60,9 @@ def require_pixels_and_flow(pixels_name: str, pixels: Tensor, flow_name: str, fl
         )
     if flow.shape[1] != 2:
         raise ValueError(f"{flow_name} must have the 2 channels (x, y), but its shape is {tuple(flow.shape)}")
-    if pixels.shape[0] != flow.shape[0] or pixels.shape[2:] != flow.shape[2:]:
+    if pixels.shape[0] != flow.shape[0] or (same_size and pixels.shape[2:] != flow.shape[2:]):
         raise ValueError(
-            f"{pixels_name} and {flow_name} must agree in batch, height and width, "
+            f"{pixels_name} and {flow_name} must agree in batch{', height and width' if same_size else ''}, "
             f"but their shapes are {tuple(pixels.shape)} and {tuple(flow.shape)}"
         )
     if not (pixels.is_floating_point() and flow.is_floating_point()):

@@ -12,7 +12,11 @@ from vfi.ops.checks import finite_flow, require_pixels_and_flow, working_dtype
 
 
 def backward_warp(
-    image_b: Tensor, flow_ab: Tensor, *, padding: Literal["zeros", "border"] = "zeros"
+    image_b: Tensor,
+    flow_ab: Tensor,
+    *,
+    padding: Literal["zeros", "border"] = "zeros",
+    origin: tuple[int, int] | None = None,
 ) -> Tensor:
     """The image on a's grid: ``out(x, y) = image_b(x + dx, y + dy)``, bilinear.
 
@@ -32,14 +36,16 @@ def backward_warp(
         image_b: ``[B, C, H, W]`` floating point, on b's grid.
         flow_ab: ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
         padding: what lies outside the image: ``"zeros"``, or ``"border"`` for the nearest pixel of the edge.
+        origin: (top, left) of the flow's first pixel on a's grid, for a flow ``[B, 2, h, w]`` that covers a
+            part of it; the result is that part. None: the flow covers all of the image's size.
 
     Returns:
-        ``[B, C, H, W]`` on a's grid, in the image's type.
+        ``[B, C, H, W]`` on a's grid, in the image's type; ``[B, C, h, w]`` with ``origin``.
 
     Raises:
         ValueError: if shapes, types, devices or the padding's name do not fit.
     """
-    require_pixels_and_flow("image_b", image_b, "flow_ab", flow_ab)
+    require_pixels_and_flow("image_b", image_b, "flow_ab", flow_ab, same_size=origin is None)
     if padding not in ("zeros", "border"):
         raise ValueError(f'padding must be "zeros" or "border", not {padding!r}')
     height, width = image_b.shape[-2:]
@@ -50,8 +56,10 @@ def backward_warp(
     align_corners = min(height, width) > 1
     span_x, span_y = (width - 1, height - 1) if align_corners else (width, height)
     first_x, first_y = (-1.0, -1.0) if align_corners else (1.0 / width - 1.0, 1.0 / height - 1.0)
-    x = torch.arange(width, device=flow_ab.device, dtype=dtype) * (2.0 / span_x) + first_x
-    y = torch.arange(height, device=flow_ab.device, dtype=dtype) * (2.0 / span_y) + first_y
+    top, left = origin or (0, 0)
+    rows, columns = flow_ab.shape[-2:]
+    x = torch.arange(left, left + columns, device=flow_ab.device, dtype=dtype) * (2.0 / span_x) + first_x
+    y = torch.arange(top, top + rows, device=flow_ab.device, dtype=dtype) * (2.0 / span_y) + first_y
     flow = finite_flow(flow_ab, dtype)
     # x and y as planes: written four times as fast as in pairs, and read as fast.
     grid = torch.stack(
@@ -78,7 +86,7 @@ def _worth_splitting(image: Tensor, grid: Tensor) -> bool:
     if torch.is_grad_enabled() and (image.requires_grad or grid.requires_grad):
         return False
     threads = torch.get_num_threads()
-    return threads > 1 and image.shape[2] >= 2 * threads
+    return threads > 1 and grid.shape[2] >= 2 * threads
 
 
 def _sample_in_bands(image: Tensor, grid: Tensor, padding: str, align_corners: bool) -> Tensor:
@@ -90,8 +98,8 @@ def _sample_in_bands(image: Tensor, grid: Tensor, padding: str, align_corners: b
     would not pay, since each band would get its own gradient of the whole image.
     """
     bands = torch.get_num_threads()
-    step = image.shape[2] // bands
-    rows = image.shape[2] - (bands - 1) * step  # the last band takes the remainder, the others overlap it
+    step = grid.shape[2] // bands
+    rows = grid.shape[2] - (bands - 1) * step  # the last band takes the remainder, the others overlap it
     banded = grid[0].unfold(1, rows, step).permute(1, 3, 2, 0)  # [bands, rows, W, 2]
     sampled = F.grid_sample(
         image.expand(bands, -1, -1, -1), banded, padding_mode=padding, align_corners=align_corners
