@@ -1,0 +1,117 @@
+"""``vfi``: the command line. Each command is a module with ``main(arguments) -> exit code``.
+
+Mistakes of the user and of the input end in one sentence on the error output: exit code 2, 3 if the input
+was damaged but what could be read is written, 130 after Ctrl-C, 143 after a request to end. ``--traceback``
+(or the environment variable ``VFI_TRACEBACK``) shows where an error came from.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import FrameType
+
+from vfi import __version__
+from vfi.errors import ConfigError, VfiError
+
+COMMANDS = {
+    "interpolate": "put new frames between those of a video, a folder of images, or two images",
+    "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
+    "models": "list the models",
+    "info": "show versions, devices, backends and encoders",
+}
+INTERRUPTED, ENDED, INTERNAL_ERROR = 130, 143, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; None: those of this process.
+
+    Returns:
+        The exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    show_trace = "--traceback" in given or bool(os.environ.get("VFI_TRACEBACK"))
+    given = [argument for argument in given if argument != "--traceback"]
+    ended: list[int] = []
+    try:
+        with _end_like_interrupt(ended):
+            return _run(given)
+    except VfiError as error:
+        message, code = str(error), error.exit_code
+    except KeyboardInterrupt as error:
+        message, code = str(error) or "Stopped.", ENDED if ended else INTERRUPTED
+    except MemoryError:
+        message, code = "There is not enough memory: give --max-memory or a smaller --tile.", 2
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - stays open: Python flushes it at exit
+        return INTERNAL_ERROR
+    except Exception as error:
+        code = INTERNAL_ERROR
+        message = f"internal error ({type(error).__name__}: {error}); --traceback shows where."
+        if type(error).__name__ == "OutOfMemoryError":  # of torch, which may not even be loaded
+            message, code = "The device has not enough memory: give --max-memory or a smaller --tile.", 2
+    if show_trace:
+        traceback.print_exc()
+    print(f"vfi: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Find the command and run it."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(f"vfi {__version__}")
+        return 0
+    command = arguments[0]
+    if command not in COMMANDS:
+        raise ConfigError(f"There is no command {command!r}: choose one of {', '.join(COMMANDS)}.")
+    return import_module(f"vfi.cli.{command}").main(arguments[1:])
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: vfi COMMAND ...",
+            "",
+            "Video frame interpolation: new frames between the old ones.",
+            "",
+            *lines,
+            "",
+            "vfi COMMAND --help tells the options. First steps: vfi interpolate holiday.mp4",
+        ]
+    )
+
+
+@contextmanager
+def _end_like_interrupt(received: list[int]) -> Iterator[None]:
+    """Let a request to end (``kill``) stop the work as cleanly as Ctrl-C.
+
+    Args:
+        received: Gets the number of every signal that came.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: whoever started us handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
