@@ -182,6 +182,7 @@ def test_golden_sgm() -> None:
     warped = backward_warp(image, flow, padding="border")
     assert_matches_sgm(warped, load_golden("sgm_vfi/backwarp")["out"], 3e-6)
 
+
 def test_a_part_of_the_grid_equals_that_part_of_the_whole() -> None:
     torch.manual_seed(0)
     image = torch.rand(1, 3, 20, 26)

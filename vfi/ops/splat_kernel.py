@@ -22,14 +22,17 @@ from vfi.ops.checks import finite_flow, working_dtype
 MARGIN = 2
 """Pixels around the target plane: one for a corner that lies outside, one for the corner next to it."""
 
-BAND_PIXELS = 32768
-"""Source pixels that a CPU treats at once, so that all intermediate results stay in its cache.
+BAND_VALUES = 32767
+"""Values (pixels times channels) that a CPU pushes at once: they stay in its cache, and one thread does it.
 
-Measured at 480x854 in float32, one thread of a core with 1 MiB of second-level cache: all pixels at once
-take 25 ms for 3 channels and 56 ms for 8; bands of 8192, 16384, 32768 and 65536 pixels take 12.1, 11.5, 10.8,
-11.1 ms and 27.9, 28.1, 27.3, 30.5 ms. In the same bands, ``index_add_`` in place of ``scatter_add_`` is 5 %
-slower, two channels joined to one complex number 1.7 times. Outside of bands, rows of channels added into
-``[P, C]`` are 3 to 6 times slower than planes, ``index_put_`` about 4 times.
+Measured at 480x854 in float32 with one thread and 1 MiB of second-level cache: all pixels at once take 25 ms
+for 3 channels and 56 ms for 8, bands of about this size 12 and 30 ms. From 32768 values on PyTorch splits each
+step among its threads. Where others (a decoder, an encoder) keep the cores busy, the threads wait for each
+other at every step: two threads then took ten times as long as one.
+
+In bands, ``index_add_`` in place of ``scatter_add_`` is 5 % slower, two channels joined to one complex number
+1.7 times. Outside of bands, rows of channels added into ``[P, C]`` are 3 to 6 times slower than planes,
+``index_put_`` about 4 times.
 """
 
 torch.library.define(
@@ -94,7 +97,9 @@ def _splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[T
     dtype = working_dtype(values, flow, weight)
     plane_height, plane_width = height + 2 * MARGIN, width + 2 * MARGIN
     target = values.new_zeros((batch, channels + 1, plane_height * plane_width), dtype=dtype)
-    rows = max(1, BAND_PIXELS // max(1, batch * width)) if values.device.type == "cpu" else max(1, height)
+    rows = max(1, height)
+    if values.device.type == "cpu":
+        rows = max(1, BAND_VALUES // max(1, batch * (channels + 1) * width))
     for first_row in range(0, height, rows):
         band = slice(first_row, first_row + rows)
         _splat_rows(
