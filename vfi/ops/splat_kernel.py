@@ -26,7 +26,7 @@ BAND_VALUES = 32767
 """Values (pixels times channels) that a CPU pushes at once: they stay in its cache, and one thread does it.
 
 Measured at 480x854 in float32 with one thread and 1 MiB of second-level cache: all pixels at once take 25 ms
-for 3 channels and 56 ms for 8, bands of about this size 12 and 30 ms. From 32768 values on PyTorch splits each
+for 3 channels and 56 ms for 8, bands of about this size 12 and 30 ms. From 32768 values on PyTorch splits a
 step among its threads. Where others (a decoder, an encoder) keep the cores busy, the threads wait for each
 other at every step: two threads then took ten times as long as one.
 
