@@ -73,6 +73,7 @@ def build_parser() -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         print_config=None,  # its own would print the values as they were typed
         exit_on_error=False,
+        allow_abbrev=False,  # an abbreviation would change its meaning with every new option
     )
     parser.add_argument("files", nargs="*", metavar="INPUT", help="the same as --input and --second")
     parser.add_argument("--config", action="config", metavar="FILE", help="a YAML file with these options")

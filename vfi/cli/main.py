@@ -44,24 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _end_like_interrupt(ended):
             return _run(given)
-    except VfiError as error:
-        message, code = str(error), error.exit_code
-    except KeyboardInterrupt as error:
-        message, code = str(error) or "Stopped.", ENDED if ended else INTERRUPTED
-    except MemoryError:
-        message, code = "There is not enough memory: give --max-memory or a smaller --tile.", 2
     except BrokenPipeError:  # whoever read our output has gone
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - stays open: Python flushes it at exit
         return INTERNAL_ERROR
-    except Exception as error:
-        code = INTERNAL_ERROR
-        message = f"internal error ({type(error).__name__}: {error}); --traceback shows where."
-        if type(error).__name__ == "OutOfMemoryError":  # of torch, which may not even be loaded
-            message, code = "The device has not enough memory: give --max-memory or a smaller --tile.", 2
-    if show_trace:
-        traceback.print_exc()
-    print(f"vfi: {' '.join(message.split())}", file=sys.stderr)
-    return code
+    except (Exception, KeyboardInterrupt) as error:
+        if show_trace:
+            traceback.print_exception(error)
+        message, code = _explain(error)
+        print(f"vfi: {' '.join(message.split())}", file=sys.stderr)
+        return ENDED if ended else code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """One sentence for the user, and the exit code."""
+    if isinstance(error, VfiError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "Stopped.", INTERRUPTED
+    # By name, because torch, whose own error this may be, need not be loaded.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "There is not enough memory: give --max-memory or a smaller --tile.", VfiError.exit_code
+    return f"internal error ({type(error).__name__}: {error}); --traceback shows where.", INTERNAL_ERROR
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,0 +1,58 @@
+"""The command line with a model that needs no weights and no time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from tests.pipeline.fakes import Blender
+from vfi.cli.main import main
+from vfi.errors import ConfigError, ModelError
+
+
+class Outcome(NamedTuple):
+    """What a run of the command line left."""
+
+    code: int
+    out: str
+    err: str
+
+
+class SmallBlender(Blender):
+    """Knows one name and one smallest tile."""
+
+    def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
+        if max_memory is not None and max_memory < 10**6:
+            raise ConfigError(
+                f"{max_memory} bytes do not hold the smallest tile: give --max-memory 1MB or more."
+            )
+        return super().choose_tile(height, width, max_memory)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> SmallBlender:
+    """The model that every run of this test uses."""
+    blender = SmallBlender()
+
+    def load(config):
+        if config.model not in ("auto", "quadratic"):
+            raise ModelError(f"Unknown model {config.model!r}: choose one of quadratic.")
+        return blender
+
+    monkeypatch.setattr("vfi.pipeline.video._load", load)
+    return blender
+
+
+@pytest.fixture
+def vfi(model: SmallBlender, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs the command line."""
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return run

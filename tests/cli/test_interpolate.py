@@ -1,0 +1,320 @@
+"""``vfi interpolate`` end to end: what it makes, what it says, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Outcome, SmallBlender
+from tests.io.making import noise_frame, write_video
+from tests.io.writing import decoded
+from tests.pipeline.conftest import write_images
+from tests.pipeline.test_videos import scene_frame
+from vfi.config import InterpolateConfig, load_config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Vfi = Callable[..., Outcome]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "film.mp4", 8, make_frame=scene_frame)
+
+
+def refused(outcome: Outcome, *words: object, code: int = 2) -> None:
+    """Check that the run ended in one sentence with these words."""
+    assert outcome.code == code
+    assert outcome.err.startswith("vfi: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert str(word) in outcome.err, outcome.err
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestWhatItMakes:
+    def test_a_film_of_twice_the_rate(self, vfi: Vfi, film: Path) -> None:
+        outcome = vfi("interpolate", film)
+        assert outcome.code == 0
+        assert outcome.out == (
+            f"{film.with_name('film_x2.mp4')}: 8 frames became 16 in {outcome.out.split(' in ')[1]}"
+        )
+        assert "no cuts" in outcome.out
+        assert len(decoded(film.with_name("film_x2.mp4"))) == 16
+
+    @pytest.mark.parametrize(
+        "name", ["two words.mp4", 'it\'s "quoted".mp4', "фильм 映画 ünï.mp4", "-dash.mp4"]
+    )
+    def test_unusual_names(self, vfi: Vfi, film: Path, name: str) -> None:
+        unusual = film.rename(film.with_name(name))
+        output = unusual.with_name(f"new {name}")
+        assert vfi("interpolate", unusual, "-o", output, "--quiet").code == 0
+        assert names(film.parent) == sorted([name, output.name])
+
+    def test_two_images(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 2)
+        assert vfi("interpolate", folder / "001.png", folder / "002.png", "-o", tmp_path / "out").code == 0
+        assert names(tmp_path / "out") == ["001.png", "001_0.png", "002.png"]
+
+    def test_options_override_the_file(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        config = tmp_path / "some.yaml"
+        config.write_text(f"input: {film}\noutput: {tmp_path / 'out.mkv'}\ninter_frames: 3\ncodec: ffv1\n")
+        assert vfi("interpolate", "--config", config, "--inter-frames", 2).code == 0
+        assert len(decoded(tmp_path / "out.mkv")) == 24
+
+    def test_eqvi_users_find_their_keys(self, vfi: Vfi, tmp_path: Path) -> None:
+        write_images(tmp_path / "set" / "clip", 3)
+        config = tmp_path / "eqvi.yaml"
+        config.write_text(
+            f"testset_root: {tmp_path / 'set'}\nstore_path: {tmp_path / 'out'}\ntest_size: [32, 24]\n"
+            "test_crop_size: [32, 16]\ninter_frames: 3\npreserve_input: false\n"
+            "mean: [0, 0, 0]\nstd: [1, 1, 1]\n"
+        )
+        assert vfi("interpolate", "--config", config).code == 0
+        assert names(tmp_path / "out" / "clip") == [f"00{n}_{k}.png" for n in (1, 2) for k in range(3)]
+        assert cv2.imread(str(tmp_path / "out" / "clip" / "001_0.png")).shape == (16, 32, 3)
+
+    def test_print_config(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        outcome = vfi("interpolate", film, "--fps", "23.976", "--print-config")
+        (tmp_path / "printed.yaml").write_text(outcome.out)
+        wanted = InterpolateConfig.from_values({"input": film, "fps": "24000/1001"})
+        assert load_config(tmp_path / "printed.yaml") == wanted
+        assert names(tmp_path) == ["film.mp4", "printed.yaml"]
+
+    def test_the_example_configuration(self, vfi: Vfi, film: Path) -> None:
+        example = REPOSITORY / "configs" / "interpolate" / "quadratic.yaml"
+        assert vfi("interpolate", film, "--config", example).code == 0
+
+    def test_its_comments_are_right_too(self) -> None:
+        """What the example configuration has commented out is understood as well."""
+        example = (REPOSITORY / "configs" / "interpolate" / "quadratic.yaml").read_text()
+        commented = re.findall(r"^# (\w+): (\S+)", example, re.MULTILINE)
+        assert len(commented) > 6
+        for name, value in commented:
+            InterpolateConfig.from_values({"input": "film.mp4", name: value})
+
+
+class TestProgress:
+    def test_quiet(self, vfi: Vfi, film: Path) -> None:
+        assert vfi("interpolate", film, "--quiet") == (0, "", "")
+
+    def test_json(self, vfi: Vfi, film: Path) -> None:
+        outcome = vfi("interpolate", film, "--json")
+        events = [json.loads(line) for line in outcome.out.splitlines()]
+        assert {event["event"] for event in events[:-1]} == {"progress"}
+        assert events[-1]["event"] == "done"
+        assert (events[-1]["frames_in"], events[-1]["frames_out"]) == (8, 16)
+        assert events[-2]["done"] == events[-2]["total"] == 16
+
+    def test_json_tells_errors_too(self, vfi: Vfi, tmp_path: Path) -> None:
+        outcome = vfi("interpolate", tmp_path / "nothing.mp4", "--json")
+        refused(outcome, "nothing.mp4")
+        assert "nothing.mp4" in json.loads(outcome.out)["message"]
+
+
+class TestBadInput:
+    @pytest.fixture(autouse=True)
+    def nothing_is_left(self, tmp_path: Path) -> Iterator[None]:
+        """Whatever is refused leaves nothing half-written."""
+        yield
+        assert not list(tmp_path.rglob("*.part")), names(tmp_path)
+        assert not (tmp_path / "out.mp4").exists()
+
+    def test_a_missing_file(self, vfi: Vfi, tmp_path: Path) -> None:
+        refused(vfi("interpolate", tmp_path / "none.mp4"), tmp_path / "none.mp4")
+
+    def test_an_empty_folder(self, vfi: Vfi, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        refused(vfi("interpolate", tmp_path / "empty", "-o", tmp_path / "out"), tmp_path / "empty")
+        assert names(tmp_path) == ["empty"]
+
+    def test_mixed_sizes(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 2)
+        cv2.imwrite(str(folder / "003.png"), np.zeros((30, 30, 3), np.uint8))
+        refused(vfi("interpolate", folder, "-o", tmp_path / "out"), "003.png")
+        assert not (tmp_path / "out").exists()
+
+    def test_an_image_that_is_not_one(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 4)
+        (folder / "003.png").write_text("not an image")
+        refused(vfi("interpolate", folder, "-o", tmp_path / "out"), "003.png")
+        assert not (tmp_path / "out").exists()
+
+    def test_something_else_altogether(self, vfi: Vfi, tmp_path: Path) -> None:
+        (tmp_path / "notes.mp4").write_text("not a film")
+        refused(vfi("interpolate", tmp_path / "notes.mp4", "-o", tmp_path / "out.mp4"), "notes.mp4")
+
+    def test_audio_only(self, vfi: Vfi, tmp_path: Path) -> None:
+        film = write_video(tmp_path / "both.mp4", 2, audio_seconds=1)
+        sound = tmp_path / "sound.m4a"
+        av = pytest.importorskip("av")
+        with av.open(str(film)) as source, av.open(str(sound), "w", format="mp4") as target:
+            stream = target.add_stream_from_template(source.streams.audio[0])
+            for packet in source.demux(audio=0):
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+        refused(vfi("interpolate", sound, "-o", tmp_path / "out.mp4"), "sound.m4a")
+
+    def test_one_frame_only(self, vfi: Vfi, tmp_path: Path) -> None:
+        film = write_video(tmp_path / "film.mp4", 1)
+        refused(vfi("interpolate", film, "-o", tmp_path / "out.mp4"), film, "one frame")
+
+    def test_one_image_only(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 1)
+        refused(vfi("interpolate", folder, "-o", tmp_path / "out"), folder)
+
+
+class TestBadOptions:
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--model", "magic"], ["magic", "quadratic"]),
+            (["--codec", "magic"], ["magic"]),
+            (["--inter-frames", "0"], ["inter_frames is 0"]),
+            (["--inter-frames", "-3"], ["inter_frames is -3"]),
+            (["--inter-frame", "3"], ["did you mean inter_frames"]),
+            (["--fps", "0"], ["fps is 0"]),
+            (["--cuts", "never"], ["repeat, blend or off"]),
+            (["--max-memory", "1KB"], ["--max-memory"]),
+            (["--slow-motion", "2", "--audio", "copy"], ["--audio"]),
+            (["-o"], ["expected"]),
+            (["second.png", "third.png"], ["third.png"]),
+        ],
+    )
+    def test_one_sentence(self, vfi: Vfi, film: Path, arguments: list[str], words: list[str]) -> None:
+        refused(vfi("interpolate", film, *arguments), *words)
+        assert names(film.parent) == ["film.mp4"]
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [("inter_frame: 3", ["did you mean inter_frames"]), ("inter_frames: [", ["bad.yaml", "YAML"])],
+    )
+    def test_bad_configurations(
+        self, vfi: Vfi, film: Path, tmp_path: Path, text: str, words: list[str]
+    ) -> None:
+        (tmp_path / "bad.yaml").write_text(text)
+        refused(vfi("interpolate", film, "--config", tmp_path / "bad.yaml"), *words)
+
+    def test_a_missing_configuration(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        refused(vfi("interpolate", film, "--config", tmp_path / "no.yaml"), "no.yaml")
+
+
+class TestBadOutput:
+    def test_an_existing_one(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        output = tmp_path / "out.mp4"
+        output.write_text("precious")
+        refused(vfi("interpolate", film, "-o", output), output, "--overwrite")
+        assert output.read_text() == "precious"
+        assert vfi("interpolate", film, "-o", output, "--overwrite").code == 0
+
+    def test_the_input_itself(self, vfi: Vfi, film: Path) -> None:
+        before = film.read_bytes()
+        refused(vfi("interpolate", film, "-o", film, "--overwrite"), film)
+        assert film.read_bytes() == before
+
+    def test_a_folder_that_cannot_be(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        refused(vfi("interpolate", film, "-o", tmp_path / "file" / "out.mp4"), tmp_path / "file")
+
+    def test_an_unknown_container(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        refused(vfi("interpolate", film, "-o", tmp_path / "out.xyz"), "out.xyz", ".mkv")
+
+    def test_odd_sizes_that_an_encoder_refuses(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 2)
+        outcome = vfi(
+            "interpolate", folder, "-o", tmp_path / "out.mp4", "--test-size", "33x21",
+            "--codec", "h264", "--pixel-format", "yuv420p",
+        )  # fmt: skip
+        refused(outcome, "33x21")
+        assert names(tmp_path) == ["in"]
+
+    def test_a_full_disk(self, vfi: Vfi, tmp_path: Path) -> None:
+        film = write_video(tmp_path / "film.mkv", 48, make_frame=noise_frame)
+        with file_size_limit(50_000):
+            outcome = vfi("interpolate", film, "-o", tmp_path / "out.mkv", "--cuts", "off", "--codec", "ffv1")
+        refused(outcome, tmp_path / "out.mkv")
+        assert not (tmp_path / "out.mkv").exists()
+
+    def test_a_log_that_cannot_be_written(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        refused(vfi("interpolate", film, "--log", tmp_path / "file" / "log.json"), "log.json")
+        assert names(tmp_path) == ["file", "film.mp4"]
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: as good as a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_truncated_film(vfi: Vfi, tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mkv", 48, make_frame=noise_frame)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    outcome = vfi("interpolate", film, "-o", tmp_path / "out.mp4", "--cuts", "off")
+    refused(outcome, film, tmp_path / "out.mp4", code=3)
+    assert len(decoded(tmp_path / "out.mp4")) > 20
+
+
+class TestStopping:
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "kill"]
+    )
+    def test_it_says_how_to_go_on(
+        self,
+        vfi: Vfi,
+        model: SmallBlender,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        code: int,
+    ) -> None:
+        folder = write_images(tmp_path / "in", 8)
+        ask = model.interpolate_window
+
+        def stop(*arguments: Any, **options: Any) -> Any:
+            if len(model.asked) == 4:
+                monkeypatch.setattr(model, "interpolate_window", ask)
+                os.kill(os.getpid(), number)
+            return ask(*arguments, **options)
+
+        monkeypatch.setattr(model, "interpolate_window", stop)
+        outcome = vfi("interpolate", folder, "-o", tmp_path / "out")
+        refused(outcome, "Stopped.", "--resume", code=code)
+        assert not (tmp_path / "out").exists()
+        assert vfi("interpolate", folder, "-o", tmp_path / "out", "--resume").code == 0
+        assert len(names(tmp_path / "out")) == 15
+        assert names(tmp_path) == ["in", "out"]
+
+
+def test_the_script_is_the_same_program(tmp_path: Path) -> None:
+    for command in (["interpolate.py"], ["-m", "vfi", "interpolate"]):
+        done = subprocess.run(
+            [sys.executable, *command, str(tmp_path / "none.mp4")],
+            cwd=REPOSITORY, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("vfi: ")
+        assert "none.mp4" in done.stderr

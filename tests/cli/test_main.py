@@ -1,0 +1,83 @@
+"""The commands, their help, and what happens to errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_interpolate import Vfi
+from vfi.cli.main import COMMANDS, main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_help_names_every_command(vfi: Vfi) -> None:
+    outcome = vfi("--help")
+    assert outcome.code == 0
+    assert all(command in outcome.out for command in COMMANDS)
+    assert vfi().code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"vfi {command}" in capsys.readouterr().out
+
+
+def test_help_is_quick_to_load() -> None:
+    program = "import sys; from vfi.cli.main import main; main(['--help']); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("False\n")
+
+
+def test_version(vfi: Vfi) -> None:
+    assert vfi("--version").out.startswith("vfi ")
+
+
+def test_unknown_commands(vfi: Vfi) -> None:
+    outcome = vfi("interpolat")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "interpolate" in outcome.err
+
+
+def test_info(vfi: Vfi) -> None:
+    outcome = vfi("info")
+    assert outcome.code == 0
+    for word in ("Python", "PyTorch", "OpenCV", "libavcodec", "cpu", "forward_splat", "correlation", "h264"):
+        assert word in outcome.out
+
+
+class TestErrors:
+    @pytest.fixture
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(arguments):
+            raise RuntimeError("two\nlines")
+
+        monkeypatch.setattr("vfi.cli.info.main", fail)
+
+    def test_bugs_are_one_line_too(self, vfi: Vfi, broken: None) -> None:
+        outcome = vfi("info")
+        assert outcome.code == 1
+        assert outcome.err == "vfi: internal error (RuntimeError: two lines); --traceback shows where.\n"
+
+    def test_unless_asked_otherwise(self, vfi: Vfi, broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "Traceback" in vfi("info", "--traceback").err
+        monkeypatch.setenv("VFI_TRACEBACK", "1")
+        assert "Traceback" in vfi("info").err
+
+    def test_lack_of_memory(self, vfi: Vfi, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(arguments):
+            raise MemoryError
+
+        monkeypatch.setattr("vfi.cli.info.main", fail)
+        outcome = vfi("info")
+        assert outcome.code == 2
+        assert "--max-memory" in outcome.err
