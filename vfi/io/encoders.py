@@ -15,7 +15,8 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from vfi.errors import ConfigError, OutputError
-from vfi.io import hdr, layouts
+from vfi.io import layouts
+from vfi.io.encoder_parameters import parameter_options
 from vfi.io.records import ColorTags, SourceInfo
 
 X26X_PRESETS = (
@@ -154,7 +155,7 @@ def plan_encoding(
     if name == "vp9" and (info.mastering_display or info.content_light):
         notes.append("HDR mastering metadata was left out: VP9 cannot hold it, --codec hevc or av1 can.")
     tags = output_tags(info.color, chosen)
-    options = _settings(encoder, chosen, quality, preset) | hdr.encoder_options(
+    options = _settings(encoder, chosen, quality, preset) | parameter_options(
         encoder.name, info.mastering_display, info.content_light
     )
     return EncodingPlan(name, encoder.name, chosen, tags, options, tuple(notes))

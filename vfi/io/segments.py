@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +36,10 @@ class Segment:
     """Time stamp and duration in ticks of every packet, in the order of decoding."""
 
     @property
-    def reorder_depth(self) -> int:
-        """By how many frames decoding must run ahead of showing."""
-        ranks = {stamp: rank for rank, stamp in enumerate(sorted(stamp for stamp, _ in self.stamps))}
-        return max(order - ranks[stamp] for order, (stamp, _) in enumerate(self.stamps))
+    def reorder_delay(self) -> int:
+        """By how many ticks decoding must run ahead of showing."""
+        shown = sorted(stamp for stamp, _ in self.stamps)
+        return max(turn - stamp for turn, (stamp, _) in zip(shown, self.stamps, strict=True))
 
     def packets(self) -> Iterator[Packet]:
         """Its packets in the order of decoding, as stored."""
@@ -164,28 +163,22 @@ class SegmentStore:
     def packets(self) -> Iterator[Packet]:
         """All packets with exact presentation and decoding time stamps and durations, in ticks.
 
-        Decoding times are the sorted presentation times, as late as reordering allows: that keeps them
-        strictly increasing at any frame rate and across the joints.
+        Decoding times are the sorted presentation times moved back by one delay for all: so they increase
+        strictly at any frame rate and across the joints, and their span is the video's true length, which
+        is what FFmpeg reads as the duration of mov files.
         """
-        depth = max(segment.reorder_depth for segment in self.segments)
-        decoding = self._decoding_stamps(depth)
+        delay = max(segment.reorder_delay for segment in self.segments)
         for segment in self.segments:
+            shown = sorted(stamp for stamp, _ in segment.stamps)
             try:
-                for packet, (stamp, duration) in zip(segment.packets(), segment.stamps, strict=True):
-                    packet.pts, packet.dts, packet.duration = stamp, next(decoding), duration
+                for packet, turn, (stamp, duration) in zip(
+                    segment.packets(), shown, segment.stamps, strict=True
+                ):
+                    packet.pts, packet.dts, packet.duration = stamp, turn - delay, duration
                     yield packet
             except (ValueError, FFmpegError) as error:
                 mend = f"delete {self.folder} and start anew"
                 raise OutputError(f"The finished piece {segment.path} is damaged: {mend}.") from error
-
-    def _decoding_stamps(self, depth: int) -> Iterator[int]:
-        (first, duration), *later = sorted(self.segments[0].stamps)
-        step = later[0][0] - first if later else duration
-        waiting = deque(first - step * missing for missing in range(depth, 0, -1))
-        for segment in self.segments:
-            for stamp in sorted(stamp for stamp, _ in segment.stamps):
-                waiting.append(stamp)
-                yield waiting.popleft()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.mkv"

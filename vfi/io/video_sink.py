@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vfi.io.sink import SinkOptions
 
 _ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
+_BEFORE_ALL = 1 << 20  # more than there are frames in a segment
 _DEFAULT_TIME_UNIT = Fraction(1, 90_000)
 # SVT-AV1 prints its settings to the terminal unless told otherwise, and only its environment can tell it.
 os.environ.setdefault("SVT_LOG", "1")
@@ -82,7 +83,7 @@ class SegmentEncoder:
         if self._first is None:
             self._first = stamp
         self._durations[stamp] = duration
-        before = frame.pts, frame.time_base, frame.pict_type
+        before = frame.pts, frame.time_base or Fraction(0), frame.pict_type
         native.tag_frame(frame, self._plan.color)
         frame.pts, frame.time_base = stamp - self._first, self._time_base
         frame.pict_type = 0  # the source's choice of key frames is not ours
@@ -112,6 +113,8 @@ class SegmentEncoder:
             assert packet.pts is not None
             assert self._first is not None
             stamp = packet.pts + self._first
+            # The encoder's own decoding times are not needed, and x265 invents some in very short segments.
+            packet.dts = len(self.stamps) - _BEFORE_ALL
             self.stamps.append((stamp, self._durations[stamp]))
             packet.duration = self._durations[stamp]
             self._container.mux(packet)

@@ -1,4 +1,4 @@
-"""HDR static metadata in the notation of each encoder."""
+"""What goes into the parameter strings of x264, x265 and SVT-AV1: HDR static metadata above all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _CHROMATICITY_STEPS = 50000  # per unit of CIE x and y (SMPTE ST 2086)
 _LUMINANCE_STEPS = 10000  # per cd/m^2
 
 
-def encoder_options(
+def parameter_options(
     encoder: str, mastering: MasteringDisplay | None, light: ContentLight | None
 ) -> dict[str, str]:
-    """The encoder's option that carries mastering display and light levels; quiet where it would log.
+    """The option that hands an encoder its own parameters: HDR metadata, and what it needs.
 
     Args:
         encoder: FFmpeg's name.
@@ -25,9 +25,12 @@ def encoder_options(
         fields += [f"max-cll={levels}"] if light else []
         return {"x265-params": ":".join(fields)}
     if encoder == "libx264":
-        fields = [f"mastering-display={_in_steps(mastering)}"] if mastering else []
+        # x264's macroblock tree, in its AVX-512 code, reads memory that nobody wrote: equal frames gave
+        # different bytes, where a resumed run must give equal ones. It would save about 8 % of the size.
+        fields = ["mbtree=0"]
+        fields += [f"mastering-display={_in_steps(mastering)}"] if mastering else []
         fields += [f"cll={levels}"] if light else []
-        return {"x264-params": ":".join(fields)} if fields else {}
+        return {"x264-params": ":".join(fields)}
     if encoder == "libsvtav1":
         fields = [f"mastering-display={_in_units(mastering)}"] if mastering else []
         fields += [f"content-light={levels}"] if light else []
