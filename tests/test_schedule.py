@@ -84,7 +84,7 @@ class TestEveryTiming:
 
 class TestInterFrames:
     def test_each_real_interval_is_split_evenly(self) -> None:
-        stamps = [Stamp(Fraction(0), Fraction(1)), Stamp(Fraction(1), Fraction(3)), Stamp(Fraction(4), Fraction(1))]
+        stamps = [Stamp(Fraction(time), Fraction(duration)) for time, duration in ((0, 1), (1, 3), (4, 1))]
         items = list(plan(stamps, Timing(inter_frames=2, hold_last=False)))
         assert [item.time for item in items] == [
             0, Fraction(1, 3), Fraction(2, 3), 1, 2, 3, 4,

@@ -171,10 +171,10 @@ class InterpolateConfig:
     )
     tile: int | None = option(
         None,
-        "compute in tiles of this many pixels",
+        "rows of pixels that are made at once",
         parse=options.whole_number,
         group="model",
-        metavar="PIXELS",
+        metavar="ROWS",
     )
     max_memory: int | None = option(
         None,

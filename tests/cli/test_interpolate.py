@@ -21,7 +21,7 @@ from tests.cli.conftest import Outcome, SmallBlender
 from tests.io.making import noise_frame, write_video
 from tests.io.writing import decoded
 from tests.pipeline.conftest import write_images
-from tests.pipeline.test_videos import scene_frame
+from tests.pipeline.test_videos import read_image, scene_frame
 from vfi.config import InterpolateConfig, load_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ class TestWhatItMakes:
         )
         assert vfi("interpolate", "--config", config).code == 0
         assert names(tmp_path / "out" / "clip") == [f"00{n}_{k}.png" for n in (1, 2) for k in range(3)]
-        assert cv2.imread(str(tmp_path / "out" / "clip" / "001_0.png")).shape == (16, 32, 3)
+        assert read_image(tmp_path / "out" / "clip" / "001_0.png").shape == (16, 32, 3)
 
     def test_print_config(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         outcome = vfi("interpolate", film, "--fps", "23.976", "--print-config")

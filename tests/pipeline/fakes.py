@@ -11,31 +11,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfi.interpolator import Interpolator
 from vfi.io.picture import Picture
 from vfi.io.records import SourceFrame
-from vfi.types import Window
+from vfi.types import Interpolation, Window
 
 HEIGHT, WIDTH = 48, 64
 
 
-class Blender(torch.nn.Module):
+class Blender(Interpolator):
     """An interpolator that blends, and remembers what it was asked."""
 
-    def __init__(self, window: int = 4) -> None:
+    window = 4
+
+    def __init__(self) -> None:
         super().__init__()
-        self.window = window
-        self.device = torch.device("cpu")
-        self.dtype = torch.float32
         self.asked: list[tuple[Window, list[float], int | None]] = []
+
+    def estimate_motion(self, window: Window) -> None:
+        """There is none."""
+
+    def synthesize(self, window: Window, motion: None, t: Tensor) -> Interpolation:
+        return Interpolation(torch.lerp(window.start, window.end, t.reshape(-1, 1, 1, 1)))
 
     def interpolate_window(
         self, window: Window, times: Sequence[float], *, tile: int | None = None
     ) -> list[Tensor]:
         self.asked.append((window, list(times), tile))
-        return [torch.lerp(window.start, window.end, t) for t in times]
-
-    def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
-        return None if max_memory is None else 256
+        return super().interpolate_window(window, times)
 
     @property
     def keys(self) -> list[tuple[int | None, ...]]:

@@ -11,9 +11,10 @@ import pytest
 
 from tests.pipeline.fakes import Blender, source_frames
 from vfi.errors import InputError
+from vfi.io.picture import Picture
 from vfi.io.records import OutputFrame, SourceFrame
 from vfi.pipeline.records import Decision, Pair
-from vfi.pipeline.render import TIMES_AT_ONCE, Renderer, RenderRules, check_names
+from vfi.pipeline.render import TIMES_AT_ONCE, Renderer, RenderRules, check_names, frames_at_once
 from vfi.pipeline.windows import SceneRules, find_shots, pair_up
 from vfi.schedule import Timing
 
@@ -180,6 +181,12 @@ def test_skipped_frames_change_nothing_after_them(skip: int) -> None:
     for frame, wanted in zip(rest, whole[skip:], strict=True):
         assert np.array_equal(frame.picture.rgb(), wanted.picture.rgb())
     assert len(model.asked) == sum(original(frame, frames) is None for frame in rest)
+
+
+def test_large_frames_are_made_one_by_one() -> None:
+    assert frames_at_once(source_frames(MOVING[:1])[0].picture) == TIMES_AT_ONCE
+    eight_k = Picture.from_rgb(np.zeros((4320, 7680, 3), np.uint8))
+    assert frames_at_once(eight_k) == 1
 
 
 def test_keys_of_two_sources_differ() -> None:

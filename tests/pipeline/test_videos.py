@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.io.writing import decoded, times, video_packets
 from tests.pipeline.conftest import write_images
 from tests.pipeline.fakes import HEIGHT, WIDTH, Blender, scene_array
 from vfi.errors import ConfigError, DamagedInputError, InputError, OutputError, VfiError
+from vfi.io.picture import Picture
 from vfi.pipeline import Interrupted, Progress, Report, interpolate_video
 from vfi.types import Window
 
@@ -41,6 +43,12 @@ def scene_frame(number: int, pixel_format: str) -> av.VideoFrame:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def read_image(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def shown(path: Path) -> list[tuple[Fraction, Fraction]]:
@@ -124,7 +132,7 @@ class TestImages:
         )
         for path in image_folder.iterdir():
             assert (out / path.name).read_bytes() == path.read_bytes()
-        middle = cv2.cvtColor(cv2.imread(str(out / "001_0.png")), cv2.COLOR_BGR2RGB)
+        middle = read_image(out / "001_0.png")
         wanted = scene_array(1, 0) * (2 / 3) + scene_array(1, 1) / 3
         assert np.abs(middle - wanted).max() <= 0.51
 
@@ -161,7 +169,7 @@ class TestDatasets:
 
     def test_the_protocol_of_eqvi(self, tmp_path: Path, dataset: Path) -> None:
         report = interpolate_video(
-            model=Blender(),  # type: ignore[arg-type]  # as good as one
+            model=Blender(),
             testset_root=dataset,
             store_path=tmp_path / "deep" / "results",
             inter_frames=1,
@@ -173,7 +181,7 @@ class TestDatasets:
         assert names(out) == ["a", "b10", "b9"]
         assert names(out / "a") == ["001.png", "001_0.png", "002.png", "002_0.png", "003.png"]
         first, middle, last = (
-            cv2.imread(str(out / "a" / name)).astype(int) for name in ("001.png", "001_0.png", "002.png")
+            read_image(out / "a" / name).astype(int) for name in ("001.png", "001_0.png", "002.png")
         )
         assert first.shape == (16, 20, 3)
         assert (middle <= (first + last) / 2).all(), "the protocol truncates"
@@ -182,7 +190,7 @@ class TestDatasets:
     def test_windows_of_four(self, tmp_path: Path) -> None:
         write_images(tmp_path / "set" / "clip", 5)
         model = Blender()
-        interpolate_video(tmp_path / "set", tmp_path / "out", model)  # type: ignore[arg-type]
+        interpolate_video(tmp_path / "set", tmp_path / "out", model)
         assert model.keys == [(None, 0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, None)]
 
     def test_resuming_keeps_complete_clips(self, tmp_path: Path, dataset: Path) -> None:
@@ -231,6 +239,32 @@ class TestProgress:
         assert told[-1].remaining == 0
         assert told[-1].name == "out"
         assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+
+
+class CountingBlender(Blender):
+    """Counts the pictures that are alive while it works."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+
+    def interpolate_window(
+        self, window: Window, times: Sequence[float], *, tile: int | None = None
+    ) -> list[Tensor]:
+        self.asked.clear()
+        self.most = max(self.most, sum(isinstance(thing, Picture) for thing in gc.get_objects()))
+        return super().interpolate_window(window, times, tile=tile)
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    most = []
+    for count in (30, 90):
+        film = write_video(tmp_path / f"{count}.mp4", count, make_frame=scene_frame)
+        model = CountingBlender()
+        run(film, tmp_path / f"out{count}.mp4", model=model)
+        most.append(model.most)
+    assert most[1] <= most[0] + 2
+    assert most[0] < 30  # read ahead, window, and the queue of the writer
 
 
 class StoppingBlender(Blender):

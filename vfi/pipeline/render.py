@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 HALF = Fraction(1, 2)
 TIMES_AT_ONCE = 8
-"""Frames that one call of the model makes: bounds the memory of a pair with very many new frames."""
+BYTES_AT_ONCE = 256 << 20
+"""How many new frames one call of the model makes: bounds the memory of pairs with very many of them."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,9 @@ class Renderer:
     def _make(self, pair: Pair, steps: list[Step]) -> Iterator[OutputFrame]:
         """Turn steps into frames, new ones a few at a time."""
         wanted = [step for step in steps if step.number >= self.skip]
-        for first in range(0, len(wanted), TIMES_AT_ONCE):
-            some = wanted[first : first + TIMES_AT_ONCE]
+        count = frames_at_once(pair.start.frame.picture)
+        for first in range(0, len(wanted), count):
+            some = wanted[first : first + count]
             made = iter(
                 self._new_pictures(pair, [s.content for s in some if isinstance(s.content, Fraction)])
             )
@@ -184,6 +186,12 @@ class Renderer:
             score=None if pair.end.score is None else round(pair.end.score, 4),
             new_frames=sum(isinstance(step.content, Fraction) for step in steps),
         )
+
+
+def frames_at_once(picture: Picture) -> int:
+    """How many new frames of this size to make in one call of the model."""
+    frame_bytes = picture.height * picture.width * 3 * 4  # three channels of float32
+    return max(1, min(TIMES_AT_ONCE, BYTES_AT_ONCE // frame_bytes))
 
 
 def check_names(pair: Pair, timing: Timing) -> None:
