@@ -252,7 +252,7 @@ class CountingBlender(Blender):
         self, window: Window, times: Sequence[float], *, tile: int | None = None
     ) -> list[Tensor]:
         self.asked.clear()
-        self.most = max(self.most, sum(isinstance(thing, Picture) for thing in gc.get_objects()))
+        self.most = max(self.most, sum(type(thing) is Picture for thing in gc.get_objects()))
         return super().interpolate_window(window, times, tile=tile)
 
 
