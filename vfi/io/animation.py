@@ -22,7 +22,7 @@ from vfi.errors import ConfigError, OutputError
 from vfi.io import color, native
 from vfi.io.clock import OutputClock
 from vfi.io.queued import QueuedSink, output_errors
-from vfi.io.records import OutputFrame, SourceInfo
+from vfi.io.records import MATRIX_BT601, ColorTags, OutputFrame, SourceInfo
 from vfi.io.segments import PartialFolder, synchronise
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ ANIMATION_SUFFIXES = ("gif", "webp")
 _GIF_TICKS, _WEBP_TICKS = 100, 1000  # per second, by the formats' definitions
 _FASTEST_GIF = 50  # frames per second; browsers show anything faster at ten
 _WEBP_QUALITY = 80
+_BT601 = ColorTags(matrix=MATRIX_BT601)  # what webp's Y'CbCr is
 _ANY_RATE = 25  # animations have time stamps and no rate, but the encoders ask for one
 
 
@@ -53,6 +54,7 @@ class AnimationSink(QueuedSink):
         self._options = options
         self._kind = _GifWriter if path.suffix.lower() == ".gif" else _WebpWriter
         self._kind.check(options)
+        self._alpha = info.has_alpha
         self._writer: _AnimationWriter | None = None
         self._clock = OutputClock(self._kind.ticks)
         self._rounded = self._crowded = False
@@ -73,7 +75,7 @@ class AnimationSink(QueuedSink):
             samples = np.dstack([samples, np.full(samples.shape[:2], 255, np.uint8)])
         if self._writer is None:
             height, width = samples.shape[:2]
-            self._writer = self._kind(self._unfinished, height, width, self._options)
+            self._writer = self._kind(self._unfinished, height, width, self._alpha, self._options)
         if self._clock.last is not None and round(frame.time * self._kind.ticks) <= self._clock.last:
             self._dropped += 1
             return
@@ -113,8 +115,9 @@ class _AnimationWriter(ABC):
     ticks: int
     """Time stamps per second that the format knows."""
 
-    def __init__(self, path: Path, height: int, width: int, options: SinkOptions) -> None:
+    def __init__(self, path: Path, height: int, width: int, alpha: bool, options: SinkOptions) -> None:
         self._path = path
+        self._layout = self._choose_layout(alpha)
         self._unit = Fraction(1, self.ticks)
         self._last_duration = 1
         container, self._stream = self._open(height, width, options)
@@ -131,6 +134,10 @@ class _AnimationWriter(ABC):
         """What the format did not keep of the frames' times."""
 
     @abstractmethod
+    def _choose_layout(self, alpha: bool) -> str:
+        """Pixel format in which pictures are handed over."""
+
+    @abstractmethod
     def _open(self, height: int, width: int, options: SinkOptions) -> tuple[OutputContainer, VideoStream]:
         """Open the file and its encoder."""
 
@@ -144,7 +151,7 @@ class _AnimationWriter(ABC):
 
     def write(self, samples: np.ndarray, stamp: int, duration: int) -> None:
         """Write a picture ``[H, W, 4]`` uint8 at a time in ticks."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples), "rgba")
+        frame = native.frame_from_rgb(samples, self._layout, _BT601, "center")
         frame.pts, frame.time_base = stamp, self._unit
         self._last_duration = duration
         self._container.mux(self._encode(frame))
@@ -195,6 +202,10 @@ class _GifWriter(_AnimationWriter):
         if crowded:
             notes.append("Most viewers slow down a gif of more than 50 frames per second: write .webp.")
         return notes
+
+    def _choose_layout(self, alpha: bool) -> str:
+        """The palette takes care of transparency."""
+        return "rgba"
 
     def _open(self, height: int, width: int, options: SinkOptions) -> tuple[OutputContainer, VideoStream]:
         repeats = "-1" if options.loop == 1 else str(max(0, options.loop - 1))
@@ -263,17 +274,21 @@ class _WebpWriter(_AnimationWriter):
         """A millisecond is fine enough to say nothing."""
         return []
 
+    def _choose_layout(self, alpha: bool) -> str:
+        """FFmpeg's encoder keeps transparency only where it is lossless, which this layout stands for."""
+        return "bgra" if alpha else "yuv420p"
+
     def _open(self, height: int, width: int, options: SinkOptions) -> tuple[OutputContainer, VideoStream]:
         container = av.open(
             str(self._path), "w", format="webp", container_options={"loop": str(options.loop)}
         )
-        stream = self._add_stream(container, "libwebp_anim", "bgra", height, width)
+        stream = self._add_stream(container, "libwebp_anim", self._layout, height, width)
         quality = _WEBP_QUALITY if options.quality is None else options.quality
-        stream.options = {"lossless": "0", "quality": f"{quality:g}"}
+        stream.options = {"lossless": str(int(self._layout == "bgra")), "quality": f"{quality:g}"}
         return container, stream
 
     def _encode(self, frame: av.VideoFrame | None) -> list[Packet]:
-        return self._stream.encode(frame if frame is None else native.reformat(frame, "bgra"))
+        return self._stream.encode(frame)
 
     def _duration_offset(self, content: bytes) -> tuple[int, int]:
         """The duration is in the last ANMF chunk: three bytes after position and size."""

@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 _FORMATS = {"m4v": "mp4", "mkv": "matroska"}
 _SEEK_MARGIN = 30  # seconds before the range in which a subtitle may begin that reaches into it
+_NEVER = Fraction(1 << 62)
 _MICROSECOND = Fraction(1, 1_000_000)
+_COVER_TYPES = {"png": ("png", "image/png"), "mjpeg": ("jpg", "image/jpeg")}
+_COVER_SUFFIXES = ("mp4", "m4v")
 # What a muxer writes anew, or what describes the file that was read; everything else is the author's.
 _FLEETING = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
@@ -82,6 +85,8 @@ class Carrier:
                 continue
             if stream.type == "audio" and audio_mode == "stretch" and self.timeline.scale != 1:
                 notes += self._add_stretched(stream)
+            elif stream.disposition & Disposition.attached_pic and self.suffix == "mkv":
+                notes += self._attach_cover(stream)
             elif accepts(self.suffix, stream):
                 self._add_copied(stream)
             else:
@@ -117,6 +122,19 @@ class Carrier:
             output.time_base = Fraction(1, stream.codec_context.sample_rate)  # type: ignore[attr-defined]  # audio
         self.copied[stream.index] = output
 
+    def _attach_cover(self, stream: Stream) -> list[str]:
+        """Matroska keeps cover pictures as attachments."""
+        codec = stream.codec_context.name
+        if codec not in _COVER_TYPES:
+            return [f"The cover picture was left out: Matroska knows no covers of type {codec}."]
+        with av.open(self.source.name) as reader:  # one of its own, so as not to disturb the other streams
+            content = next(
+                bytes(packet) for packet in reader.demux(reader.streams[stream.index]) if packet.size
+            )
+        suffix, kind = _COVER_TYPES[codec]
+        self.output.add_attachment(stream.metadata.get("filename", f"cover.{suffix}"), kind, content)
+        return []
+
     def _add_stretched(self, stream: Stream) -> list[str]:
         try:
             target = audio.StretchTarget.add(self.output, stream, self.suffix)
@@ -138,15 +156,13 @@ class Carrier:
         if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN:
             target = self.timeline.begin + self.timeline.zero - _SEEK_MARGIN
             self.source.seek(int(target / _MICROSECOND))
-        stop = None if self.timeline.end is None else self.timeline.end + _SEEK_MARGIN
+        stop = _NEVER if self.timeline.end is None else self.timeline.end + _SEEK_MARGIN
         try:
             for packet in self.source.demux(streams):
                 if not packet.size or packet.time_base is None:
                     continue
                 stamp = packet.dts if packet.dts is not None else packet.pts
-                if stamp is None:
-                    continue
-                if stop is not None and self.timeline.source_time(stamp, packet.time_base) > stop:
+                if stamp is not None and self.timeline.source_time(stamp, packet.time_base) > stop:
                     return
                 time = packets[packet.stream_index].move(packet)
                 if time is not None:
@@ -173,7 +189,7 @@ class _PacketMover:
         """Change a packet's time stamps and stream; returns its decoding time, None if it is cut off."""
         unit = packet.time_base
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if self._is_cover:
+        if self._is_cover:  # it has no time
             packet.pts = packet.dts = 0
             packet.stream = self._output
             return Fraction(0)
@@ -218,8 +234,11 @@ class _PacketMover:
 
 def accepts(suffix: str, stream: Stream) -> bool:
     """Whether a container takes a stream as it is; asked by writing a header with it to memory."""
+    is_cover = bool(stream.disposition & Disposition.attached_pic)
     if stream.type == "unknown" or (suffix == "webm" and stream.type == "attachment"):
         return False  # webm would take an attachment and say nothing, and then not write it
+    if is_cover and suffix not in _COVER_SUFFIXES:
+        return False  # the same with cover pictures
     try:
         with av.open(io.BytesIO(), "w", format=_FORMATS.get(suffix, suffix)) as trial:
             copy = trial.add_stream_from_template(stream, opaque=True)

@@ -1,0 +1,108 @@
+"""Slow motion makes sound longer by exactly its factor and keeps its pitch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.io.test_carry import RATE, double, make_source
+from vfi.io import audio
+from vfi.io.audio import tempo_stages
+from vfi.io.clock import Timeline
+
+AAC_FRAME = Fraction(1024, RATE)
+TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_carry
+
+
+def sound(path: Path) -> tuple[Fraction, np.ndarray]:
+    """Time of the first sample, and all samples ``[N]`` of the first channel."""
+    pieces, first = [], None
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            if first is None and frame.pts is not None:
+                first = frame.pts * frame.time_base
+            pieces.append(frame.to_ndarray()[0])
+    assert first is not None
+    return first, np.concatenate(pieces)
+
+
+def pitch(samples: np.ndarray) -> float:
+    """The strongest frequency in hertz."""
+    middle = samples[len(samples) // 4 : -len(samples) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    return float(spectrum.argmax() * RATE / len(middle))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "scale"),
+    [("mp4", Fraction(2)), ("mkv", Fraction(5, 2)), ("webm", Fraction(4)), ("mp4", Fraction(1, 3))],
+)
+def test_length_is_exact_and_pitch_is_kept(tmp_path: Path, suffix: str, scale: Fraction) -> None:
+    origin, output = make_source(tmp_path / "in.mkv"), tmp_path / f"out.{suffix}"
+    assert double(origin, output, time_scale=scale, audio="stretch") == []
+    start, samples = sound(output)
+    assert abs(start) <= Fraction(1, 1000)
+    assert abs(Fraction(len(samples), RATE) - 2 * scale) <= AAC_FRAME
+    assert pitch(samples) == pytest.approx(TONE, rel=0.01)
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.name == ("opus" if suffix == "webm" else "aac")
+        assert container.streams.audio[0].language == "deu"
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -> None:
+    origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"
+    double(origin, output, time_scale=Fraction(2), audio="stretch")
+    start, samples = sound(output)
+    place = start + Fraction(int(np.abs(samples).argmax()), RATE)
+    assert abs(place - 3) < Fraction(1, 20)  # atempo works in pieces of about that length
+
+
+def test_a_trimmed_part_is_stretched_from_its_first_sample(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, time_scale=Fraction(2), audio="stretch", start=Fraction(1, 2), end=Fraction(5, 4))
+    start, samples = sound(output)
+    assert abs(start) <= Fraction(1, RATE)
+    assert abs(Fraction(len(samples), RATE) - Fraction(3, 2)) <= AAC_FRAME
+
+
+def test_stretch_without_another_speed_copies(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, audio="stretch")
+    with av.open(str(origin)) as before, av.open(str(output)) as after:
+        contents = [[bytes(p) for p in c.demux(audio=0) if p.size] for c in (before, after)]
+    assert contents[0] == contents[1]
+
+
+def test_gaps_become_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [(Fraction(1, 4), 1000), (Fraction(1, 2), 500)]
+
+    def decoded(*_: object) -> list[tuple[Fraction, np.ndarray]]:
+        return [(time, np.ones((1, count), np.float32)) for time, count in pieces]
+
+    monkeypatch.setattr(audio, "_decoded", decoded)
+    with av.open(str(tmp_path / "unused.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        target = audio.StretchTarget(stream, RATE, "mono")
+        placed = list(audio._placed_samples("", 0, target, Timeline()))
+    assert placed[0][0] == Fraction(1, 4)
+    joined = np.concatenate([samples for _, samples in placed], axis=1)[0]
+    assert len(joined) == RATE // 4 + 500
+    assert joined.sum() == 1500
+    assert (joined[:1000] == 1).all()
+    assert (joined[-500:] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "tempo", [Fraction(1, 8), Fraction(1, 3), Fraction(2, 5), Fraction(1), Fraction(7, 2), Fraction(9)]
+)
+def test_stages_multiply_to_the_tempo(tempo: Fraction) -> None:
+    stages = tempo_stages(tempo)
+    assert prod(stages, start=Fraction(1)) == tempo
+    assert all(Fraction(1, 2) <= stage <= 2 for stage in stages)
