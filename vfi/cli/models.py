@@ -15,6 +15,4 @@ def main(arguments: Sequence[str]) -> int:
     width = max(len(model.name) for model in models)
     for model in models:
         print(f"{model.name:<{width}}  {model.window} frames  {model.summary}")
-        for checkpoint in model.checkpoints:
-            print(f"{'':<{width}}  weights: {checkpoint}")
     return 0

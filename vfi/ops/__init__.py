@@ -6,6 +6,8 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 """
 
 from vfi.ops.correlation import correlation
+from vfi.ops.fill import fill_holes
+from vfi.ops.flow import compose_flow, round_trip_error
 from vfi.ops.grid import pixel_grid
 from vfi.ops.padding import Padding
 from vfi.ops.resize import resize_flow
@@ -17,10 +19,13 @@ __all__ = [
     "Splat",
     "average_splat",
     "backward_warp",
+    "compose_flow",
     "correlation",
+    "fill_holes",
     "forward_splat",
     "normalise_splat",
     "pixel_grid",
     "resize_flow",
+    "round_trip_error",
     "softmax_splat",
 ]

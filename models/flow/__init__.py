@@ -1,0 +1,1 @@
+"""Flow estimators: each turns two frames into a :class:`vfi.types.FlowPair`."""

@@ -1,0 +1,33 @@
+"""Video frame interpolation: new frames between the old ones.
+
+Public names are loaded when they are first used, so that ``import vfi`` costs nothing:
+:func:`load_model`, :func:`interpolate_video`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vfi.pipeline import interpolate_video
+    from vfi.registry import load_model
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "interpolate_video", "load_model"]
+
+_HOMES = {"interpolate_video": "vfi.pipeline", "load_model": "vfi.registry"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """What there is, loaded or not."""
+    return sorted([*globals(), *_HOMES])

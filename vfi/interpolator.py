@@ -1,0 +1,313 @@
+"""What every interpolation network is: motion once per window, then as many frames as wanted.
+
+A model implements :meth:`Interpolator.estimate_motion` (all that does not depend on t) and
+:meth:`Interpolator.synthesize` (the rest) on tensors that already have a size it takes. Everything a caller
+wants besides, any size, any kind of picture, alpha, many times at once, bounded memory, is here once for
+all models.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vfi.errors import ConfigError
+from vfi.ops import Padding
+from vfi.types import FlowPair, InputSpec, Interpolation, SizeRequirement, Window
+
+SMALLEST_TILE = 64
+"""Rows; below this the overhead of a tile exceeds its use."""
+
+
+class FlowEstimator(nn.Module, ABC):
+    """Anything that finds both flows between two frames: a network or a classical method."""
+
+    @abstractmethod
+    def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
+        """Estimate the flows.
+
+        Args:
+            frame_0: ``[B, 3, H, W]`` RGB in [0, 1].
+            frame_1: likewise.
+
+        Returns:
+            Both flows in pixels, on their own frame's grid, at the frames' size.
+        """
+
+
+class MemoryUse(NamedTuple):
+    """Bytes a model needs to work on one window, as a model of its own measured peak."""
+
+    per_pixel: float
+    """For each pixel of the whole picture, however it is tiled."""
+    per_tile_pixel: float
+    """For each pixel that is synthesised at once."""
+
+
+class Interpolator(nn.Module, ABC):
+    """Makes the frames between two frames.
+
+    A subclass states the class attributes and implements :meth:`estimate_motion` and :meth:`synthesize`.
+    Training calls the module itself, ``model(window, t)``; applications call :meth:`interpolate`, and
+    engines that work through a video :meth:`interpolate_window`.
+    """
+
+    window: ClassVar[int] = 2
+    """Frames it looks at: 2, or 4 (it then states what it does when the outer ones are missing)."""
+    size: SizeRequirement = SizeRequirement()
+    inputs: ClassVar[InputSpec] = InputSpec()
+    memory: ClassVar[MemoryUse] = MemoryUse(per_pixel=0, per_tile_pixel=0)
+
+    @abstractmethod
+    def estimate_motion(self, window: Window) -> Any:
+        """All that does not depend on t.
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
+
+        Returns:
+            The model's own motion record, to be handed to :meth:`synthesize` with the same window.
+        """
+
+    @abstractmethod
+    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
+        """Make the frame at time ``t``.
+
+        Args:
+            window: As given to :meth:`estimate_motion`.
+            motion: What that returned.
+            t: ``[B]``, each in (0, 1).
+
+        Returns:
+            The frame, and what else the model knows about it.
+        """
+
+    def forward(self, window: Window, t: Tensor) -> Interpolation:
+        """Motion and synthesis in one, as training uses it. See the two methods for shapes."""
+        return self.synthesize(window, self.estimate_motion(window), t)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._anchor.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of its pictures; flows stay float32 whatever it is."""
+        return self._anchor.dtype
+
+    def __init__(self) -> None:
+        """Begin an interpolator; subclasses call this first."""
+        super().__init__()
+        # A model without weights has a device and a type all the same.
+        self.register_buffer("_anchor", torch.zeros(()), persistent=False)
+        self._anchor: Tensor
+
+    def interpolate(
+        self, frames: Sequence[np.ndarray] | Sequence[Tensor], t: float | Sequence[float] = 0.5
+    ) -> Any:
+        """Make the frame, or the frames, between the middle two of the frames given.
+
+        Args:
+            frames: 2 frames around the interval, or 4 consecutive ones with the interval in the middle (a
+                model of two frames ignores the outer ones): all uint8 RGB arrays ``[H, W, 3]``, or all float
+                RGB tensors ``[B, 3, H, W]`` in [0, 1]. Any height and width, but one for all.
+            t: Time or times, each in (0, 1).
+
+        Returns:
+            One frame of the frames' kind, size and device for one time, a list of frames for a list.
+
+        Raises:
+            ValueError: if the frames differ in kind or size, their number is not 2 or 4, or a time does not
+                lie between 0 and 1.
+        """
+        times = [t] if isinstance(t, (int, float)) else list(t)
+        _require_times(times)
+        if len(frames) not in (2, 4):
+            raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
+        tensors, as_array = _as_tensors(frames)
+        home = tensors[0].device
+        outer = (tensors[0], tensors[3]) if len(tensors) == 4 else (None, None)
+        middle = tensors[len(tensors) // 2 - 1 : len(tensors) // 2 + 1]
+        made = self.interpolate_window(Window(outer[0], middle[0], middle[1], outer[1]), times)
+        results = [_as_array(frame) if as_array else frame.to(home) for frame in made]
+        return results[0] if isinstance(t, (int, float)) else results
+
+    @torch.inference_mode()
+    def interpolate_window(
+        self, window: Window, times: Sequence[float], *, tile: int | None = None
+    ) -> list[Tensor]:
+        """Make frames at several times, the motion being estimated once.
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` or, with alpha as fourth channel, ``[B, 4, H, W]``, float in
+                [0, 1], any size, any device. With :attr:`Window.keys` neighbouring windows share work.
+            times: Each in (0, 1).
+            tile: Rows that are synthesised at once, see :meth:`choose_tile`; None for all. Bounds the memory
+                needed; how near the result stays to the untiled one is the model's to say.
+
+        Returns:
+            One frame per time, of the window's shape, in [0, 1], float32, on the model's device.
+
+        Raises:
+            ValueError: if a time does not lie between 0 and 1.
+        """
+        _require_times(times)
+        height, width = window.start.shape[-2:]
+        padding = Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
+        ready = _each_frame(window, lambda frame: padding.pad(frame.to(self.device, self.dtype)))
+        color = _each_frame(ready, lambda frame: self._to_network(frame[:, :3]))
+        motion = self.estimate_motion(color)
+        layers = [color]
+        if window.start.shape[1] == 4:
+            # Alpha moves with the colours: it is synthesised as a grey picture from the same motion.
+            layers.append(_each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1)))
+        made: list[Tensor] = []
+        for time in times:
+            t = torch.full((color.start.shape[0],), float(time), device=self.device)
+            frames = [self.synthesize_frame(layer, motion, t, tile=tile) for layer in layers]
+            frames[0] = self._from_network(frames[0])
+            frame = frames[0] if len(frames) == 1 else torch.cat((frames[0], frames[1][:, :1]), dim=1)
+            made.append(padding.unpad(frame).float().clamp(0, 1))
+        return made
+
+    def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
+        """The frame of :meth:`synthesize`; a model that can, works in tiles of this size to save memory.
+
+        Args:
+            window: As given to :meth:`estimate_motion`.
+            motion: What that returned.
+            t: ``[B]``, each in (0, 1).
+            tile: Rows; None for all at once.
+
+        Returns:
+            ``[B, 3, H, W]``.
+        """
+        if tile is not None:
+            raise ConfigError(f"The model {type(self).__name__} cannot work in tiles: leave --tile out.")
+        return self.synthesize(window, motion, t).frame
+
+    def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
+        """The largest tile, in rows of full width, with which a window of this size stays within the memory.
+
+        Args:
+            height: Of the pictures.
+            width: Of the pictures.
+            max_memory: Bytes the model may use; None for any.
+
+        Returns:
+            The tile for :meth:`interpolate_window`; None if all at once fits.
+
+        Raises:
+            ConfigError: if even the smallest tile does not fit; it says how much would.
+        """
+        pixels = height * width
+        fixed = pixels * self.memory.per_pixel
+        if max_memory is None or fixed + pixels * self.memory.per_tile_pixel <= max_memory:
+            return None
+        tile = int((max_memory - fixed) / (self.memory.per_tile_pixel * width))
+        if tile < SMALLEST_TILE:
+            needed = fixed + SMALLEST_TILE * width * self.memory.per_tile_pixel
+            raise ConfigError(
+                f"Frames of {width}x{height} need at least {_in_megabytes(needed)} of memory, more than the "
+                f"{_in_megabytes(max_memory)} allowed: raise --max-memory or use smaller frames."
+            )
+        return tile
+
+    def _to_network(self, frame: Tensor) -> Tensor:
+        """RGB in [0, 1] as the network wants it."""
+        frame = frame.flip(1) if self.inputs.channel_order == "bgr" else frame
+        return frame * self.inputs.scale if self.inputs.scale != 1 else frame
+
+    def _from_network(self, frame: Tensor) -> Tensor:
+        """The inverse of :meth:`_to_network`."""
+        frame = frame / self.inputs.scale if self.inputs.scale != 1 else frame
+        return frame.flip(1) if self.inputs.channel_order == "bgr" else frame
+
+
+class PairCache:
+    """What was computed for the latest pairs of frames, kept for the neighbouring windows.
+
+    Bounded: the least recently used entry goes first. An entry is found again only for the same keys in the
+    same order, of the same size, type and device.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """Keep up to ``capacity`` entries."""
+        self.capacity = capacity
+        self._entries: dict[Hashable, Any] = {}
+
+    def get_or_compute(
+        self, keys: tuple[Hashable, Hashable] | None, frame: Tensor, compute: Callable[[], Any]
+    ) -> Any:
+        """The known result for a pair, or a new one.
+
+        Args:
+            keys: Identities of the two frames; None: nothing is looked up or kept.
+            frame: One of the frames, for its size, type and device.
+            compute: Called without arguments when nothing is known.
+
+        Returns:
+            What ``compute`` returned, now or earlier.
+        """
+        if keys is None:
+            return compute()
+        key = (keys, frame.shape, frame.dtype, frame.device)
+        result = self._entries.pop(key) if key in self._entries else compute()
+        self._entries[key] = result
+        while len(self._entries) > self.capacity:
+            del self._entries[next(iter(self._entries))]
+        return result
+
+
+def _each_frame(window: Window, change: Callable[[Tensor], Tensor]) -> Window:
+    """The window with ``change`` applied to the frames that are there."""
+    return Window(
+        None if window.prev is None else change(window.prev),
+        change(window.start),
+        change(window.end),
+        None if window.next is None else change(window.next),
+        keys=window.keys,
+    )
+
+
+def _require_times(times: Sequence[float]) -> None:
+    for t in times:
+        if not 0 < t < 1:
+            raise ValueError(f"t must lie between 0 and 1, both excluded, but it is {t}")
+
+
+def _as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
+    """Frames of either kind as ``[B, 3, H, W]`` tensors, and whether they were arrays."""
+    shapes = {tuple(frame.shape) for frame in frames}
+    if len(shapes) > 1:
+        raise ValueError(f"frames must have one size, but they have {sorted(shapes)}")
+    shape = shapes.pop()
+    if all(isinstance(frame, np.ndarray) for frame in frames):
+        if len(shape) != 3 or shape[2] != 3 or any(frame.dtype != np.uint8 for frame in frames):
+            raise ValueError(f"arrays must be uint8 [H, W, 3], but they are {frames[0].dtype} {list(shape)}")
+        return [
+            torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
+            for frame in frames
+        ], True
+    if all(isinstance(frame, Tensor) for frame in frames):
+        if len(shape) != 4 or shape[1] != 3 or not all(frame.is_floating_point() for frame in frames):
+            raise ValueError(
+                f"tensors must be float [B, 3, H, W] in [0, 1], but they are {frames[0].dtype} {list(shape)}"
+            )
+        return list(frames), False
+    raise ValueError("frames must be all uint8 arrays [H, W, 3] or all float tensors [B, 3, H, W]")
+
+
+def _as_array(frame: Tensor) -> np.ndarray:
+    """``[1, 3, H, W]`` in [0, 1] as a uint8 array ``[H, W, 3]``, rounded to nearest."""
+    return (frame[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _in_megabytes(size: float) -> str:
+    return f"{size / 2**20:,.0f} MB"
