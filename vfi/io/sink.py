@@ -105,26 +105,29 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
         OutputError: If the output exists, cannot be written, or cannot be made as asked.
     """
     options = options or SinkOptions()
-    path = Path(path)
-    suffix = path.suffix[1:].lower()
     _check_options(options)
-    if suffix in VIDEO_SUFFIXES or suffix in ANIMATION_SUFFIXES:
-        path = path.absolute()
-        _check_file(path, source.info, options)
-        with output_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            kind = VideoSink if suffix in VIDEO_SUFFIXES else AnimationSink
-            return kind(path, source.info, options)
-    if suffix and not path.is_dir():
-        known = ", ".join(f".{name}" for name in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES))
-        raise ConfigError(
-            f"vfi does not write .{suffix} files ({path}): choose {known}, or a folder for images."
-        )
-    path = path.absolute()
-    _check_folder(path, source.info, options)
+    path = Path(path).absolute()
     with output_errors(path):
+        sink = _sink_for(path)
+        if sink is ImageSink:
+            _check_folder(path, source.info, options)
+        else:
+            _check_file(path, source.info, options)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return ImageSink(path, source.info, options)
+        return sink(path, source.info, options)
+
+
+def _sink_for(path: Path) -> type[VideoSink] | type[AnimationSink] | type[ImageSink]:
+    """The kind of output that a name stands for."""
+    suffix = path.suffix[1:].lower()
+    if suffix in VIDEO_SUFFIXES:
+        return VideoSink
+    if suffix in ANIMATION_SUFFIXES:
+        return AnimationSink
+    if not suffix or path.is_dir():
+        return ImageSink
+    known = ", ".join(f".{name}" for name in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES))
+    raise ConfigError(f"vfi does not write .{suffix} files ({path}): choose {known}, or a folder for images.")
 
 
 def _check_options(options: SinkOptions) -> None:
