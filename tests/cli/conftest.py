@@ -9,7 +9,8 @@ import pytest
 
 from tests.pipeline.fakes import Blender
 from vfi.cli.main import main
-from vfi.errors import ConfigError, ModelError
+from vfi.errors import ConfigError
+from vfi.registry import find_model
 
 
 class Outcome(NamedTuple):
@@ -37,8 +38,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SmallBlender:
     blender = SmallBlender()
 
     def load(config):
-        if config.model not in ("auto", "quadratic"):
-            raise ModelError(f"Unknown model {config.model!r}: choose one of quadratic.")
+        find_model(config.model)
         return blender
 
     monkeypatch.setattr("vfi.pipeline.video._load", load)

@@ -185,7 +185,7 @@ class TestBadOptions:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["--model", "magic"], ["magic", "quadratic"]),
+            (["--model", "quadratik"], ["quadratik", "'quadratic'"]),
             (["--codec", "magic"], ["magic"]),
             (["--inter-frames", "0"], ["inter_frames is 0"]),
             (["--inter-frames", "-3"], ["inter_frames is -3"]),

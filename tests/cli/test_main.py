@@ -55,6 +55,12 @@ def test_info(vfi: Vfi) -> None:
         assert word in outcome.out
 
 
+def test_models(vfi: Vfi) -> None:
+    outcome = vfi("models")
+    assert outcome.code == 0
+    assert outcome.out.startswith("quadratic")
+
+
 class TestErrors:
     @pytest.fixture
     def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:

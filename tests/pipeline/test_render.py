@@ -119,8 +119,9 @@ class TestEnds:
 class TestGrid:
     def test_down_conversion_makes_no_needless_frames(self) -> None:
         frames, model = source_frames([(1, n) for n in range(8)]), Blender()
-        output, _ = render(frames, Timing(rate=Fraction(1, 2)), model=model)
+        output, decisions = render(frames, Timing(rate=Fraction(1, 2)), model=model)
         assert originals(output, frames) == [0, 2, 4, 6]
+        assert {decision.action for decision in decisions} == {"passed"}
         assert model.asked == []
 
     def test_slow_motion_stretches_times(self) -> None:

@@ -157,6 +157,11 @@ class TestImages:
         with pytest.raises(InputError, match="001_0"):
             run(tmp_path / "out", tmp_path / "again")
         assert not (tmp_path / "again").exists()
+        assert run(tmp_path / "out", tmp_path / "film.mp4").frames_out == 14
+
+    def test_a_film_needs_its_originals(self, tmp_path: Path, image_folder: Path) -> None:
+        with pytest.raises(ConfigError, match="preserve_input"):
+            run(image_folder, tmp_path / "out.mp4", preserve_input=False)
 
 
 class TestDatasets:
@@ -282,9 +287,7 @@ class StoppingBlender(Blender):
         return super().interpolate_window(window, times, tile=tile)
 
 
-StoppingBlender.__name__ = StoppingBlender.__qualname__ = (
-    "Blender"  # the same model as far as resuming is concerned
-)
+StoppingBlender.__qualname__ = "Blender"  # the same model, as far as resuming is concerned
 
 
 class TestStopping:
@@ -379,7 +382,11 @@ def test_default_names(tmp_path: Path, options: dict[str, Any], name: str) -> No
     assert run(film, None, **options).output == tmp_path / name
 
 
-def test_default_names_of_folders_and_foreign_containers(tmp_path: Path, image_folder: Path) -> None:
+def test_default_names_of_folders_and_foreign_containers(
+    tmp_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run(image_folder, None).output == tmp_path / "clip_x2"
+    monkeypatch.chdir(image_folder)
+    assert run(Path(), None, fps=60).output == tmp_path / "clip_60fps"
     film = write_video(tmp_path / "old.avi", 3, codec="mpeg4", make_frame=scene_frame)
     assert run(film, None).output == tmp_path / "old_x2.mp4"

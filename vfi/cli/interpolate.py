@@ -38,7 +38,7 @@ def _with_bar(asked: CommandLine) -> int:
         return 0
     with ProgressBar() as bar:
         report = interpolate(asked.config, progress=bar)
-    print(summary(asked.config, report))
+    print(summary(report))
     return 0
 
 
@@ -88,7 +88,7 @@ class ProgressBar:
             self._bar = None
 
 
-def summary(config: InterpolateConfig, report: Report) -> str:
+def summary(report: Report) -> str:
     """What was done, in a few lines for people."""
     rate = report.frames_out / report.seconds if report.seconds > 0 else 0
     clips = f"{report.clips} clips, " if report.clips > 1 else ""

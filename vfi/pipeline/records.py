@@ -75,7 +75,8 @@ class Decision:
     time: float
     """Of the first frame, in seconds of the source's clock; rounded for people."""
     action: str
-    """``"interpolated"``, ``"repeated"``, ``"blended"`` or ``"held"``."""
+    """``"interpolated"``, ``"repeated"``, ``"blended"``, ``"held"``, or ``"passed"`` where no instant lies
+    between the two frames."""
     reason: str
     score: float | None
     """Cut score, where it was measured."""

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 HALF = Fraction(1, 2)
 TIMES_AT_ONCE = 8
+"""Most new frames that one call of the model makes, ..."""
 BYTES_AT_ONCE = 256 << 20
-"""How many new frames one call of the model makes: bounds the memory of pairs with very many of them."""
+"""... and most bytes of them: bounds the memory of pairs with very many, or very large, new frames."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,8 @@ class Renderer:
         count = frames_at_once(pair.start.frame.picture)
         for first in range(0, len(wanted), count):
             some = wanted[first : first + count]
-            made = iter(
-                self._new_pictures(pair, [s.content for s in some if isinstance(s.content, Fraction)])
-            )
+            positions = [step.content for step in some if isinstance(step.content, Fraction)]
+            made = iter(self._new_pictures(pair, positions))
             for step in some:
                 yield _output(step, step.content if isinstance(step.content, Picture) else next(made))
 
@@ -170,7 +170,8 @@ class Renderer:
     def _decision(self, pair: Pair, steps: list[Step]) -> Decision:
         """What is done with a pair, for the log."""
         change, equal = pair.end.change, len(pair.start.showings)
-        action, reason = "interpolated", pair.reason
+        new_frames = sum(isinstance(step.content, Fraction) for step in steps)
+        action, reason = ("interpolated" if new_frames else "passed"), pair.reason
         if change is Change.STILL:
             action, reason = "held", "the picture stands still"
         elif change is Change.CUT:
@@ -184,7 +185,7 @@ class Renderer:
             action=action,
             reason=reason,
             score=None if pair.end.score is None else round(pair.end.score, 4),
-            new_frames=sum(isinstance(step.content, Fraction) for step in steps),
+            new_frames=new_frames,
         )
 
 

@@ -41,7 +41,7 @@ class ProgressMeter:
         self._skipped = done
         self._callback = callback
         self._begin = time.monotonic()
-        self._told = 0.0
+        self._told = -PROGRESS_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -81,6 +81,7 @@ def interpolate_source(
             complete as far as the input could be read.
         Interrupted: the user stopped the run.
     """
+    settings.check_output(config, output)
     transform = Transform(config.test_size, config.test_crop_size)
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)
@@ -122,6 +123,7 @@ class _Run:
     def work(self, frames: Iterable[SourceFrame], config: InterpolateConfig) -> Report:
         """Pass all frames through and complete the output."""
         shots = find_shots(self._count(frames), settings.scene_rules(config))
+        self.meter.tell(self.sink.completed)
         with self._stopping():
             for part in pair_up(shots, self.renderer.model.window):
                 for frame in self._render(part):
@@ -149,7 +151,8 @@ class _Run:
     def _render(self, part: Pair | Shot) -> Iterator[OutputFrame]:
         if not isinstance(part, Pair):
             return self.renderer.last(part)
-        check_names(part, self.renderer.timing)
+        if settings.is_image_folder(self.output):
+            check_names(part, self.renderer.timing)
         decision, frames = self.renderer.pair(part)
         self.cuts += part.end.change is Change.CUT
         self.log.add(decision)

@@ -38,6 +38,16 @@ def is_image_folder(output: Path) -> bool:
     return output.suffix[1:].lower() not in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
 
 
+def check_output(config: InterpolateConfig, output: Path) -> None:
+    """Refuse options that make no sense for this kind of output.
+
+    Raises:
+        ConfigError: the originals shall be left out of a film.
+    """
+    if not config.preserve_input and not is_image_folder(output):
+        raise ConfigError(f"preserve_input: false is for folders of images, but {output} is a film.")
+
+
 def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
     """How many frames to show, and when.
 
@@ -115,6 +125,8 @@ def default_output(config: InterpolateConfig) -> Path:
     source = config.input or config.testset_root
     if source is None:
         raise ConfigError("No input: name a video, a folder of images, or two images.")
+    if not source.name or source.name == "..":
+        source = source.resolve()
     if config.fps is not None:
         tag = f"_{float(config.fps):g}fps"
     elif config.inter_frames is not None or config.slow_motion is None:
@@ -144,7 +156,7 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
         "source": _file_identity(info.path) + (_file_identity(config.second) if config.second else []),
         "options": {name: values[name] for name in _PIXEL_OPTIONS},
         "tile": tile,
-        "model": [config.model, type(model).__qualname__, model.device.type, str(model.dtype)],
+        "model": [type(model).__qualname__, model.device.type, str(model.dtype)],
         "weights": _weights_hash(model),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
