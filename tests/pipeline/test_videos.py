@@ -19,6 +19,7 @@ import pytest
 from torch import Tensor
 
 from tests.io.making import noise_frame, write_video
+from tests.io.test_carry import make_source, packets
 from tests.io.writing import decoded, times, video_packets
 from tests.pipeline.conftest import write_images
 from tests.pipeline.fakes import HEIGHT, WIDTH, Blender, scene_array
@@ -112,14 +113,24 @@ class TestTime:
         assert times(tmp_path / "out.mkv")[2] == Fraction(83, 1000)  # Matroska counts milliseconds
 
 
-def test_sound_and_subtitles_are_carried_over(tmp_path: Path) -> None:
-    film = write_video(tmp_path / "film.mp4", 24, make_frame=scene_frame, audio_seconds=1)
-    run(film, tmp_path / "out.mp4")
-    sounds = []
-    for path in (film, tmp_path / "out.mp4"):
-        with av.open(str(path)) as container:
-            sounds.append([bytes(packet) for packet in container.demux(audio=0) if packet.size])
-    assert sounds[0] == sounds[1]
+def test_everything_else_is_carried_over(tmp_path: Path) -> None:
+    film = make_source(tmp_path / "film.mkv", extras=True)
+    report = run(film, tmp_path / "out.mkv")
+    assert report.notes == ()
+    for kind, number in (("audio", 0), ("audio", 1), ("subtitle", 0)):
+        assert packets(tmp_path / "out.mkv", kind, number) == packets(film, kind, number)
+    with av.open(str(film)) as before, av.open(str(tmp_path / "out.mkv")) as after:
+        assert after.chapters() == before.chapters()
+        assert after.metadata["title"] == before.metadata["title"]
+
+
+def test_what_a_container_cannot_take_is_told(tmp_path: Path) -> None:
+    film = make_source(tmp_path / "film.mkv", extras=True)
+    notes = run(film, tmp_path / "out.mp4").notes
+    assert any("subtitle" in note and ".mkv" in note for note in notes)
+    assert [content for _, _, content in packets(tmp_path / "out.mp4", "audio")] == [
+        content for _, _, content in packets(film, "audio")
+    ]
 
 
 class TestImages:

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-import vfi
 from tests.io.making import write_video
 from tests.io.writing import decoded
+from vfi import interpolate_video
 
 HEIGHT, WIDTH, SPEED = 48, 64, 3
 
@@ -28,7 +28,7 @@ def test_new_frames_come_near_the_truth(tmp_path: Path) -> None:
         tmp_path / "film.mkv", 5, codec="ffv1", pixel_format="yuv444p",
         make_frame=lambda number, pixel_format: moving_frame(2 * number, pixel_format),
     )  # fmt: skip
-    report = vfi.interpolate_video(film, tmp_path / "out.mkv", codec="ffv1")
+    report = interpolate_video(film, tmp_path / "out.mkv", codec="ffv1")
     assert (report.frames_in, report.frames_out, report.cuts) == (5, 10, 0)
     frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in decoded(tmp_path / "out.mkv")]
     for number in (1, 3, 5, 7):
