@@ -24,6 +24,7 @@ from vfi.cli.interpolate import ProgressBar
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io import open_source
+from vfi.registry import find_model
 
 TRUE_RATE = Fraction(48)
 ASPECT = Fraction(16, 9)
@@ -132,7 +133,7 @@ def thin_out(path: Path, folder: Path) -> Clip:
 
 
 def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
-    """Double the frame rate of a video along the main road, and say so; the name of the model.
+    """Double the frame rate of a video along the main road, and say so; the model's own name.
 
     Args:
         source: a video.
@@ -150,7 +151,7 @@ def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
     print(f"{source} -> {output}: {done.frames_in} frames became {done.frames_out} in {done.seconds:.1f} s")
     for note in done.notes:
         print(f"  {note}")
-    return "quadratic" if model == "auto" else model
+    return find_model(model).name
 
 
 def report(comparison: Comparison, clip: Clip, name: str) -> None:

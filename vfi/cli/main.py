@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    # Threads of torch that wait give way: spinning, they take the cores from decoder and encoder, which on
+    # two busy cores made whole runs four times slower. Read when torch is imported, which comes later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_trace = "--traceback" in given or bool(os.environ.get("VFI_TRACEBACK"))
     given = [argument for argument in given if argument != "--traceback"]
