@@ -78,6 +78,15 @@ class TestWhatItMakes:
         assert vfi("interpolate", "--config", config, "--inter-frames", 2).code == 0
         assert len(decoded(tmp_path / "out.mkv")) == 24
 
+    def test_another_amount_overrides_too(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        config = tmp_path / "some.yaml"
+        config.write_text("inter_frames: 3\n")
+        assert vfi("interpolate", film, "--config", config, "--fps", 60).code == 0
+        config.write_text("fps: 60\n")
+        assert vfi("interpolate", film, "--config", config, "--inter_frames=1").code == 0
+        assert names(tmp_path) == ["film.mp4", "film_60fps.mp4", "film_x2.mp4", "some.yaml"]
+        refused(vfi("interpolate", film, "--fps", 60, "--inter-frames", 1), "either")
+
     def test_eqvi_users_find_their_keys(self, vfi: Vfi, tmp_path: Path) -> None:
         write_images(tmp_path / "set" / "clip", 3)
         config = tmp_path / "eqvi.yaml"

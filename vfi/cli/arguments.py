@@ -59,6 +59,7 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
     if len(given["files"]) > len(FILES):
         raise ConfigError(f"{given['files'][len(FILES)]} is one file too many: give one input or two images.")
     values.update(zip(FILES, given["files"], strict=False))
+    _let_command_line_decide_amount(values, arguments)
     progress = "json" if given["json"] else "quiet" if given["quiet"] else "bar"
     return CommandLine(InterpolateConfig.from_values(values), progress, given["print_config"])
 
@@ -124,6 +125,15 @@ def _add_option(group: Any, field: dataclasses.Field[Any]) -> None:
     if field.metadata["parse"] is options.mapping:
         rules["type"] = dict[str, Any]
     group.add_argument(*field.metadata["flags"], f"--{dashed}", **rules)
+
+
+def _let_command_line_decide_amount(values: dict[str, Any], arguments: Sequence[str]) -> None:
+    """Of two options that exclude each other, drop the one that only the configuration file gives."""
+    typed = {_with_dashes(argument).partition("=")[0] for argument in arguments}
+    if "--fps" in typed and "--inter-frames" not in typed:
+        values["inter_frames"] = None
+    if "--inter-frames" in typed and "--fps" not in typed:
+        values["fps"] = None
 
 
 def _with_dashes(argument: str) -> str:
