@@ -228,8 +228,11 @@ def test_a_full_disk_while_encoding_is_one_sentence_and_keeps_what_is_complete(
         real(piece)
 
     monkeypatch.setattr(segments, "synchronise", full_at_third)
-    with pytest.raises(OutputError, match=r"No space left on device\): free some space"):
-        write_all(path, source(), frames(pictures()), segment_frames=SEGMENT, fingerprint="f")
+    with open_sink(path, source(), SinkOptions(segment_frames=SEGMENT, fingerprint="f")) as sink:
+        with pytest.raises(OutputError, match=r"No space left on device\): free some space"):
+            feed(sink, frames(pictures())).finish()
+        assert sink.abort() == sink.abort()
+        assert "10 finished frames are kept" in sink.abort()[0]
     folder = tmp_path / "out.mp4.part"
     assert sorted(piece.name for piece in folder.glob("*.mkv")) == ["000000.mkv", "000001.mkv"]
     assert not list(folder.glob("*.unfinished"))

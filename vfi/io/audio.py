@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from av import error
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -56,7 +57,9 @@ class StretchTarget:
             ValueError: If the encoder refuses the sound, or FFmpeg cannot decode it.
         """
         assert isinstance(source, AudioStream)
-        context = source.codec_context
+        context: AudioCodecContext | None = source.codec_context
+        if context is None:
+            raise ValueError("there is no decoder for this sound")
         encoder = _ENCODERS.get(suffix, _ENCODER)
         rate = _OPUS_RATE if encoder == "libopus" else min(context.sample_rate, _MOST_AAC_RATE)
         layout = context.layout.name

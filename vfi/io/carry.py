@@ -21,6 +21,7 @@ from vfi.io.clock import Timeline
 logger = logging.getLogger(__name__)
 
 _FORMATS = {"m4v": "mp4", "mkv": "matroska"}
+_KEPT_BY_MKV = ("audio", "subtitle", "attachment")
 _SEEK_MARGIN = 30  # seconds before the range in which a subtitle may begin that reaches into it
 _NEVER = Fraction(1 << 62)
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -31,6 +32,11 @@ _FLEETING = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
     "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate", "alpha_mode",
 }  # fmt: skip
+
+
+def container_format(suffix: str) -> str:
+    """FFmpeg's name of the container that a suffix (without its dot) stands for."""
+    return _FORMATS.get(suffix, suffix)
 
 
 def lasting_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +96,8 @@ class Carrier:
             elif accepts(self.suffix, stream):
                 self._add_copied(stream)
             else:
-                keeper = "" if self.suffix == "mkv" else "; .mkv takes nearly everything"
+                movable = self.suffix != "mkv" and stream.type in _KEPT_BY_MKV
+                keeper = "; .mkv takes nearly everything" if movable else ""
                 notes.append(
                     f"The {stream_title(stream)} was left out: .{self.suffix} cannot hold it{keeper}."
                 )
@@ -196,7 +203,7 @@ class _PacketMover:
         if stamp is None:
             return None
         start = self._smooth(self._timeline.source_time(stamp, unit), unit)
-        stop = self._expected or start + (packet.duration or 0) * unit
+        stop = start + (packet.duration or 0) * unit if self._expected is None else self._expected
         lead = Fraction(0) if packet.dts is None else (stamp - packet.dts) * unit
         if not self._timeline.covers(start, stop):
             return None
@@ -240,7 +247,7 @@ def accepts(suffix: str, stream: Stream) -> bool:
     if is_cover and suffix not in _COVER_SUFFIXES:
         return False  # the same with cover pictures
     try:
-        with av.open(io.BytesIO(), "w", format=_FORMATS.get(suffix, suffix)) as trial:
+        with av.open(io.BytesIO(), "w", format=container_format(suffix)) as trial:
             copy = trial.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(lasting_metadata(stream.metadata))
             trial.start_encoding()

@@ -67,9 +67,13 @@ class ImageSink(QueuedSink):
         journal = self._folder.path / _JOURNAL
         names: list[str] = []
         for line in journal.read_text("utf-8").splitlines() if journal.exists() else []:
-            if not line.endswith('"') or not self._file(json.loads(line)).exists():
-                break  # a line that was not written to its end, or a file that somebody took away
-            names.append(json.loads(line))
+            try:
+                name = json.loads(line)
+            except ValueError:  # a line that was not written to its end
+                break
+            if not self._file(name).exists():
+                break
+            names.append(name)
         journal.write_text("".join(f"{json.dumps(name)}\n" for name in names), "utf-8")
         return names
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -24,7 +25,6 @@ from vfi.io.segments import SegmentStore
 AudioMode = Literal["copy", "stretch", "drop"]
 TimedPackets = Iterator[tuple[Fraction, Packet]]
 
-_FORMATS = {"m4v": "mp4", "mkv": "matroska"}
 _IN_BITSTREAM = ("h264", "hevc")  # these tell the shape of their pixels themselves
 
 
@@ -60,7 +60,7 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
             av.open(
                 str(target),
                 "w",
-                format=_FORMATS.get(suffix, suffix),
+                format=carry.container_format(suffix),
                 container_options=_container_options(suffix, assembly.ticks),
             )
         )
@@ -68,8 +68,9 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
         video = _add_video(output, template, suffix, assembly)
         notes += _shape_notes(suffix, assembly)
         feeds: list[TimedPackets] = [_video_packets(store, video, assembly.ticks)]
-        if assembly.info.kind == "video":
-            source = stack.enter_context(av.open(str(assembly.info.path)))
+        source = _reopen(assembly.info)
+        if source is not None:
+            stack.enter_context(source)
             indices = frozenset(record.index for record in assembly.info.streams)
             others = carry.Carrier(source, output, suffix, assembly.timeline, indices)
             notes += others.plan(assembly.audio)
@@ -77,8 +78,20 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
             _copy_stream_data(source, assembly.info, video)
             end = store.end_stamp * Fraction(1, assembly.ticks)
             carry.copy_container_data(source, output, assembly.timeline, end)
+        elif assembly.info.kind == "video":
+            notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
         notes += _interleave(output, feeds, video)
     return notes
+
+
+def _reopen(info: SourceInfo) -> InputContainer | None:
+    """The source file, to copy from; None if there is none, or no longer."""
+    if info.kind != "video":
+        return None
+    try:
+        return av.open(str(info.path), metadata_errors="replace")
+    except (OSError, FFmpegError):
+        return None
 
 
 def mark_alpha(stream: VideoStream, plan: EncodingPlan) -> None:

@@ -7,7 +7,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -65,6 +65,7 @@ class QueuedSink(ABC):
         self._error: BaseException | None = None
         self._cancelled = False
         self._closed = False
+        self._kept: list[str] = []
         self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
@@ -99,7 +100,8 @@ class QueuedSink(ABC):
             with output_errors(self.path):
                 notes = self._complete()
         except BaseException:
-            self.abort()
+            with suppress(OutputError):  # the first error is the one to be told
+                self.abort()
             raise
         self._closed = True
         return notes
@@ -108,16 +110,18 @@ class QueuedSink(ABC):
         """Give up: nothing appears under the final name; what can be resumed is kept.
 
         Returns:
-            One sentence that tells what was kept, or nothing.
+            One sentence that tells what was kept, or nothing; the same again when called again, as after a
+            :meth:`finish` that failed.
         """
         if self._closed:
-            return []
+            return self._kept
         self._closed = self._cancelled = True
         if self._thread.is_alive():
             self._offer_end()
             self._thread.join()
         with output_errors(self.path):
-            return self._discard()
+            self._kept = self._discard()
+        return self._kept
 
     def __enter__(self) -> Self:
         """The sink itself."""
@@ -127,7 +131,8 @@ class QueuedSink(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Abort unless :meth:`finish` was called."""
-        self.abort()
+        with suppress(OutputError) if error else nullcontext():
+            self.abort()
 
     @abstractmethod
     def _consume(self, frame: OutputFrame) -> None:

@@ -113,7 +113,6 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
             _check_folder(path, source.info, options)
         else:
             _check_file(path, source.info, options)
-        path.parent.mkdir(parents=True, exist_ok=True)
         return sink(path, source.info, options)
 
 
