@@ -233,11 +233,25 @@ def reliability(frame_a: Tensor, frame_b: Tensor, flow_ab: Tensor, flow_ba: Tens
         ``[B, 1, h, w]`` in (0, 1] on a's grid.
     """
     difference = (frame_a - backward_warp(frame_b, flow_ab, padding="border")).abs().mean(1, keepdim=True)
-    margin = COLOR_WINDOW // 2
-    padded = F.pad(difference, (margin, margin, margin, margin), mode="replicate")
-    difference = F.avg_pool2d(padded, COLOR_WINDOW, stride=1)
-    penalty = COLOR_PENALTY * difference + ROUND_TRIP_PENALTY * round_trip_error(flow_ab, flow_ba)
+    penalty = COLOR_PENALTY * box_mean(difference, COLOR_WINDOW) + ROUND_TRIP_PENALTY * round_trip_error(
+        flow_ab, flow_ba
+    )
     return (-penalty).exp().clamp(min=LEAST_RELIABILITY)
+
+
+def box_mean(field: Tensor, side: int) -> Tensor:
+    """The mean over a square around each pixel; the edge pixels stand for what lies outside.
+
+    Args:
+        field: ``[B, C, h, w]``.
+        side: of the square, odd.
+
+    Returns:
+        ``[B, C, h, w]``.
+    """
+    margin = side // 2
+    padded = F.pad(field, (margin, margin, margin, margin), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (1, side), stride=1), (side, 1), stride=1)
 
 
 def reduce_frame(frame: Tensor, reduction: int) -> Tensor:
