@@ -280,7 +280,7 @@ def _similarity_map(
 def _load_lpips(network: str) -> nn.Module:
     """The LPIPS network in evaluation mode, or a :class:`ModelError` that says how to get it."""
     try:
-        import lpips as package
+        import lpips as package  # pyright: ignore[reportMissingImports] - an extra, not always there
     except ImportError as error:
         raise ModelError('LPIPS needs the metrics extra: pip install "vfi[metrics]".') from error
     try:
