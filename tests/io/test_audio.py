@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -61,6 +62,29 @@ def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -
     start, samples = sound(output)
     place = start + Fraction(int(np.abs(samples).argmax()), RATE)
     assert abs(place - 3) < Fraction(1, 20)  # atempo works in pieces of about that length
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm"])
+def test_surround_sound_of_another_rate(tmp_path: Path, suffix: str) -> None:
+    clip, origin = make_source(tmp_path / "clip.mkv"), tmp_path / "in.mkv"
+    with av.open(str(clip)) as pictures, av.open(str(origin), "w") as container:
+        video = container.add_stream_from_template(pictures.streams.video[0], opaque=True)
+        surround: Any = container.add_stream("pcm_s16le", rate=44_100, layout="5.1(side)")
+        for packet in pictures.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                container.mux(packet)
+        samples = np.tile(np.sin(np.arange(44_100) * 0.05), (6, 1)) * 8000
+        frame = av.AudioFrame.from_ndarray(samples.astype(np.int16), "s16p", "5.1(side)")
+        frame.sample_rate, frame.pts = 44_100, 0
+        container.mux([*surround.encode(frame), *surround.encode(None)])
+    output = tmp_path / f"out.{suffix}"
+    assert double(origin, output, time_scale=Fraction(2), audio="stretch") == []
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.channels == 6
+        frames = list(container.decode(audio=0))
+    length = sum(Fraction(frame.samples, frame.sample_rate) for frame in frames)
+    assert abs(length - 2) <= AAC_FRAME
 
 
 def test_a_trimmed_part_is_stretched_from_its_first_sample(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class AnimationSink(QueuedSink):
         """Open the partial folder.
 
         Args:
-            path: The output; its folder exists.
+            path: The output; its folder is made if it is missing.
             info: The source.
             options: The user's wishes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import numpy as np
 from av import error
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -26,6 +28,8 @@ _ENCODER = "aac"
 _OPUS_RATE = 48_000
 _MOST_AAC_RATE = 96_000
 _BITS_PER_CHANNEL = 96_000
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_SEEK_MARGIN = 2  # seconds of sound to decode before the part that is wanted
 # One stage of FFmpeg's atempo is good from half to double speed; more is done in several stages.
 _SLOWEST, _FASTEST = Fraction(1, 2), Fraction(2)
 # Time stamps of sound jitter; only a gap or an overlap longer than this (seconds) is a real one.
@@ -62,12 +66,16 @@ class StretchTarget:
             raise ValueError("there is no decoder for this sound")
         encoder = _ENCODERS.get(suffix, _ENCODER)
         rate = _OPUS_RATE if encoder == "libopus" else min(context.sample_rate, _MOST_AAC_RATE)
-        layout = context.layout.name
-        _try_encoder(encoder, rate, layout)
-        stream = output.add_stream(encoder, rate=rate, layout=layout)
+        layout = _accepted_layout(encoder, rate, context.layout)
+        stream = output.add_stream(encoder, rate=rate, layout=layout.name)
         assert isinstance(stream, AudioStream)
-        stream.bit_rate = _BITS_PER_CHANNEL * context.layout.nb_channels
-        return cls(stream, rate, layout)
+        stream.bit_rate = _BITS_PER_CHANNEL * layout.nb_channels
+        return cls(stream, rate, layout.name)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return AudioLayout(self.layout).nb_channels
 
 
 def stretched_packets(
@@ -111,6 +119,22 @@ def tempo_stages(tempo: Fraction) -> list[Fraction]:
     return [*stages, tempo]
 
 
+def _accepted_layout(encoder: str, rate: int, layout: AudioLayout) -> AudioLayout:
+    """The layout itself, its usual sister with as many channels, or stereo: the first that is accepted.
+
+    Raises:
+        ValueError: If the encoder takes none of them.
+    """
+    usual = _USUAL_LAYOUTS.get(layout.nb_channels, "stereo")
+    for candidate in (layout, AudioLayout(usual), AudioLayout("stereo")):
+        try:
+            _try_encoder(encoder, rate, candidate.name)
+        except (ValueError, FFmpegError):
+            continue
+        return candidate
+    raise ValueError(f"{encoder} takes no sound at {rate} Hz")
+
+
 def _try_encoder(name: str, rate: int, layout: str) -> None:
     """Open an encoder for nothing, so that a refusal comes before the output has a stream for it."""
     context = av.CodecContext.create(name, "w")
@@ -136,7 +160,7 @@ def _placed_samples(
     """Decoded samples ``[C, N]`` float32 with their source time, gapless, cut to the timeline's range."""
     resampler = AudioResampler(format=_SAMPLE_FORMAT, layout=target.layout, rate=target.rate)
     expected: Fraction | None = None
-    for container_time, samples in _decoded(path, index, resampler):
+    for container_time, samples in _decoded(path, index, resampler, timeline):
         time = container_time - timeline.zero
         tolerance = _JITTER
         if expected is None:
@@ -162,19 +186,23 @@ def _silence(count: int, channels: int) -> Iterator[np.ndarray]:
         yield np.zeros((channels, min(_CHUNK, count - done)), np.float32)
 
 
-def _decoded(path: str, index: int, resampler: AudioResampler) -> Iterator[tuple[Fraction, np.ndarray]]:
+def _decoded(
+    path: str, index: int, resampler: AudioResampler, timeline: Timeline
+) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged."""
-    first: Fraction | None = None
-    with av.open(path) as container:
-        try:
-            for frame in container.decode(container.streams[index]):
-                assert isinstance(frame, AudioFrame)
-                if frame.pts is not None and frame.time_base is not None:
-                    first = frame.pts * frame.time_base
-                for resampled in resampler.resample(frame):
-                    yield first or Fraction(0), resampled.to_ndarray()
-        except FFmpegError:
-            return
+    time = Fraction(0)
+    with av.open(path, metadata_errors="replace") as container, suppress(FFmpegError):
+        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN:
+            container.seek(int((timeline.begin + timeline.zero - _SEEK_MARGIN) * av.time_base))
+        for frame in container.decode(container.streams[index]):
+            assert isinstance(frame, AudioFrame)
+            if frame.pts is not None and frame.time_base is not None:
+                time = frame.pts * frame.time_base
+            for resampled in resampler.resample(frame):
+                yield time, resampled.to_ndarray()
+                time += Fraction(resampled.samples, resampled.sample_rate)
+    for resampled in resampler.resample(None):
+        yield time, resampled.to_ndarray()
 
 
 def _stretched(

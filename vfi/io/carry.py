@@ -150,6 +150,8 @@ class Carrier:
         target.stream.metadata.update(lasting_metadata(stream.metadata))
         target.stream.disposition = stream.disposition
         self.stretched.append((stream.index, target))
+        if target.channels < stream.codec_context.channels:  # type: ignore[attr-defined]  # audio
+            return [f"The {stream_title(stream)} was mixed down to {target.layout} for its new speed."]
         return []
 
     def _copied_packets(self) -> Iterator[tuple[Fraction, Packet]]:

@@ -40,7 +40,7 @@ class ImageSink(QueuedSink):
         """Open the partial folder.
 
         Args:
-            path: The final folder; its parent exists.
+            path: The final folder; it and those above it are made if they are missing.
             info: The source.
             options: The user's wishes.
 

@@ -127,7 +127,7 @@ class VideoSink(QueuedSink):
         """Decide everything that can be decided, try the encoder, and open the partial folder.
 
         Args:
-            path: The output; its folder exists.
+            path: The output; its folder is made if it is missing.
             info: The source.
             options: The user's wishes.
 
