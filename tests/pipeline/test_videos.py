@@ -257,6 +257,10 @@ class TestProgress:
         assert [progress.done for progress in told] == sorted(progress.done for progress in told)
 
 
+def living_pictures() -> int:
+    return sum(type(thing) is Picture for thing in gc.get_objects())
+
+
 class CountingBlender(Blender):
     """Counts the pictures that are alive while it works."""
 
@@ -268,19 +272,17 @@ class CountingBlender(Blender):
         self, window: Window, times: Sequence[float], *, tile: int | None = None
     ) -> list[Tensor]:
         self.asked.clear()
-        self.most = max(self.most, sum(type(thing) is Picture for thing in gc.get_objects()))
+        self.most = max(self.most, living_pictures())
         return super().interpolate_window(window, times, tile=tile)
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    most = []
-    for count in (30, 90):
-        film = write_video(tmp_path / f"{count}.mp4", count, make_frame=scene_frame)
-        model = CountingBlender()
-        run(film, tmp_path / f"out{count}.mp4", model=model)
-        most.append(model.most)
-    assert most[1] <= most[0] + 2
-    assert most[0] < 30  # read ahead, window, and the queue of the writer
+    film = write_video(tmp_path / "film.mp4", 90, make_frame=scene_frame)
+    gc.collect()
+    others = living_pictures()  # of other tests
+    model = CountingBlender()
+    run(film, tmp_path / "out.mp4", model=model)
+    assert model.most - others < 40  # read ahead, window, and the queue of the writer; the film has 180
 
 
 class StoppingBlender(Blender):
