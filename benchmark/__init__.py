@@ -1,0 +1,1 @@
+"""Measurements: how near interpolated frames come to the truth, and how fast they are made."""

@@ -1,0 +1,64 @@
+"""FFmpeg's own interpolator, ``minterpolate``, through PyAV: the one to be compared with.
+
+The options are its best: motion compensated (``mci``) with adaptive overlapped blocks (``aobmc``) and
+bidirectional estimation (``bidir``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+import av.error
+import av.filter
+
+OPTIONS = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir"
+
+
+def minterpolate(frames: Iterable[av.VideoFrame], factor: int) -> Iterator[av.VideoFrame]:
+    """Multiply the frame rate of evenly spaced frames.
+
+    Args:
+        frames: consecutive, of one size and format; their time stamps are not looked at.
+        factor: output frames per input frame.
+
+    Yields:
+        Frames whose ``pts`` counts in units of the new frame interval: multiples of ``factor`` are input
+        frames. FFmpeg ends one or two intervals before the last input frame.
+    """
+    graph: av.filter.Graph | None = None
+    for number, frame in enumerate(frames):
+        if graph is None:
+            graph = _graph(frame, factor)
+        frame.pts, frame.time_base = number, Fraction(1, 1)
+        graph.push(frame)
+        yield from _drain(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _drain(graph)
+
+
+def _graph(frame: av.VideoFrame, factor: int) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add(
+        "buffer",
+        f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1:frame_rate=1/1"
+        f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
+    )
+    work = graph.add("minterpolate", f"fps={factor}:{OPTIONS}")
+    sink = graph.add("buffersink")
+    source.link_to(work)
+    work.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _drain(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        assert isinstance(frame, av.VideoFrame)
+        yield frame

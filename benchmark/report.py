@@ -1,0 +1,73 @@
+"""What belongs to every result: the command, the commit, the machine, and one way to write it down."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy
+import torch
+
+from vfi import __version__
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def environment() -> dict[str, Any]:
+    """Where and with what a result was obtained, as plain JSON values."""
+    return {
+        "command": shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "commit": _git("rev-parse", "--short", "HEAD")
+        + ("+changes" if _git("status", "--porcelain") else ""),
+        "device": _device(),
+        "versions": {
+            "vfi": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "opencv": cv2.__version__,
+            "numpy": numpy.__version__,
+            "av": av.__version__,
+            "ffmpeg": getattr(av, "ffmpeg_version_info", "unknown"),
+        },
+    }
+
+
+def write_result(path: Path | None, result: dict[str, Any]) -> None:
+    """Write a result with its environment as JSON; nothing without a path."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps({"environment": environment(), **result}, indent=1) + "\n", encoding="utf-8"
+        )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table with aligned columns."""
+    widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+
+    return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, rows)])
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or ("" if done.returncode == 0 else "unknown")
+
+
+def _device() -> str:
+    threads = f"{torch.get_num_threads()} threads"
+    name = f"{platform.machine()} CPU, {threads}"
+    return f"{name}; {torch.cuda.get_device_name()}" if torch.cuda.is_available() else name
