@@ -13,8 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-import vfi
 from tests.packaging.sources import REPOSITORY, imports, module_name, python_files, within
+from vfi import __version__
 
 # Import names that differ from the name of the distribution.
 DISTRIBUTION_OF = {"cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
@@ -51,12 +51,12 @@ def test_listed_packages_are_the_folders(definition: dict[str, Any]) -> None:
 
 
 def test_version_is_the_one_of_the_package() -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+", vfi.__version__)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
     try:
         installed = importlib.metadata.version("vfi")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("vfi is not installed, it runs from the clone: there is no second version to compare")
-    assert installed == vfi.__version__
+    assert installed == __version__
 
 
 def test_everything_imported_is_declared(definition: dict[str, Any]) -> None:

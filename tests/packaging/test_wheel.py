@@ -16,7 +16,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD_INPUTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "vfi", "models")
-# What these tests look at is the clone: its tools, its documents, its scripts.
+# What users of the wheel may copy out of the clone: it must work there too.
+FILES_TO_TAKE = ("interpolate.py", "configs", "pyproject.toml")  # the last for pytest's settings
+# What these tests look at is the clone itself.
 CLONE_ONLY_TESTS = ("packaging", "benchmark")
 
 pytestmark = pytest.mark.slow
@@ -39,16 +41,21 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
     return done.stdout
 
 
+def copy_into(folder: Path, original: Path, *leave_out: str) -> None:
+    """Copy a file or a folder, without compiled Python and what is to be left out."""
+    if original.is_dir():
+        ignored = shutil.ignore_patterns("__pycache__", *leave_out)
+        shutil.copytree(original, folder / original.name, ignore=ignored)
+    else:
+        shutil.copy(original, folder)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy: setuptools leaves a ``build/`` behind and takes old files from it."""
     source = tmp_path_factory.mktemp("source")
     for name in BUILD_INPUTS:
-        original = REPOSITORY / name
-        if original.is_dir():
-            shutil.copytree(original, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(original, source / name)
+        copy_into(source, REPOSITORY / name)
     run([sys.executable, "-m", "build", "--wheel", "--no-isolation"], source)
     (built,) = (source / "dist").glob("*.whl")
     return built
@@ -99,17 +106,12 @@ def test_command_line_starts_from_wheel(clean_python: Path, tmp_path: Path) -> N
 
 
 def test_fast_tests_pass_from_another_folder(clean_python: Path, tmp_path: Path) -> None:
-    shutil.copytree(
-        REPOSITORY / "tests",
-        tmp_path / "tests",
-        ignore=shutil.ignore_patterns("__pycache__", *CLONE_ONLY_TESTS),
-    )
-    shutil.copy(
-        REPOSITORY / "pyproject.toml", tmp_path
-    )  # for pytest's settings; there is no package beside it
+    copy_into(tmp_path, REPOSITORY / "tests", *CLONE_ONLY_TESTS)
+    for name in FILES_TO_TAKE:
+        copy_into(tmp_path, REPOSITORY / name)
     found = run(
         [clean_python, "-c", "import vfi, vfi.models; print(vfi.__file__, *vfi.models.__path__)"], tmp_path
     )
     environment = clean_python.parents[1]
     assert all(Path(place).is_relative_to(environment) for place in found.split())
-    run([clean_python, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider"], tmp_path)
+    run([clean_python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"], tmp_path)
