@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON_FOLDERS = ("vfi", "models", "benchmark", "tests")
 
@@ -25,21 +23,28 @@ class Import:
     """The innermost function it stands in; None at the module's top."""
 
 
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """Every file git knows, not the notes and logs that someone keeps in the clone; none without git."""
+    try:
+        done = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    paths = (REPOSITORY / name for name in done.stdout.decode().split("\0") if name)
+    return tuple(path for path in paths if path.is_file())
+
+
+def files_at_top(suffix: str) -> list[Path]:
+    """The project's files at the top of the clone that end so."""
+    found = sorted(REPOSITORY.glob(f"*{suffix}"))
+    known = set(tracked_files())
+    return [path for path in found if path in known] if known else found
+
+
 def python_files() -> list[Path]:
     """Every Python file of the project: the folders and the scripts at the top."""
     inside = [path for folder in PYTHON_FOLDERS for path in (REPOSITORY / folder).rglob("*.py")]
-    return sorted(REPOSITORY.glob("*.py")) + sorted(inside)
-
-
-def tracked_files() -> list[Path]:
-    """Every file git knows, or would on the next ``git add``; skips the test where there is no git clone."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    try:
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not a git clone: what belongs to the project is not known")
-    paths = [REPOSITORY / name for name in done.stdout.decode().split("\0") if name]
-    return [path for path in paths if path.is_file()]
+    return files_at_top(".py") + sorted(inside)
 
 
 def module_name(path: Path) -> str:

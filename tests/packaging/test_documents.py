@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.packaging.sources import REPOSITORY
+from tests.packaging.sources import REPOSITORY, files_at_top
 
-DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
+DOCUMENTS = [*files_at_top(".md"), *sorted((REPOSITORY / "docs").glob("*.md"))]
 README = REPOSITORY / "README.md"
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\s*$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
