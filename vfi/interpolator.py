@@ -61,6 +61,9 @@ class Interpolator(nn.Module, ABC):
     """Frames it looks at: 2, or 4 (it then states what it does when the outer ones are missing)."""
     size: SizeRequirement = SizeRequirement()
     inputs: ClassVar[InputSpec] = InputSpec()
+    cpu_threads: ClassVar[int | None] = None
+    """How many threads of torch pay on a CPU; None for all. Engines that decode and encode at the same time
+    set it for their run: threads beyond it only take the cores from the others."""
     memory: ClassVar[MemoryUse] = MemoryUse(per_pixel=0, per_tile_pixel=0)
 
     @abstractmethod

@@ -81,6 +81,9 @@ class QuadraticInterpolator(Interpolator):
     """The best interpolator that needs no training: the default where no trained weights are there."""
 
     window: ClassVar[int] = 4
+    cpu_threads: ClassVar[int | None] = (
+        1  # its operations are too small to be shared out; the flow is not torch's
+    )
     # Peak of a call minus the window itself, measured with one picture of 3840x2160 and tiles of 256 rows
     # and none; test_model.py holds the model to them.
     memory: ClassVar[MemoryUse] = MemoryUse(per_pixel=100, per_tile_pixel=110)
