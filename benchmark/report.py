@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def environment() -> dict[str, Any]:
     """Where and with what a result was obtained, as plain JSON values."""
     return {
-        "command": shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": _command(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "commit": _git("rev-parse", "--short", "HEAD")
         + ("+changes" if _git("status", "--porcelain") else ""),
@@ -58,6 +58,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
         return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
     return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, rows)])
+
+
+def _command() -> str:
+    """What was typed; of absolute paths only the last part, which is all that means something elsewhere."""
+    arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *arguments])
 
 
 def _git(*arguments: str) -> str:
