@@ -41,7 +41,7 @@ class FlowEstimator(nn.Module, ABC):
 
 
 class MemoryUse(NamedTuple):
-    """Bytes a model needs to work on one window, as a model of its own measured peak."""
+    """Bytes a model needs to work on one window, fitted to measured peaks."""
 
     per_pixel: float
     """For each pixel of the whole picture, however it is tiled."""
@@ -64,7 +64,6 @@ class Interpolator(nn.Module, ABC):
     cpu_threads: ClassVar[int | None] = None
     """How many threads of torch pay on a CPU; None for all. Engines that decode and encode at the same time
     set it for their run: threads beyond it only take the cores from the others."""
-    memory: ClassVar[MemoryUse] = MemoryUse(per_pixel=0, per_tile_pixel=0)
 
     @abstractmethod
     def estimate_motion(self, window: Window) -> Any:
@@ -89,6 +88,18 @@ class Interpolator(nn.Module, ABC):
         Returns:
             The frame, and what else the model knows about it.
         """
+
+    def memory_use(self, height: int, width: int) -> MemoryUse:
+        """What a window of this size takes beside its own frames; nothing where a model has not measured it.
+
+        Args:
+            height: Of the pictures.
+            width: Of the pictures.
+
+        Returns:
+            Bytes, for one time and a batch of one.
+        """
+        return MemoryUse(per_pixel=0, per_tile_pixel=0)
 
     def forward(self, window: Window, t: Tensor) -> Interpolation:
         """Motion and synthesis in one, as training uses it. See the two methods for shapes."""
@@ -123,23 +134,23 @@ class Interpolator(nn.Module, ABC):
             t: Time or times, each in (0, 1).
 
         Returns:
-            One frame of the frames' kind, size and device for one time, a list of frames for a list.
+            One frame of the frames' kind, type, size and device for one time, a list of frames for a list.
 
         Raises:
             ValueError: if the frames differ in kind or size, their number is not 2 or 4, or a time does not
                 lie between 0 and 1.
         """
-        times = [t] if isinstance(t, (int, float)) else list(t)
+        one = isinstance(t, (int, float, np.floating))
+        times = [float(t)] if one else list(t)
         _require_times(times)
         if len(frames) not in (2, 4):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
         tensors, as_array = _as_tensors(frames)
-        home = tensors[0].device
         outer = (tensors[0], tensors[3]) if len(tensors) == 4 else (None, None)
         middle = tensors[len(tensors) // 2 - 1 : len(tensors) // 2 + 1]
         made = self.interpolate_window(Window(outer[0], middle[0], middle[1], outer[1]), times)
-        results = [_as_array(frame) if as_array else frame.to(home) for frame in made]
-        return results[0] if isinstance(t, (int, float)) else results
+        results = [_as_array(frame) if as_array else frame.to(tensors[0]) for frame in made]
+        return results[0] if one else results
 
     @torch.inference_mode()
     def interpolate_window(
@@ -209,18 +220,18 @@ class Interpolator(nn.Module, ABC):
         Raises:
             ConfigError: if even the smallest tile does not fit; it says how much would.
         """
-        pixels = height * width
-        fixed = pixels * self.memory.per_pixel
-        if max_memory is None or fixed + pixels * self.memory.per_tile_pixel <= max_memory:
+        memory = self.memory_use(height, width)
+        fixed = height * width * memory.per_pixel
+        per_row = width * memory.per_tile_pixel
+        if max_memory is None or fixed + height * per_row <= max_memory:
             return None
-        tile = int((max_memory - fixed) / (self.memory.per_tile_pixel * width))
-        if tile < SMALLEST_TILE:
-            needed = fixed + SMALLEST_TILE * width * self.memory.per_tile_pixel
+        needed = fixed + min(SMALLEST_TILE, height) * per_row
+        if needed > max_memory:
             raise ConfigError(
                 f"Frames of {width}x{height} need at least {_in_megabytes(needed)} of memory, more than the "
                 f"{_in_megabytes(max_memory)} allowed: raise --max-memory or use smaller frames."
             )
-        return tile
+        return int((max_memory - fixed) / per_row)
 
     def _to_network(self, frame: Tensor) -> Tensor:
         """RGB in [0, 1] as the network wants it."""
@@ -287,24 +298,22 @@ def _require_times(times: Sequence[float]) -> None:
 
 def _as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
     """Frames of either kind as ``[B, 3, H, W]`` tensors, and whether they were arrays."""
+    as_array = all(isinstance(frame, np.ndarray) for frame in frames)
+    if not as_array and not all(isinstance(frame, Tensor) for frame in frames):
+        raise ValueError("frames must be all uint8 arrays [H, W, 3] or all float tensors [B, 3, H, W]")
     shapes = {tuple(frame.shape) for frame in frames}
     if len(shapes) > 1:
         raise ValueError(f"frames must have one size, but they have {sorted(shapes)}")
+    types = ", ".join(sorted({str(frame.dtype) for frame in frames}))
     shape = shapes.pop()
-    if all(isinstance(frame, np.ndarray) for frame in frames):
-        if len(shape) != 3 or shape[2] != 3 or any(frame.dtype != np.uint8 for frame in frames):
-            raise ValueError(f"arrays must be uint8 [H, W, 3], but they are {frames[0].dtype} {list(shape)}")
-        return [
-            torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
-            for frame in frames
-        ], True
-    if all(isinstance(frame, Tensor) for frame in frames):
-        if len(shape) != 4 or shape[1] != 3 or not all(frame.is_floating_point() for frame in frames):
-            raise ValueError(
-                f"tensors must be float [B, 3, H, W] in [0, 1], but they are {frames[0].dtype} {list(shape)}"
-            )
-        return list(frames), False
-    raise ValueError("frames must be all uint8 arrays [H, W, 3] or all float tensors [B, 3, H, W]")
+    if as_array:
+        if len(shape) != 3 or shape[2] != 3 or types != "uint8":
+            raise ValueError(f"arrays must be uint8 [H, W, 3], but they are {types} {list(shape)}")
+        rows = [torch.from_numpy(np.array(frame, order="C")).permute(2, 0, 1) for frame in frames]
+        return [frame[None].float() / 255 for frame in rows], True
+    if len(shape) != 4 or shape[1] != 3 or not all(frame.is_floating_point() for frame in frames):
+        raise ValueError(f"tensors must be float [B, 3, H, W] in [0, 1], but they are {types} {list(shape)}")
+    return list(frames), False
 
 
 def _as_array(frame: Tensor) -> np.ndarray:

@@ -53,6 +53,10 @@ COLOR_WINDOW = 5
 LARGE_PICTURE = 2560 * 1440
 """Pixels; larger pictures have their flow at a quarter instead of half their resolution."""
 
+BYTES_PER_PIXEL, BYTES_PER_FLOW_PIXEL, BYTES_PER_TILE_PIXEL = 40, 900, 70
+"""Memory beside the window itself: per pixel of the picture, of the flow, and of a tile. Fitted, with about a
+tenth to spare, to the peaks of runs through four windows at 480p to 4320p, untiled and in tiles."""
+
 
 class PairMotion(NamedTuple):
     """What is known about two neighbouring frames; all ``[B, C, h, w]`` at the flow's resolution."""
@@ -84,9 +88,6 @@ class QuadraticInterpolator(Interpolator):
     cpu_threads: ClassVar[int | None] = (
         1  # its operations are too small to be shared out; the flow is not torch's
     )
-    # Peak of a call minus the window itself, measured with one picture of 3840x2160 and tiles of 256 rows
-    # and none; test_model.py holds the model to them.
-    memory: ClassVar[MemoryUse] = MemoryUse(per_pixel=100, per_tile_pixel=110)
 
     def __init__(self, flow: FlowEstimator, *, flow_reduction: int | None = None) -> None:
         """Compose the model.
@@ -97,11 +98,11 @@ class QuadraticInterpolator(Interpolator):
                 and 4 for pictures larger than :data:`LARGE_PICTURE`.
 
         Raises:
-            ValueError: if ``flow_reduction`` is not positive.
+            ValueError: if ``flow_reduction`` is not a positive whole number.
         """
         super().__init__()
-        if flow_reduction is not None and flow_reduction < 1:
-            raise ValueError(f"flow_reduction must be 1 or more, but it is {flow_reduction}")
+        if flow_reduction is not None and not (isinstance(flow_reduction, int) and flow_reduction >= 1):
+            raise ValueError(f"flow_reduction must be a whole number from 1 on, not {flow_reduction!r}")
         self.flow = flow
         self.flow_reduction = flow_reduction
         self._pairs = PairCache(capacity=4)
@@ -115,7 +116,7 @@ class QuadraticInterpolator(Interpolator):
         Returns:
             The motion at reduced resolution.
         """
-        reduction = self._reduction(window.start)
+        reduction = self._reduction(*window.start.shape[-2:])
         middle = self._pair(window, 1, reduction)
         flow_01, flow_10 = middle.flows.flow_01, middle.flows.flow_10
         if window.prev is None or window.next is None:
@@ -131,8 +132,7 @@ class QuadraticInterpolator(Interpolator):
 
     def synthesize(self, window: Window, motion: WindowMotion, t: Tensor) -> Interpolation:
         """Make the frame at time ``t``. See the base class."""
-        field = time_field(motion, t)
-        return self._fetch(window, field, t, motion.reduction, 0, window.start.shape[-2])
+        return self._fetch(window, time_field(motion, t), motion.reduction, 0, window.start.shape[-2])
 
     def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
         """The frame, in bands of ``tile`` rows; the result does not depend on them. See the base class."""
@@ -140,15 +140,23 @@ class QuadraticInterpolator(Interpolator):
         rows = height if tile is None else max(tile // motion.reduction, 1) * motion.reduction
         field = time_field(motion, t)
         bands = [
-            self._fetch(window, field, t, motion.reduction, top, min(top + rows, height)).frame
+            self._fetch(window, field, motion.reduction, top, min(top + rows, height)).frame
             for top in range(0, height, rows)
         ]
         return bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)
 
-    def _reduction(self, frame: Tensor) -> int:
+    def memory_use(self, height: int, width: int) -> MemoryUse:
+        """See the base class. Most of it is the flow's, and OpenCV's buffers stay between calls."""
+        flow_pixels = 1 / self._reduction(height, width) ** 2
+        return MemoryUse(
+            per_pixel=BYTES_PER_PIXEL + BYTES_PER_FLOW_PIXEL * flow_pixels,
+            per_tile_pixel=BYTES_PER_TILE_PIXEL,
+        )
+
+    def _reduction(self, height: int, width: int) -> int:
         if self.flow_reduction is not None:
             return self.flow_reduction
-        return 2 if frame.shape[-2] * frame.shape[-1] <= LARGE_PICTURE else 4
+        return 2 if height * width <= LARGE_PICTURE else 4
 
     def _pair(self, window: Window, first: int, reduction: int) -> PairMotion:
         """The window's frames ``first`` and ``first + 1``: looked up, or estimated."""
@@ -168,13 +176,11 @@ class QuadraticInterpolator(Interpolator):
 
         return self._pairs.get_or_compute(keys, frame_0, estimate)
 
-    def _fetch(
-        self, window: Window, field: Tensor, t: Tensor, reduction: int, top: int, bottom: int
-    ) -> Interpolation:
+    def _fetch(self, window: Window, field: Tensor, reduction: int, top: int, bottom: int) -> Interpolation:
         """Rows ``top`` to ``bottom`` of the new frame, from the field of :func:`time_field`."""
         width = window.start.shape[-1]
         band = enlarge_rows(field, reduction, top, bottom)[..., :width]  # [B, 5, bottom - top, W]
-        flow_t0, flow_t1, blend = band[:, 0:2] * reduction, band[:, 2:4] * reduction, band[:, 4:5]
+        flow_t0, flow_t1, blend = band.split((2, 2, 1), dim=1)
         origin = (top, 0)
         candidate_0 = backward_warp(window.start, flow_t0, padding="border", origin=origin)
         candidate_1 = backward_warp(window.end, flow_t1, padding="border", origin=origin)
@@ -182,7 +188,7 @@ class QuadraticInterpolator(Interpolator):
         weight_0 = blend * _inside_weight(flow_t0, size, top)
         weight_1 = (1 - blend) * _inside_weight(flow_t1, size, top)
         blend = (weight_0 / (weight_0 + weight_1)).to(candidate_0.dtype)
-        frame = candidate_1 + blend * (candidate_0 - candidate_1)
+        frame = (candidate_0 - candidate_1).mul_(blend).add_(candidate_1)  # in place: these are large
         return Interpolation(frame, flow_t0, flow_t1, blend)
 
 
@@ -202,7 +208,7 @@ def time_field(motion: WindowMotion, t: Tensor) -> Tensor:
         t: ``[B]``.
 
     Returns:
-        ``[B, 5, h, w]``: ``flow_t0``, ``flow_t1`` (pixels of this resolution), ``blend`` in (0, 1).
+        ``[B, 5, h, w]``: ``flow_t0``, ``flow_t1`` (pixels of the picture), ``blend`` in (0, 1).
     """
     late = t.to(motion.pair.flows.flow_01).view(-1, 1, 1, 1)
     early = 1 - late
@@ -220,7 +226,7 @@ def time_field(motion: WindowMotion, t: Tensor) -> Tensor:
     )
     visible_0 = early * (from_0.weight + VISIBILITY_FLOOR).sqrt()
     visible_1 = late * (from_1.weight + VISIBILITY_FLOOR).sqrt()
-    return torch.cat((trajectory, visible_0 / (visible_0 + visible_1)), dim=1)
+    return torch.cat((trajectory * motion.reduction, visible_0 / (visible_0 + visible_1)), dim=1)
 
 
 def reliability(frame_a: Tensor, frame_b: Tensor, flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
