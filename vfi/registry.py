@@ -120,8 +120,6 @@ def load_model(
 def _resolve_device(device: str | torch.device) -> torch.device:
     import torch
 
-    if isinstance(device, torch.device):
-        return device
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -129,7 +127,7 @@ def _resolve_device(device: str | torch.device) -> torch.device:
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(
-            f"The device {device!r} cannot be used here; 'vfi info' lists those that can."
+            f"The device '{device}' cannot be used here; 'vfi info' lists those that can."
         ) from error
     return resolved
 

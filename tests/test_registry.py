@@ -1,0 +1,121 @@
+"""The table of models and the road to a ready one: every wrong word gets a clear sentence."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vfi import load_model as from_package
+from vfi.errors import ConfigError, ModelError
+from vfi.interpolator import Interpolator
+from vfi.registry import DEFAULT, MODELS, ModelSpec, find_model, list_models, load_model
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_every_line_of_the_table_builds_what_it_says(spec: ModelSpec) -> None:
+    model = load_model(spec.name)
+    assert isinstance(model, Interpolator)
+    assert model.window == spec.window
+    assert not model.training
+    assert spec.summary
+
+
+def test_the_default_is_first_and_is_auto() -> None:
+    assert list_models()[0].name == DEFAULT
+    assert find_model("auto") is list_models()[0]
+    assert type(from_package()) is type(load_model(DEFAULT))
+
+
+def test_every_option_is_a_keyword() -> None:
+    for spec in MODELS:
+        module, function = spec.build.split(":")
+        parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
+        assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
+
+
+def test_options_reach_the_model() -> None:
+    assert load_model("quadratic", flow_reduction=3).flow_reduction == 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "quadratik",
+            r"There is no model 'quadratik' \(did you mean 'quadratic'\?\); 'vfi models' lists them",
+        ),
+        ("zzz", "There is no model 'zzz'; 'vfi models' lists them"),
+    ],
+)
+def test_unknown_models(name: str, sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        load_model(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"flow_reductoin": 2},
+            r"no option 'flow_reductoin' \(did you mean 'flow_reduction'\?\); it has: flow",
+        ),
+        ({"zzz": 2}, "The model quadratic has no option 'zzz'; it has: flow_reduction"),
+        (
+            {"flow_reduction": 0},
+            "refuses its options: flow_reduction must be a whole number from 1 on, not 0",
+        ),
+        ({"flow_reduction": 1.5}, "flow_reduction must be a whole number from 1 on, not 1.5"),
+        ({"flow_reduction": "two"}, "flow_reduction must be a whole number from 1 on, not 'two'"),
+        ({"device": "abacus"}, "The device 'abacus' cannot be used here; 'vfi info' lists those that can"),
+        ({"dtype": "int8"}, "no type 'int8' for pictures: choose one of float32, float16, bfloat16"),
+        ({"dtype": torch.float64}, "no type 'float64' for pictures"),
+    ],
+)
+def test_wrong_settings(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        load_model("quadratic", **options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.parametrize("device", ["cuda", torch.device("cuda"), "cuda:7"])
+def test_a_device_that_is_not_there(device: str | torch.device) -> None:
+    with pytest.raises(ConfigError, match="cannot be used here; 'vfi info' lists those that can"):
+        load_model(device=device)
+
+
+def test_a_checkpoint_for_a_model_without_weights(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with pytest.raises(
+        ModelError, match=r"quadratic has no weights: leave out the checkpoint .*weights\.pth"
+    ):
+        load_model("quadratic", path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("auto", torch.float32),
+        ("float16", torch.float16),
+        ("bfloat16", torch.bfloat16),
+        (torch.bfloat16, torch.bfloat16),
+    ],
+)
+def test_types(dtype: str | torch.dtype, expected: torch.dtype) -> None:
+    assert load_model(device="cpu", dtype=dtype).dtype == expected
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_devices(device: str | torch.device) -> None:
+    assert load_model(device=device).device == torch.device("cpu")
+
+
+def test_unknown_names_of_the_package() -> None:
+    package = importlib.import_module("vfi")
+    with pytest.raises(AttributeError, match="module 'vfi' has no attribute 'load_modell'"):
+        _ = package.load_modell
+    assert {"load_model", "interpolate_video"} <= set(dir(package))
