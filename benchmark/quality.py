@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmark.minterpolate import minterpolate
 from benchmark.report import table, write_result
-from vfi.errors import VfiError
+from vfi.errors import InputError, VfiError
 from vfi.interpolator import Interpolator
 from vfi.io import Picture, open_source
 from vfi.io.color import array_from_tensor, tensor_from_array
@@ -115,8 +115,14 @@ def blended_frames(clip: Clip, factor: int) -> Frames:
 
 
 def score(clip: Clip, made: dict[str, Frames], with_lpips: bool) -> dict[str, dict[str, float]]:
-    """Mean metrics of each method over the frames that all of them made."""
+    """Mean metrics of each method over the frames that all of them made.
+
+    Raises:
+        InputError: if there is no such frame.
+    """
     numbers = sorted(set.intersection(*(set(frames) for frames in made.values())) & set(clip.frames))
+    if not numbers:
+        raise InputError("The clip is too short to compare: minterpolate needs three kept frames.")
     scores: dict[str, dict[str, float]] = {}
     for method, frames in made.items():
         values = [dict(_metrics(frames[number], clip.frames[number], with_lpips)) for number in numbers]

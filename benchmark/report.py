@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import shlex
 import subprocess
@@ -26,8 +27,7 @@ def environment() -> dict[str, Any]:
     return {
         "command": _command(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "commit": _git("rev-parse", "--short", "HEAD")
-        + ("+changes" if _git("status", "--porcelain") else ""),
+        "commit": _commit(),
         "device": _device(),
         "versions": {
             "vfi": __version__,
@@ -46,8 +46,17 @@ def write_result(path: Path | None, result: dict[str, Any]) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            json.dumps({"environment": environment(), **result}, indent=1) + "\n", encoding="utf-8"
+            json.dumps(_finite({"environment": environment(), **result}), indent=1) + "\n", encoding="utf-8"
         )
+
+
+def _finite(value: Any) -> Any:
+    """The value with numbers that JSON does not know as words."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -66,11 +75,17 @@ def _command() -> str:
     return shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *arguments])
 
 
+def _commit() -> str:
+    """The short name of the commit, with a mark if files differ from it; "unknown" outside a clone."""
+    try:
+        return _git("rev-parse", "--short", "HEAD") + ("+changes" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or ("" if done.returncode == 0 else "unknown")
+    command = ["git", "-C", str(REPOSITORY), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _device() -> str:
