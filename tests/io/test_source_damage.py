@@ -65,6 +65,17 @@ def test_a_file_that_ends_with_its_sound_is_whole(tmp_path: Path) -> None:
     assert read_times(path)[1] is None
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_even_a_short_piece_that_is_missing_is_told(tmp_path: Path, name: str) -> None:
+    codec = "libvpx-vp9" if name == "a.webm" else "libx264"
+    path = write_video(tmp_path / name, 10, codec=codec, make_frame=noise_frame)
+    assert read_times(path)[1] is None
+    times, damage = read_times(cut(path, 0.8))
+    assert 5 <= len(times) < 10
+    assert damage is not None
+    assert f"{path} breaks off at " in damage
+
+
 def test_an_unfinished_recording_cannot_be_read(tmp_path: Path) -> None:
     path = cut(write_video(tmp_path / "a.mp4", 24, make_frame=noise_frame), 0.6)
     with pytest.raises(InputError, match=r"a\.mp4 is not a readable video: its index is missing"):

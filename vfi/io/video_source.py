@@ -12,6 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from vfi.io.matroska import ends_within_segment
 from vfi.io.picture import Picture
 from vfi.io.reader import FrameSource, read_ahead_count
 from vfi.io.records import SourceFrame
@@ -126,7 +127,7 @@ class Decoding:
             return True
         if probe.expected_frames is not None and not self.sought:
             return self.packets + _SHORTFALL_FRAMES < probe.expected_frames
-        if _index_exceeds_file(self._stream, probe.info.path):
+        if _index_exceeds_file(self._stream, probe.info.path) or ends_within_segment(probe.info.path):
             return True
         tolerance = max(_SHORTFALL_SECONDS, _SHORTFALL_FRAMES * probe.interval)
         return probe.expected_end is not None and self.reached + tolerance < probe.expected_end

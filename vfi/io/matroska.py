@@ -1,0 +1,50 @@
+"""What FFmpeg does not tell about a Matroska or WebM file: whether it is all there.
+
+Such a file is one EBML header and one segment, and the segment states its length in bytes. FFmpeg reads what
+there is and says nothing when the file ends before the segment does. Elements: RFC 8794 (EBML), RFC 9559.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_EBML_HEADER = 0x1A45DFA3
+_SEGMENT = 0x18538067
+_HEAD_BYTES = 4096  # the EBML header takes about 40
+_LONGEST_NUMBER = 8  # bytes
+
+
+def ends_within_segment(path: Path) -> bool:
+    """Whether a file is shorter than its segment says; False for live streams and other formats."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    header = _element(head, 0)
+    if header is None or header[0] != _EBML_HEADER or header[2] is None:
+        return False
+    segment = _element(head, header[1] + header[2])
+    if segment is None or segment[0] != _SEGMENT or segment[2] is None:
+        return False
+    return segment[1] + segment[2] > path.stat().st_size
+
+
+def _element(data: bytes, position: int) -> tuple[int, int, int | None] | None:
+    """Name, start of the content and its length (None: unknown) of the element at a position."""
+    name = _number(data, position)
+    if name is None:
+        return None
+    length = _number(data, position + name[1])
+    if length is None:
+        return None
+    marker = 1 << 7 * length[1]  # the bit that tells how many bytes the number has
+    size = length[0] - marker
+    return name[0], position + name[1] + length[1], None if size == marker - 1 else size
+
+
+def _number(data: bytes, position: int) -> tuple[int, int] | None:
+    """A number of variable length, its marker included, and its length in bytes."""
+    if position >= len(data):
+        return None
+    length = _LONGEST_NUMBER + 1 - data[position].bit_length()
+    if length > _LONGEST_NUMBER or position + length > len(data):
+        return None
+    return int.from_bytes(data[position : position + length], "big"), length
