@@ -25,9 +25,10 @@ and on 1000 joins of random frames of different clips, all at the default thresh
 54 changes of light by 1.3 v + 20           1 false alarm
 ==========================================  =========================================
 
-FFmpeg's ``scdet`` at its threshold of 10, on the first 60 frames of each clip: 1 false alarm at every
-frame, 2 at every second, and 8 of 375 cuts missed (this module there: none of each). PySceneDetect streams
-well, but its package requires ``opencv-python``, which overwrites the headless build that vfi uses.
+A stand-in for FFmpeg's ``scdet`` (its formula, computed here, not the filter itself) at a threshold of 10, on
+the first 60 frames of each clip: 1 false alarm at every frame, 2 at every second, and 8 of 375 cuts missed
+(this module there: none of each). PySceneDetect streams well, but its package requires ``opencv-python``,
+which overwrites the headless build that vfi uses.
 Time: 2 to 5 ms per pair on one core.
 
 **Repeats.** :func:`is_duplicate` accepts exact repetitions and what a video encoder makes of them. On the
