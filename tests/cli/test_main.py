@@ -79,6 +79,15 @@ class TestErrors:
         monkeypatch.setenv("VFI_TRACEBACK", "1")
         assert "Traceback" in vfi("info").err
 
+    def test_a_missing_package(self, vfi: Vfi, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(arguments):
+            raise ModuleNotFoundError("No module named 'av'", name="av")
+
+        monkeypatch.setattr("vfi.cli.info.main", fail)
+        outcome = vfi("info")
+        assert outcome.code == 2
+        assert outcome.err.startswith("vfi: The package av is missing: ")
+
     def test_lack_of_memory(self, vfi: Vfi, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(arguments):
             raise MemoryError

@@ -67,6 +67,11 @@ def _explain(error: BaseException) -> tuple[str, int]:
     # By name, because torch, whose own error this may be, need not be loaded.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "There is not enough memory: give --max-memory or a smaller --tile.", VfiError.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"The package {error.name} is missing: install vfi with what it needs, "
+            "such as by: python -m pip install -e ."
+        ), VfiError.exit_code
     return f"internal error ({type(error).__name__}: {error}); --traceback shows where.", INTERNAL_ERROR
 
 
