@@ -84,6 +84,7 @@ def interpolate_source(
         Interrupted: the user stopped the run.
     """
     settings.check_output(config, output)
+    settings.check_log(config, output)
     transform = Transform(config.test_size, config.test_crop_size)
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)

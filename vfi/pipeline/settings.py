@@ -13,7 +13,7 @@ import torch
 
 from vfi import __version__
 from vfi.config import InterpolateConfig
-from vfi.errors import ConfigError
+from vfi.errors import ConfigError, OutputError
 from vfi.io.animation import ANIMATION_SUFFIXES
 from vfi.io.encoders import VIDEO_SUFFIXES
 from vfi.io.records import SourceInfo
@@ -46,6 +46,23 @@ def check_output(config: InterpolateConfig, output: Path) -> None:
     """
     if not config.preserve_input and not is_image_folder(output):
         raise ConfigError(f"preserve_input: false is for folders of images, but {output} is a film.")
+
+
+def check_log(config: InterpolateConfig, output: Path) -> None:
+    """Refuse a log that would take the place of something else.
+
+    Raises:
+        ConfigError: it has the name of the input or the output.
+        OutputError: it exists and shall not be overwritten.
+    """
+    log = config.log
+    if log is None:
+        return
+    others = [path for path in (config.input, config.second, output) if path is not None]
+    if log.resolve() in [path.resolve() for path in others]:
+        raise ConfigError(f"The log {log} has the name of the input or the output: choose another --log.")
+    if log.exists() and not config.overwrite:
+        raise OutputError(f"The log {log} exists: give --overwrite to replace it, or choose another --log.")
 
 
 def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
