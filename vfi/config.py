@@ -32,6 +32,9 @@ RETIRED_KEYS = {
 """Keys of EQVI's configuration files that have no meaning here, and why."""
 
 
+_LEAST_LIKENESS = 0.65  # between a wrong name and the option that is suggested for it
+
+
 @dataclass(frozen=True)
 class InterpolateConfig:
     """What to interpolate, how, and where to put it. All values are checked on construction."""
@@ -323,7 +326,7 @@ def unknown_key(name: str) -> ConfigError:
             f"The option {name} is not needed any more: {RETIRED_KEYS[name]}; please remove it."
         )
     known = [field.name for field in dataclasses.fields(InterpolateConfig)]
-    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=_LEAST_LIKENESS)
     hint = f"did you mean {near[0]}?" if near else "see: vfi interpolate --help"
     return ConfigError(f"There is no option {name}; {hint}")
 

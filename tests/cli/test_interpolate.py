@@ -203,6 +203,8 @@ class TestBadOptions:
             (["--cuts", "never"], ["repeat, blend or off"]),
             (["--max-memory", "1KB"], ["--max-memory"]),
             (["--slow-motion", "2", "--audio", "copy"], ["--audio"]),
+            (["--wibble", "3"], ["no option wibble; see: vfi interpolate --help"]),
+            (["--preserve-input"], ["--no-preserve-input"]),
             (["-o"], ["expected"]),
             (["second.png", "third.png"], ["third.png"]),
         ],
@@ -265,6 +267,17 @@ class TestBadOutput:
         (tmp_path / "file").write_text("")
         refused(vfi("interpolate", film, "--log", tmp_path / "file" / "log.json"), "log.json")
         assert names(tmp_path) == ["file", "film.mp4"]
+
+    def test_a_log_in_place_of_something_else(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+        precious, output = tmp_path / "precious.json", tmp_path / "out.mp4"
+        precious.write_text("precious")
+        refused(vfi("interpolate", film, "-o", output, "--log", precious), precious, "--overwrite")
+        refused(vfi("interpolate", film, "-o", output, "--log", film, "--overwrite"), film, "--log")
+        refused(vfi("interpolate", film, "-o", output, "--log", output), output, "--log")
+        assert names(tmp_path) == ["film.mp4", "precious.json"]
+        assert precious.read_text() == "precious"
+        assert vfi("interpolate", film, "-o", output, "--log", precious, "--overwrite").code == 0
+        assert json.loads(precious.read_text())["report"]["frames_in"] == 8
 
 
 @contextmanager

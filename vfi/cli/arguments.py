@@ -110,7 +110,10 @@ def reword(message: str, arguments: Sequence[str] = ()) -> ConfigError:
     name = next(group for group in unknown.groups() if group)
     if unknown[1] and not name.startswith("-"):
         return ConfigError(f"{name} must stand directly behind the first input.")
-    return unknown_key(name.lstrip("-").split("=")[0])
+    name = name.lstrip("-").split("=")[0]
+    if name.replace("-", "_") in _keys():  # an option that can only be turned off
+        return ConfigError(f"--{name} is so by itself: only --no-{name} can be given.")
+    return unknown_key(name)
 
 
 def _add_option(group: Any, field: dataclasses.Field[Any]) -> None:
