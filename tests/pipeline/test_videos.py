@@ -379,27 +379,3 @@ class TestDamage:
         with pytest.raises(InputError, match=r"film\.mp4"):
             run(film, tmp_path / "out.mp4", start=100)
         assert names(tmp_path) == ["film.mp4"]
-
-
-@pytest.mark.parametrize(
-    ("options", "name"),
-    [
-        ({}, "film_x2.mp4"),
-        ({"inter_frames": 3}, "film_x4.mp4"),
-        ({"fps": 30}, "film_30fps.mp4"),
-        ({"slow_motion": 2}, "film_slow2.mp4"),
-    ],
-)
-def test_default_names(tmp_path: Path, options: dict[str, Any], name: str) -> None:
-    film = write_video(tmp_path / "film.mp4", 3, make_frame=scene_frame)
-    assert run(film, None, **options).output == tmp_path / name
-
-
-def test_default_names_of_folders_and_foreign_containers(
-    tmp_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run(image_folder, None).output == tmp_path / "clip_x2"
-    monkeypatch.chdir(image_folder)
-    assert run(Path(), None, fps=60).output == tmp_path / "clip_60fps"
-    film = write_video(tmp_path / "old.avi", 3, codec="mpeg4", make_frame=scene_frame)
-    assert run(film, None).output == tmp_path / "old_x2.mp4"

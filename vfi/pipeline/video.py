@@ -23,7 +23,7 @@ def interpolate_video(
     input: str | Path | None = None,
     output: str | Path | None = None,
     model: str | Interpolator = "auto",
-    inter_frames: int | None = None,
+    inter_frames: int = 1,
     *,
     progress: ProgressCallback | None = None,
     **options: Any,
@@ -34,7 +34,8 @@ def interpolate_video(
         input: A video file, a folder of images, or a folder of such folders.
         output: A video file, an animation, or a folder for images; None: beside the input.
         model: A name (see :func:`vfi.registry.list_models`) or a loaded model.
-        inter_frames: New frames between each two; None: 1, unless ``fps`` or ``slow_motion`` is given.
+        inter_frames: New frames between each two. The 1 gives way where ``fps`` or ``slow_motion`` is among
+            the options, which say for themselves how many frames there are to be.
         progress: Called now and then with a :class:`~vfi.pipeline.records.Progress`.
         options: Any other field of :class:`~vfi.config.InterpolateConfig`, in its friendly spelling.
 
@@ -44,7 +45,9 @@ def interpolate_video(
     Raises:
         VfiError: with one clear sentence; see :mod:`vfi.errors`.
     """
-    values: dict[str, Any] = {**options, "input": input, "output": output, "inter_frames": inter_frames}
+    amount_given = any(options.get(name) is not None for name in ("fps", "slow_motion"))
+    count = None if amount_given and inter_frames == 1 else inter_frames
+    values: dict[str, Any] = {**options, "input": input, "output": output, "inter_frames": count}
     if isinstance(model, str):
         return interpolate(InterpolateConfig.from_values({**values, "model": model}), progress=progress)
     config = InterpolateConfig.from_values({**values, "model": type(model).__name__})
