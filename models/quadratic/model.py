@@ -29,7 +29,15 @@ from torch import Tensor
 
 from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse, PairCache
 from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
-from vfi.ops import backward_warp, compose_flow, fill_holes, forward_splat, round_trip_error
+from vfi.ops import (
+    backward_warp,
+    block_mean,
+    box_mean,
+    compose_flow,
+    fill_holes,
+    forward_splat,
+    round_trip_error,
+)
 from vfi.types import FlowPair, Interpolation, Window
 
 COLOR_PENALTY = 15.0
@@ -166,7 +174,7 @@ class QuadraticInterpolator(Interpolator):
         keys = None if window.keys is None else (window.keys[first], window.keys[first + 1])
 
         def estimate() -> PairMotion:
-            small_0, small_1 = reduce_frame(frame_0, reduction), reduce_frame(frame_1, reduction)
+            small_0, small_1 = block_mean(frame_0.float(), reduction), block_mean(frame_1.float(), reduction)
             flows = self.flow(small_0, small_1)
             return PairMotion(
                 flows,
@@ -246,36 +254,6 @@ def reliability(frame_a: Tensor, frame_b: Tensor, flow_ab: Tensor, flow_ba: Tens
         flow_ab, flow_ba
     )
     return (-penalty).exp().clamp(min=LEAST_RELIABILITY)
-
-
-def box_mean(field: Tensor, side: int) -> Tensor:
-    """The mean over a square around each pixel; the edge pixels stand for what lies outside.
-
-    Args:
-        field: ``[B, C, h, w]``.
-        side: of the square, odd.
-
-    Returns:
-        ``[B, C, h, w]``.
-    """
-    margin = side // 2
-    padded = F.pad(field, (margin, margin, margin, margin), mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(padded, (1, side), stride=1), (side, 1), stride=1)
-
-
-def reduce_frame(frame: Tensor, reduction: int) -> Tensor:
-    """Average squares of pixels; a last row or column of squares that is not full repeats the edge.
-
-    Args:
-        frame: ``[B, C, H, W]``.
-        reduction: side of the squares.
-
-    Returns:
-        ``[B, C, ceil(H / reduction), ceil(W / reduction)]`` float32.
-    """
-    height, width = frame.shape[-2:]
-    padded = F.pad(frame.float(), (0, -width % reduction, 0, -height % reduction), mode="replicate")
-    return F.avg_pool2d(padded, reduction)
 
 
 def enlarge_rows(field: Tensor, reduction: int, top: int, bottom: int) -> Tensor:

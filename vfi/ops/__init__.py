@@ -5,6 +5,7 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 :mod:`vfi.ops.reference` says in plain loops what each of them means.
 """
 
+from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
 from vfi.ops.fill import fill_holes
 from vfi.ops.flow import compose_flow, round_trip_error
@@ -19,6 +20,8 @@ __all__ = [
     "Splat",
     "average_splat",
     "backward_warp",
+    "block_mean",
+    "box_mean",
     "compose_flow",
     "correlation",
     "fill_holes",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfi.ops.box import block_mean
+
 ENOUGH = 0.3
 """Weight from which on a pixel needs no help from its surroundings."""
 
@@ -29,13 +31,8 @@ def fill_holes(total: Tensor, weight: Tensor) -> Tensor:
     if max(weight.shape[-2:]) == 1:
         return values
     confidence = weight.clamp(max=1)
-    coarse_total = _halve(values * confidence)
-    coarse = fill_holes(coarse_total, _halve(confidence))
+    coarse_total = block_mean(values * confidence, 2)
+    coarse = fill_holes(coarse_total, block_mean(confidence, 2))
     around = F.interpolate(coarse, size=weight.shape[-2:], mode="bilinear", align_corners=False)
     own = (weight / ENOUGH).clamp(max=1)
     return around + own * (values - around)
-
-
-def _halve(field: Tensor) -> Tensor:
-    """Mean over 2x2 pixels; the last row or column of an odd side stands for two."""
-    return F.avg_pool2d(field, 2, ceil_mode=True, count_include_pad=False)

@@ -20,7 +20,7 @@ from vfi.interpolator import FlowEstimator
 from vfi.metrics import psnr
 from vfi.models.flow.dis import DisFlow
 from vfi.models.quadratic import QuadraticInterpolator, build_quadratic
-from vfi.models.quadratic.model import box_mean, enlarge_rows, reduce_frame, reliability
+from vfi.models.quadratic.model import enlarge_rows, reliability
 from vfi.types import FlowPair, Interpolation, Window
 
 TOP = Path(__file__).resolve().parents[3]
@@ -321,22 +321,6 @@ def test_enlarged_rows_are_part_of_the_whole(reduction: int, top: int) -> None:
     whole = F.interpolate(field, scale_factor=reduction, mode="bilinear", align_corners=False)
     rows = enlarge_rows(field, reduction, top, top + 12)
     torch.testing.assert_close(rows, whole[:, :, top : top + 12])
-
-
-def test_reduced_frame_is_the_mean_of_squares() -> None:
-    frame = torch.rand(1, 3, 5, 7)
-    reduced = reduce_frame(frame, 2)
-    assert reduced.shape == (1, 3, 3, 4)
-    assert torch.allclose(reduced[0, :, 1, 2], frame[0, :, 2:4, 4:6].mean((1, 2)))
-    assert torch.allclose(reduced[0, :, 2, 3], frame[0, :, 4, 6])  # the last square repeats its only pixel
-
-
-def test_box_mean_repeats_the_edge() -> None:
-    field = torch.rand(1, 1, 6, 8)
-    mean = box_mean(field, 5)
-    assert torch.allclose(mean[..., 3, 3], field[..., 1:6, 1:6].mean())
-    padded = F.pad(field, (2, 2, 2, 2), mode="replicate")
-    assert torch.allclose(mean[..., 0, 7], padded[..., 0:5, 7:12].mean())
 
 
 MEASURE = """
