@@ -55,6 +55,16 @@ def test_length_is_exact_and_pitch_is_kept(tmp_path: Path, suffix: str, scale: F
         assert container.streams.audio[0].language == "deu"
 
 
+def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, time_scale=Fraction(8), audio="stretch")
+    with av.open(str(output)) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        assert stream.duration * stream.time_base == 16
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -> None:
     origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"

@@ -189,20 +189,41 @@ def _silence(count: int, channels: int) -> Iterator[np.ndarray]:
 def _decoded(
     path: str, index: int, resampler: AudioResampler, timeline: Timeline
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
-    """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged."""
+    """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged.
+
+    The last packet of a stream may tell that it lasts shorter than the samples that its decoder makes of it:
+    the surplus is left out.
+    """
     time = Fraction(0)
+    end: Fraction | None = None
+    last: list[tuple[Fraction, np.ndarray]] = []
     with av.open(path, metadata_errors="replace") as container, suppress(FFmpegError):
         if timeline.begin is not None and timeline.begin > _SEEK_MARGIN:
             container.seek(int((timeline.begin + timeline.zero - _SEEK_MARGIN) * av.time_base))
         for frame in container.decode(container.streams[index]):
             assert isinstance(frame, AudioFrame)
+            yield from last
             if frame.pts is not None and frame.time_base is not None:
                 time = frame.pts * frame.time_base
+            end = _stated_end(frame, time)
+            last = []
             for resampled in resampler.resample(frame):
-                yield time, resampled.to_ndarray()
+                last.append((time, resampled.to_ndarray()))
                 time += Fraction(resampled.samples, resampled.sample_rate)
-    for resampled in resampler.resample(None):
-        yield time, resampled.to_ndarray()
+    last += [(time, resampled.to_ndarray()) for resampled in resampler.resample(None)]
+    for start, samples in last:
+        count = samples.shape[1] if end is None else max(0, round((end - start) * resampler.rate))
+        if count:
+            yield start, samples[:, :count]
+
+
+def _stated_end(frame: AudioFrame, time: Fraction) -> Fraction | None:
+    """When a frame from ``time`` on ends by its packet's word, where that is before its last sample."""
+    if not frame.duration or frame.time_base is None:
+        return None
+    stated = frame.duration * frame.time_base
+    shorter = stated + frame.time_base < Fraction(frame.samples, frame.sample_rate)  # by more than rounding
+    return time + stated if shorter else None
 
 
 def _stretched(
