@@ -76,6 +76,7 @@ def test_h265_is_hevc() -> None:
         (RGBA, "mkv", []),
         (RGB, "mp4", ["lower resolution"]),
         (RGBA, "mp4", ["Transparency was lost: h264", "lower resolution"]),
+        (RGBA, "webm", ["lower resolution than luma (yuva420p), as players expect; --codec ffv1"]),
         (info("yuv422p10le", 10), "webm", ["lower resolution"]),
         (info("yuv420p12le", 12), "webm", ["12-bit samples were rounded to 10 bit"]),
         (info("yuv420p", width=63), "mp4", ["63x48 are odd"]),

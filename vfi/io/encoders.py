@@ -275,9 +275,11 @@ def _loss_notes(source: layouts.Layout, chosen: layouts.Layout, codec: str, suff
         )
     coarser = chosen.horizontal > source.horizontal or chosen.vertical > source.vertical
     if coarser and not source.gray:
+        mend = "--pixel-format yuv444p keeps it whole where the codec can."
+        if chosen.alpha:  # which that would lose
+            mend = "--codec ffv1 in .mkv keeps it whole."
         notes.append(
-            f"Colour was written at lower resolution than luma ({chosen.name}), as players expect; "
-            "--pixel-format yuv444p keeps it whole where the codec can."
+            f"Colour was written at lower resolution than luma ({chosen.name}), as players expect; {mend}"
         )
     return notes
 
