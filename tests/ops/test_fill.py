@@ -78,6 +78,13 @@ def test_little_weight_leans_on_its_surroundings() -> None:
     assert 0.5 < float(filled[..., 16, 16]) < 0.6
 
 
+def test_more_than_one_counts_as_one() -> None:
+    values = torch.rand(1, 2, 16, 16)
+    weight = torch.randint(0, 3, (1, 1, 16, 16)) * 5.0
+    whole = weight.clamp(max=1)
+    torch.testing.assert_close(fill_holes(values * weight, weight), fill_holes(values * whole, whole))
+
+
 def test_batch_of_two_equals_two_of_one() -> None:
     weight = (torch.rand(2, 1, 9, 13) < 0.3).float()
     total = torch.randn(2, 2, 9, 13) * weight
