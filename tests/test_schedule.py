@@ -101,6 +101,13 @@ class TestInterFrames:
         assert len(items) == 5 * 4
         assert [item.kind for item in items[-4:]] == [Kind.ORIGINAL] + [Kind.REPEAT] * 3
 
+    def test_a_last_frame_that_is_cut_short_keeps_the_rate(self) -> None:
+        *stamps, last = constant(24, 4)
+        items = list(plan([*stamps, Stamp(last.time, Fraction(1, 60))], Timing(inter_frames=3)))
+        times = [item.time for item in items]
+        assert times == [Fraction(number, 96) for number in range(14)]
+        assert items[-1].time + items[-1].duration == last.time + Fraction(1, 60)
+
     def test_every_original_is_shown_once(self) -> None:
         items = plan(constant(FILM, 50), Timing(inter_frames=4))
         assert [item.source for item in items if item.kind is Kind.ORIGINAL] == list(range(50))

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
@@ -138,6 +138,7 @@ class Schedule:
         self._first: Fraction | None = None
         self._index = 0
         self._source = 0
+        self._interval = Fraction(0)  # of the pair before
 
     def pair(self, start: Stamp, end: Stamp) -> list[PlanItem]:
         """Everything shown from ``start`` until just before ``end``.
@@ -155,21 +156,33 @@ class Schedule:
         )
         items = self._items(start.time, interval, moments, Kind.BETWEEN)
         self._source += 1
+        self._interval = interval
         return items
 
     def last(self, frame: Stamp) -> list[PlanItem]:
-        """What the last source frame adds: itself and, where it is held, its repetitions."""
+        """What the last source frame adds: itself and, where it is held, its repetitions.
+
+        Where the end of a range cuts the frame short, the repetitions keep the distance of the frames before,
+        so that a constant rate stays constant; only the last one is shown shorter.
+        """
+        end = frame.time + frame.duration
+        whole = frame.duration
         if self.timing.rate is None:
-            moments = self._split(frame.time, frame.duration)
+            whole = max(frame.duration, self._interval)
+            moments = [moment for moment in self._split(frame.time, whole) if moment < end]
         else:
             # Half a step of slack: the output is then at most half a frame shorter or longer than the input.
             slack = self._grid_step() / 2
-            moments = self._grid(frame.time, frame.time + frame.duration - slack)
+            moments = self._grid(frame.time, end - slack)
             if self._index == 0 and not moments:
                 moments = [frame.time]
         if not self.timing.hold_last:
             moments = [moment for moment in moments if moment == frame.time]
-        return self._items(frame.time, frame.duration, moments, Kind.REPEAT)
+        items = self._items(frame.time, frame.duration, moments, Kind.REPEAT, whole)
+        if self.timing.rate is None and self.timing.hold_last:
+            left = (end - items[-1].moment) * self.timing.time_scale
+            items[-1] = replace(items[-1], duration=min(items[-1].duration, left))
+        return items
 
     def _split(self, start: Fraction, interval: Fraction) -> list[Fraction]:
         """The interval's start and the points that cut it into ``inter_frames + 1`` equal parts."""
@@ -190,13 +203,26 @@ class Schedule:
         return [self._first + step * k for k in range(number, past_the_end)]
 
     def _items(
-        self, start: Fraction, interval: Fraction, moments: list[Fraction], kind: Kind
+        self,
+        start: Fraction,
+        interval: Fraction,
+        moments: list[Fraction],
+        kind: Kind,
+        whole: Fraction | None = None,
     ) -> list[PlanItem]:
-        """Wrap instants of one interval into numbered items; ``kind`` is what is not a source frame."""
+        """Wrap instants of one interval into numbered items.
+
+        Args:
+            start: Of the interval.
+            interval: Its length.
+            moments: The instants.
+            kind: What is not a source frame.
+            whole: What is split evenly; None: the interval.
+        """
         items: list[PlanItem] = []
         scale = self.timing.time_scale
         if self.timing.rate is None:
-            duration = interval * scale / ((self.timing.inter_frames or 0) + 1)
+            duration = (whole or interval) * scale / ((self.timing.inter_frames or 0) + 1)
         else:
             duration = 1 / self.timing.rate
         first_step = 0 if moments and moments[0] == start else 1
