@@ -147,3 +147,9 @@ def test_the_timeline_moves_and_scales() -> None:
     assert timeline.covers(Fraction(3), Fraction(3))
     assert not timeline.covers(Fraction(5), Fraction(6))
     assert Timeline().covers(Fraction(-1), Fraction(0))
+
+
+def test_what_new_frames_cannot_have_is_named() -> None:
+    source = replace(HDR, lost_metadata=("HDR10+ metadata", "time codes"))
+    (note,) = plan_encoding(source, "mkv").notes
+    assert "HDR10+ metadata, time codes" in note

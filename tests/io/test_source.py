@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import av
 import cv2
@@ -17,6 +18,7 @@ from tests.io.making import HEIGHT, WIDTH, frame_number, gray_frame, numbered_fr
 from vfi.errors import ConfigError, InputError
 from vfi.io import Picture, SourceFrame, SourceInfo, native, open_source
 from vfi.io.records import ColorTags, ContentLight, StreamRecord
+from vfi.io.video_probe import lost_metadata
 
 FILM = Fraction(24000, 1001)
 
@@ -327,3 +329,10 @@ def test_inputs_that_are_no_videos(tmp_path: Path) -> None:
         open_source(tmp_path / "missing.mp4")
     with pytest.raises(InputError, match="does not exist"):
         open_source(tmp_path / ("x" * 300 + ".mp4"))
+
+
+def test_metadata_of_single_pictures_is_named_once() -> None:
+    kinds = ["DOVI_RPU_BUFFER", "DOVI_METADATA", "MASTERING_DISPLAY_METADATA", "DYNAMIC_HDR_PLUS"]
+    entries = [SimpleNamespace(type=SimpleNamespace(name=kind)) for kind in kinds]
+    frame = cast("av.VideoFrame", SimpleNamespace(side_data=entries))
+    assert lost_metadata(frame) == ("Dolby Vision metadata", "HDR10+ metadata")

@@ -154,6 +154,8 @@ def plan_encoding(
     notes += _loss_notes(wanted, layouts.describe(chosen), name, suffix)
     if name == "vp9" and (info.mastering_display or info.content_light):
         notes.append("HDR mastering metadata was left out: VP9 cannot hold it, --codec hevc or av1 can.")
+    if info.lost_metadata:
+        notes.append(f"Left out, because new frames have none: {', '.join(info.lost_metadata)}.")
     tags = output_tags(info.color, chosen)
     options = _settings(encoder, chosen, quality, preset) | parameter_options(
         encoder.name, info.mastering_display, info.content_light

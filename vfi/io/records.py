@@ -127,6 +127,8 @@ class SourceInfo:
     """FFmpeg's name of the codec of the pictures; empty for images."""
     mastering_display: MasteringDisplay | None = None
     content_light: ContentLight | None = None
+    lost_metadata: tuple[str, ...] = ()
+    """Names of what the pictures carry one by one and no output can: new pictures have none of it."""
     streams: tuple[StreamRecord, ...] = ()
     """All streams but the one that is read."""
 

@@ -28,6 +28,18 @@ from vfi.io.records import (
 )
 from vfi.io.timing import TimeGrid, constant_rate, likely_rates
 
+LOST_METADATA = {
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "SPHERICAL": "the mark of spherical video",
+    "STEREO3D": "the mark of stereoscopic video",
+    "S12M_TIMECODE": "time codes",
+    "GOP_TIMECODE": "time codes",
+}
+"""FFmpeg's names of side data that outputs do not get."""
+
 # Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
 _ARBITRARY_START = Fraction(1, 2)
 # How much of the file's head is looked at to tell a constant rate from a variable one.
@@ -252,6 +264,7 @@ def _source_info(
         codec=stream.codec_context.name,
         mastering_display=mastering,
         content_light=light,
+        lost_metadata=lost_metadata(frame),
         streams=tuple(_stream_record(other) for other in container.streams if other.index != stream.index),
     )
 
@@ -305,6 +318,13 @@ def _tagged_duration(text: str) -> Fraction | None:
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
     except ValueError:
         return None
+
+
+def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
+    """What a decoded frame carries that is not passed on, in words for the user."""
+    entries: Any = frame.side_data
+    kinds = [getattr(entry.type, "name", "") for entry in entries]
+    return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
 
 
 def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, ContentLight | None]:
