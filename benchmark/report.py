@@ -78,7 +78,8 @@ def _command() -> str:
 def _commit() -> str:
     """The short name of the commit, with a mark if files differ from it; "unknown" outside a clone."""
     try:
-        return _git("rev-parse", "--short", "HEAD") + ("+changes" if _git("status", "--porcelain") else "")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "--short", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

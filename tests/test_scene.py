@@ -141,3 +141,13 @@ def test_no_cut_is_seen_in_hard_clips(data_folder: Path, name: str) -> None:
 def test_known_repeats_are_found(data_folder: Path) -> None:
     clip = read_luma(data_folder / "test/sign_book_640x480.mkv", 200)
     assert sum(is_duplicate(*pair) for pair in itertools.pairwise(clip)) == 9
+
+
+def test_noise_of_compression_is_no_change_but_a_slow_shift_is_one() -> None:
+    luma = texture(0)
+    noise = np.random.default_rng(0).normal(0, 0.8, luma.shape)
+    noisy = np.clip(luma + noise, 0, 255).astype(np.uint8)
+    shift = np.array([[1, 0, 0.25], [0, 1, 0]], np.float32)
+    shifted = cv2.warpAffine(luma, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    assert is_duplicate(luma, noisy)
+    assert not is_duplicate(luma, np.asarray(shifted, np.uint8))
