@@ -146,7 +146,7 @@ def test_known_repeats_are_found(data_folder: Path) -> None:
 def test_noise_of_compression_is_no_change_but_a_slow_shift_is_one() -> None:
     luma = texture(0)
     noise = np.random.default_rng(0).normal(0, 0.8, luma.shape)
-    noisy = np.clip(luma + noise, 0, 255).astype(np.uint8)
+    noisy = np.clip(np.rint(luma + noise), 0, 255).astype(np.uint8)
     shift = np.array([[1, 0, 0.25], [0, 1, 0]], np.float32)
     shifted = cv2.warpAffine(luma, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
     assert is_duplicate(luma, noisy)
