@@ -16,7 +16,7 @@ The road of one frame, all but its last step at reduced resolution:
 Deviations from EQVI, whose refinement network repairs what this model must avoid: bilinear splatting of both
 frames' motion into one field instead of a Gaussian reversal for each; holes are filled, not zero.
 
-Every constant below was chosen on ``benchmark/quality.py``'s clips; see ``docs/quadratic.md``.
+Every constant below was chosen by measurement on real clips; see ``docs/quadratic.md``.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ class QuadraticInterpolator(Interpolator):
     """The best interpolator that needs no training: the default where no trained weights are there."""
 
     window: ClassVar[int] = 4
-    cpu_threads: ClassVar[int | None] = (
-        1  # its operations are too small to be shared out; the flow is not torch's
-    )
+    cpu_threads: ClassVar[int | None] = 1  # torch's share is too small to split; the flow has its own threads
 
     def __init__(self, flow: FlowEstimator, *, flow_reduction: int | None = None) -> None:
         """Compose the model.
