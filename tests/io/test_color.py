@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
+from tests.golden_support import load_golden
 from vfi.io import color
 
 BARS = np.array(
@@ -118,10 +117,7 @@ def test_only_single_pictures_and_known_roundings_are_taken() -> None:
 
 
 def test_truncation_agrees_with_the_stored_values_of_the_authors_code() -> None:
-    path = Path(__file__).parents[1] / "golden" / "eqvi" / "metrics.safetensors"
-    if not path.is_file():
-        pytest.skip("tests/golden/eqvi/metrics.safetensors is not there")
-    golden = load_file(path)
+    golden = load_golden("eqvi/metrics")
     written = color.array_from_tensor(golden["quant_in"].reshape(1, 1, -1), rounding="truncate")
     assert written.ravel().tolist() == golden["quant_out"].tolist()
     ramp = (torch.arange(256) / 255).reshape(1, 1, -1)
