@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vfi.errors import ConfigError
-from vfi.interpolator import SMALLEST_TILE, Interpolator, MemoryUse, PairCache
+from vfi.interpolator import SMALLEST_TILE, Interpolator, MemoryUse, ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
 SIZES = [(1, 1), (1, 9), (9, 1), (17, 23), (16, 32)]
@@ -235,10 +235,10 @@ def test_a_model_that_measured_nothing_is_not_bounded() -> None:
     assert Unmeasured().choose_tile(10**4, 10**4, 1) is None
 
 
-class TestPairCache:
+class TestReuseCache:
     frame = torch.zeros(1, 3, 4, 4)
 
-    def ask(self, cache: PairCache, first: int, frame: Tensor | None = None) -> tuple[Any, bool]:
+    def ask(self, cache: ReuseCache, first: int, frame: Tensor | None = None) -> tuple[Any, bool]:
         """The cache's answer for frames ``first`` and the next, and whether it was computed now."""
         computed: list[object] = []
 
@@ -250,18 +250,18 @@ class TestPairCache:
         return answer, bool(computed)
 
     def test_a_known_pair_is_found(self) -> None:
-        cache = PairCache(2)
+        cache = ReuseCache(2)
         made, computed = self.ask(cache, 0)
         assert computed
         assert self.ask(cache, 0) == (made, False)
 
     def test_without_keys_nothing_is_kept(self) -> None:
-        cache = PairCache(2)
+        cache = ReuseCache(2)
         assert cache.get_or_compute(None, self.frame, lambda: 1) == 1
         assert cache.get_or_compute(None, self.frame, lambda: 2) == 2
 
     def test_order_of_keys_counts(self) -> None:
-        cache = PairCache(4)
+        cache = ReuseCache(4)
         assert cache.get_or_compute((0, 1), self.frame, lambda: "there") == "there"
         assert cache.get_or_compute((1, 0), self.frame, lambda: "back") == "back"
 
@@ -270,12 +270,12 @@ class TestPairCache:
         [torch.zeros(1, 3, 4, 5), torch.zeros(1, 3, 4, 4).half(), torch.zeros(1, 3, 4, 4, device="meta")],
     )
     def test_other_sizes_types_and_devices_are_other_pairs(self, other: Tensor) -> None:
-        cache = PairCache(4)
+        cache = ReuseCache(4)
         self.ask(cache, 0)
         assert self.ask(cache, 0, other)[1]
 
     def test_least_recently_used_goes_first(self) -> None:
-        cache = PairCache(2)
+        cache = ReuseCache(2)
         self.ask(cache, 0)
         self.ask(cache, 1)
         self.ask(cache, 0)

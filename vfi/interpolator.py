@@ -25,9 +25,36 @@ SMALLEST_TILE = 64
 
 
 class FlowEstimator(nn.Module, ABC):
-    """Anything that finds both flows between two frames: a network or a classical method."""
+    """Anything that finds both flows between two frames: a network or a classical method.
+
+    What belongs to one frame (:meth:`encode`) is apart from what belongs to a pair (:meth:`match`), so that a
+    caller who works through a clip can encode every frame once. Calling the estimator does both.
+    """
+
+    def encode(self, frame: Tensor) -> Any:
+        """What the estimator computes of one frame, whatever pair it takes part in.
+
+        Args:
+            frame: ``[B, 3, H, W]`` RGB in [0, 1].
+
+        Returns:
+            The estimator's own record, to be handed to :meth:`match`; the frame itself where there is
+            nothing to compute.
+        """
+        return frame
 
     @abstractmethod
+    def match(self, encoded_0: Any, encoded_1: Any) -> FlowPair:
+        """Estimate the flows between two encoded frames.
+
+        Args:
+            encoded_0: From :meth:`encode`.
+            encoded_1: Likewise, of a frame of the same size.
+
+        Returns:
+            Both flows in pixels, on their own frame's grid, at the frames' size.
+        """
+
     def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
         """Estimate the flows.
 
@@ -38,6 +65,7 @@ class FlowEstimator(nn.Module, ABC):
         Returns:
             Both flows in pixels, on their own frame's grid, at the frames' size.
         """
+        return self.match(self.encode(frame_0), self.encode(frame_1))
 
 
 class MemoryUse(NamedTuple):
@@ -244,11 +272,11 @@ class Interpolator(nn.Module, ABC):
         return frame.flip(1) if self.inputs.channel_order == "bgr" else frame
 
 
-class PairCache:
-    """What was computed for the latest pairs of frames, kept for the neighbouring windows.
+class ReuseCache:
+    """What was computed for the latest frames or pairs of frames, kept for the neighbouring windows.
 
-    Bounded: the least recently used entry goes first. An entry is found again only for the same keys in the
-    same order, of the same size, type and device.
+    Bounded: the least recently used entry goes first. An entry is found again only for the same key, size,
+    type and device.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -256,24 +284,22 @@ class PairCache:
         self.capacity = capacity
         self._entries: dict[Hashable, Any] = {}
 
-    def get_or_compute(
-        self, keys: tuple[Hashable, Hashable] | None, frame: Tensor, compute: Callable[[], Any]
-    ) -> Any:
-        """The known result for a pair, or a new one.
+    def get_or_compute(self, key: Hashable | None, frame: Tensor, compute: Callable[[], Any]) -> Any:
+        """The known result for a frame or pair, or a new one.
 
         Args:
-            keys: Identities of the two frames; None: nothing is looked up or kept.
+            key: Identity of the frame or, in order, of both frames; None: nothing is looked up or kept.
             frame: One of the frames, for its size, type and device.
             compute: Called without arguments when nothing is known.
 
         Returns:
             What ``compute`` returned, now or earlier.
         """
-        if keys is None:
+        if key is None:
             return compute()
-        key = (keys, frame.shape, frame.dtype, frame.device)
-        result = self._entries.pop(key) if key in self._entries else compute()
-        self._entries[key] = result
+        entry = (key, frame.shape, frame.dtype, frame.device)
+        result = self._entries.pop(entry) if entry in self._entries else compute()
+        self._entries[entry] = result
         while len(self._entries) > self.capacity:
             del self._entries[next(iter(self._entries))]
         return result

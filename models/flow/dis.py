@@ -17,7 +17,7 @@ real clips (mean PSNR of new frames) and by their cost (CPU time of a whole new 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -45,6 +45,16 @@ SMALLEST_COARSE_SIDE = 16
 """Pixels; frames whose half is smaller do not start from it."""
 
 
+class Lumas(NamedTuple):
+    """Frames as OpenCV wants them."""
+
+    pictures: list[np.ndarray]
+    """Of each sample, ``[H, W]`` uint8, padded to :data:`SMALLEST_SIDE`."""
+    padding: Padding
+    device: torch.device
+    """Of the frames, where the flows go."""
+
+
 class DisFlow(FlowEstimator):
     """Both flows between two frames by dense inverse search, the two directions at the same time."""
 
@@ -54,25 +64,30 @@ class DisFlow(FlowEstimator):
         self._forwards, self._backwards = _Search(), _Search()
 
     @torch.no_grad()
-    def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
+    def encode(self, frame: Tensor) -> Lumas:
+        """The 8-bit luma of ``[B, 3, H, W]`` RGB in [0, 1], any size."""
+        padding = Padding.to_fit(*frame.shape[-2:], minimum=SMALLEST_SIDE)
+        return Lumas(_lumas(padding.pad(frame.float())), padding, frame.device)
+
+    @torch.no_grad()
+    def match(self, encoded_0: Lumas, encoded_1: Lumas) -> FlowPair:
         """Estimate the flows.
 
         Args:
-            frame_0: ``[B, 3, H, W]`` RGB in [0, 1], any size.
-            frame_1: likewise.
+            encoded_0: From :meth:`encode`.
+            encoded_1: Likewise.
 
         Returns:
             Flows ``[B, 2, H, W]`` float32 on the frames' device, without gradient or occlusions.
         """
-        padding = Padding.to_fit(*frame_0.shape[-2:], minimum=SMALLEST_SIDE)
-        lumas_0, lumas_1 = (_lumas(padding.pad(frame.float())) for frame in (frame_0, frame_1))
+        lumas_0, padding, device = encoded_0
         # OpenCV computes one flow with little use of a second core, and releases Python's lock meanwhile.
         with ThreadPoolExecutor(max_workers=1) as other_core:
-            flows_10 = other_core.map(self._backwards.flow, lumas_1, lumas_0)
-            flows_01 = list(map(self._forwards.flow, lumas_0, lumas_1))
+            flows_10 = other_core.map(self._backwards.flow, encoded_1.pictures, lumas_0)
+            flows_01 = list(map(self._forwards.flow, lumas_0, encoded_1.pictures))
             return FlowPair(
-                padding.unpad(_stack(flows_01).to(frame_0.device)),
-                padding.unpad(_stack(list(flows_10)).to(frame_0.device)),
+                padding.unpad(_stack(flows_01).to(device)),
+                padding.unpad(_stack(list(flows_10)).to(device)),
             )
 
 

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse, PairCache
+from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse, ReuseCache
 from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
 from vfi.ops import (
     backward_warp,
@@ -111,7 +111,7 @@ class QuadraticInterpolator(Interpolator):
             raise ValueError(f"flow_reduction must be a whole number from 1 on, not {flow_reduction!r}")
         self.flow = flow
         self.flow_reduction = flow_reduction
-        self._pairs = PairCache(capacity=4)
+        self._pairs = ReuseCache(capacity=4)
 
     def estimate_motion(self, window: Window) -> WindowMotion:
         """Flows of the window's neighbouring pairs and the motion they tell of.

@@ -46,9 +46,9 @@ class CountedFlow(FlowEstimator):
         self.dis = DisFlow()
         self.calls = 0
 
-    def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
+    def match(self, encoded_0: Tensor, encoded_1: Tensor) -> FlowPair:
         self.calls += 1
-        return self.dis(frame_0, frame_1)
+        return self.dis(encoded_0, encoded_1)
 
 
 class KnownFlow(FlowEstimator):
@@ -58,8 +58,8 @@ class KnownFlow(FlowEstimator):
         super().__init__()
         self.motion = torch.tensor([x, y])[None, :, None, None]
 
-    def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
-        flow = self.motion.expand(frame_0.shape[0], 2, *frame_0.shape[2:])
+    def match(self, encoded_0: Tensor, encoded_1: Tensor) -> FlowPair:
+        flow = self.motion.expand(encoded_0.shape[0], 2, *encoded_0.shape[2:])
         return FlowPair(flow, -flow)
 
 
@@ -328,7 +328,7 @@ class SquareFlow(FlowEstimator):
         dark = torch.full((1, 3, 32, 48), 0.2)
         return torch.lerp(dark, 1 - dark, self.square), torch.lerp(dark, 1 - dark, self.moved)
 
-    def forward(self, frame_0: Tensor, frame_1: Tensor) -> FlowPair:
+    def match(self, encoded_0: Tensor, encoded_1: Tensor) -> FlowPair:
         still = torch.zeros_like(self.square)
         return FlowPair(torch.cat((12 * self.square, still), 1), torch.cat((-12 * self.moved, still), 1))
 
