@@ -1,0 +1,64 @@
+"""Building blocks that several networks share.
+
+All convolutions here keep height and width (divided by the stride, rounded up), have a bias and, where said,
+a leaky ReLU of slope :data:`SLOPE`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.1
+"""Of every leaky ReLU in the PWC and EQVI families."""
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A convolution padded with zeros so that stride 1 keeps the size; ``kernel`` is odd."""
+    padding = dilation * (kernel - 1) // 2
+    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def conv_leaky(
+    inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1
+) -> nn.Sequential:
+    """:func:`conv` and a leaky ReLU; the convolution's parameters are named ``0.weight`` and ``0.bias``."""
+    return nn.Sequential(
+        conv(inputs, outputs, kernel, stride=stride, dilation=dilation), nn.LeakyReLU(SLOPE, inplace=True)
+    )
+
+
+def leaky(x: Tensor) -> Tensor:
+    """Leaky ReLU in place: for the result of a convolution, which nobody else holds."""
+    return F.leaky_relu(x, SLOPE, inplace=True)
+
+
+class DownBlock(nn.Module):
+    """Halve by 2x2 averages (an odd last row or column is left out), then convolve twice."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        """``kernel`` is that of both convolutions."""
+        super().__init__()
+        self.conv1 = conv(inputs, outputs, kernel)
+        self.conv2 = conv(outputs, outputs, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, inputs, H, W]`` to ``[B, outputs, H // 2, W // 2]``; both sides at least 2."""
+        return leaky(self.conv2(leaky(self.conv1(F.avg_pool2d(x, 2)))))
+
+
+class UpBlock(nn.Module):
+    """Enlarge to the size of a skip connection, convolve, join it, convolve."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """The skip connection has ``outputs`` channels too."""
+        super().__init__()
+        self.conv1 = conv(inputs, outputs)
+        self.conv2 = conv(2 * outputs, outputs)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """``[B, inputs, h, w]`` and ``[B, outputs, H, W]`` to ``[B, outputs, H, W]``."""
+        x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        x = leaky(self.conv1(x))
+        return leaky(self.conv2(torch.cat((x, skip), dim=1)))
