@@ -5,15 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
+def golden_files(name: str) -> list[Path]:
+    """The file of one set of vectors, or its parts where one file would be too large for the project."""
+    whole = GOLDEN / f"{name}.safetensors"
+    files = [whole] if whole.exists() else sorted(GOLDEN.glob(f"{name}.part*.safetensors"))
+    assert files, f"no golden vectors {name!r} in {GOLDEN}"
+    return files
+
+
 def load_golden(name: str) -> dict[str, Tensor]:
-    """The tensors of one file, such as ``"eqvi/warp"``."""
-    return load_file(GOLDEN / f"{name}.safetensors")
+    """The tensors of one set of vectors, such as ``"eqvi/warp"``."""
+    tensors: dict[str, Tensor] = {}
+    for path in golden_files(name):
+        with safe_open(path, framework="pt") as file:
+            tensors |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    return tensors
+
+
+def load_golden_metadata(name: str) -> dict[str, str]:
+    """What is stored beside the tensors of one set: seeds, times, names (every part has all of it)."""
+    with safe_open(golden_files(name)[0], framework="pt") as file:
+        return dict(file.metadata() or {})
 
 
 def assert_matches_eqvi(actual: Tensor, golden: Tensor, *, has_threshold: bool) -> None:
