@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ class Fade(Interpolator):
     """Blends start and end; takes sides in multiples of 8 only, in BGR from 0 to 255, and counts its work."""
 
     size = SizeRequirement(multiple=8, minimum=16)
-    inputs: ClassVar[InputSpec] = InputSpec(channel_order="bgr", scale=255)
+    inputs = InputSpec(channel_order="bgr", scale=255)
 
     def __init__(self) -> None:
         super().__init__()
@@ -282,3 +282,38 @@ class TestReuseCache:
         self.ask(cache, 2)
         assert not self.ask(cache, 0)[1]
         assert self.ask(cache, 1)[1]
+
+    def test_several_windows_in_turn_have_room(self) -> None:
+        cache = ReuseCache(2)
+        cache.windows = 3
+        for first in range(6):
+            self.ask(cache, first)
+        assert not any(self.ask(cache, first)[1] for first in range(6))
+        self.ask(cache, 6)
+        assert self.ask(cache, 0)[1]
+
+
+def test_keeping_more_reaches_the_caches_of_a_model() -> None:
+    class Keeping(Fade):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoded, self.pairs = ReuseCache(4), ReuseCache(3)
+
+    model = Keeping()
+    model.keep(5)
+    assert (model.encoded.windows, model.pairs.windows) == (5, 5)
+    Fade().keep(5)  # nothing to keep, nothing to do
+
+
+def test_alpha_is_never_taken_for_colour() -> None:
+    """A model may keep what it computes of a frame under the frame's key: alpha has none."""
+    keys: list[object] = []
+
+    class Noting(Fade):
+        def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
+            keys.append(window.keys)
+            return super().synthesize(window, motion, t)
+
+    start, end = tensors(2, channels=4)
+    Noting().interpolate_window(Window(None, start, end, None, keys=(0, 1, 2, 3)), [0.25])
+    assert keys == [(0, 1, 2, 3), None]

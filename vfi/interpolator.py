@@ -9,8 +9,8 @@ all models.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -85,11 +85,11 @@ class Interpolator(nn.Module, ABC):
     engines that work through a video :meth:`interpolate_window`.
     """
 
-    window: ClassVar[int] = 2
+    window: int = 2
     """Frames it looks at: 2, or 4 (it then states what it does when the outer ones are missing)."""
     size: SizeRequirement = SizeRequirement()
-    inputs: ClassVar[InputSpec] = InputSpec()
-    cpu_threads: ClassVar[int | None] = None
+    inputs: InputSpec = InputSpec()
+    cpu_threads: int | None = None
     """How many threads of torch pay on a CPU; None for all. Engines that decode and encode at the same time
     set it for their run: threads beyond it only take the cores from the others."""
 
@@ -128,6 +128,20 @@ class Interpolator(nn.Module, ABC):
             Bytes, for one time and a batch of one.
         """
         return MemoryUse(per_pixel=0, per_tile_pixel=0)
+
+    def keep(self, windows: int) -> None:
+        """Make room in the model's caches for several variants of every window, such as mirrored ones.
+
+        An ensemble shows the model its variants of a window in turn; with room for all of them each still
+        finds what was computed for the same variant of the window before. Concerns every :class:`ReuseCache`
+        that is an attribute of the model; a model that wraps another one passes the call on.
+
+        Args:
+            windows: How many variants there are, 1 or more.
+        """
+        for value in vars(self).values():
+            if isinstance(value, ReuseCache):
+                value.windows = windows
 
     def forward(self, window: Window, t: Tensor) -> Interpolation:
         """Motion and synthesis in one, as training uses it. See the two methods for shapes."""
@@ -204,19 +218,38 @@ class Interpolator(nn.Module, ABC):
         padding = Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
         ready = _each_frame(window, lambda frame: padding.pad(frame.to(self.device, self.dtype)))
         color = _each_frame(ready, lambda frame: self._to_network(frame[:, :3]))
-        motion = self.estimate_motion(color)
         layers = [color]
         if window.start.shape[1] == 4:
-            # Alpha moves with the colours: it is synthesised as a grey picture from the same motion.
-            layers.append(_each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1)))
+            # Alpha moves with the colours: it is synthesised as a grey picture from the same motion. Its
+            # frames are others than the colour's, so that it must not be found under their keys.
+            alpha = _each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1))
+            layers.append(alpha._replace(keys=None))
+        batch = color.start.shape[0]
+        moments = [torch.full((batch,), float(time), device=self.device) for time in times]
         made: list[Tensor] = []
-        for time in times:
-            t = torch.full((color.start.shape[0],), float(time), device=self.device)
-            frames = [self.synthesize_frame(layer, motion, t, tile=tile) for layer in layers]
-            frames[0] = self._from_network(frames[0])
-            frame = frames[0] if len(frames) == 1 else torch.cat((frames[0], frames[1][:, :1]), dim=1)
+        for frames in self._make_layers(layers, moments, tile):
+            frame = self._from_network(frames[0])
+            if len(frames) > 1:
+                frame = torch.cat((frame, frames[1][:, :1]), dim=1)
             made.append(padding.unpad(frame).float().clamp(0, 1))
         return made
+
+    def _make_layers(
+        self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None
+    ) -> Iterator[list[Tensor]]:
+        """Frames of pictures that move alike, the motion being that of the first.
+
+        Args:
+            layers: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
+            times: Each ``[B]``, in (0, 1).
+            tile: See :meth:`interpolate_window`.
+
+        Yields:
+            For each time the frame ``[B, 3, H, W]`` of every layer.
+        """
+        motion = self.estimate_motion(layers[0])
+        for t in times:
+            yield [self.synthesize_frame(layer, motion, t, tile=tile) for layer in layers]
 
     def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
         """The frame of :meth:`synthesize`; a model that can, works in tiles of this size to save memory.
@@ -280,8 +313,10 @@ class ReuseCache:
     """
 
     def __init__(self, capacity: int) -> None:
-        """Keep up to ``capacity`` entries."""
+        """Keep up to ``capacity`` entries for each of the :attr:`windows` that are worked on in turn."""
         self.capacity = capacity
+        self.windows = 1
+        """Variants of a window that take turns, see :meth:`Interpolator.keep`."""
         self._entries: dict[Hashable, Any] = {}
 
     def get_or_compute(self, key: Hashable | None, frame: Tensor, compute: Callable[[], Any]) -> Any:
@@ -300,7 +335,7 @@ class ReuseCache:
         entry = (key, frame.shape, frame.dtype, frame.device)
         result = self._entries.pop(entry) if entry in self._entries else compute()
         self._entries[entry] = result
-        while len(self._entries) > self.capacity:
+        while len(self._entries) > self.capacity * self.windows:
             del self._entries[next(iter(self._entries))]
         return result
 

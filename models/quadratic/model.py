@@ -21,7 +21,7 @@ Every constant below was chosen by measurement on real clips; see ``docs/quadrat
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -65,6 +65,9 @@ BYTES_PER_PIXEL, BYTES_PER_FLOW_PIXEL, BYTES_PER_TILE_PIXEL = 40, 900, 70
 """Memory beside the window itself: per pixel of the picture, of the flow, and of a tile. Fitted, with about a
 tenth to spare, to the peaks of runs through four windows at 480p to 4320p, untiled and in tiles."""
 
+KEPT_PAIRS, BYTES_PER_KEPT_PAIR = 4, 24
+"""Pairs kept for the next window, and what each takes per pixel of the flow: two flows, two reliabilities."""
+
 
 class PairMotion(NamedTuple):
     """What is known about two neighbouring frames; all ``[B, C, h, w]`` at the flow's resolution."""
@@ -92,8 +95,8 @@ class WindowMotion(NamedTuple):
 class QuadraticInterpolator(Interpolator):
     """The best interpolator that needs no training: the default where no trained weights are there."""
 
-    window: ClassVar[int] = 4
-    cpu_threads: ClassVar[int | None] = 1  # torch's share is too small to split; the flow has its own threads
+    window = 4
+    cpu_threads = 1  # torch's share is too small to split; the flow has its own threads
 
     def __init__(self, flow: FlowEstimator, *, flow_reduction: int | None = None) -> None:
         """Compose the model.
@@ -111,7 +114,7 @@ class QuadraticInterpolator(Interpolator):
             raise ValueError(f"flow_reduction must be a whole number from 1 on, not {flow_reduction!r}")
         self.flow = flow
         self.flow_reduction = flow_reduction
-        self._pairs = ReuseCache(capacity=4)
+        self._pairs = ReuseCache(KEPT_PAIRS)
 
     def estimate_motion(self, window: Window) -> WindowMotion:
         """Flows of the window's neighbouring pairs and the motion they tell of.
@@ -154,8 +157,9 @@ class QuadraticInterpolator(Interpolator):
     def memory_use(self, height: int, width: int) -> MemoryUse:
         """See the base class. Most of it is the flow's, and OpenCV's buffers stay between calls."""
         flow_pixels = 1 / self._reduction(height, width) ** 2
+        kept_more = (self._pairs.windows - 1) * KEPT_PAIRS * BYTES_PER_KEPT_PAIR
         return MemoryUse(
-            per_pixel=BYTES_PER_PIXEL + BYTES_PER_FLOW_PIXEL * flow_pixels,
+            per_pixel=BYTES_PER_PIXEL + (BYTES_PER_FLOW_PIXEL + kept_more) * flow_pixels,
             per_tile_pixel=BYTES_PER_TILE_PIXEL,
         )
 
