@@ -1,7 +1,7 @@
 """Video frame interpolation: new frames between the old ones.
 
 Public names are loaded when they are first used, so that ``import vfi`` costs nothing:
-:func:`load_model`, :func:`interpolate_video`.
+:func:`load_model`, :func:`load_flow`, :func:`interpolate_video`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vfi.pipeline import interpolate_video
-    from vfi.registry import load_model
+    from vfi.registry import load_flow, load_model
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "interpolate_video", "load_model"]
+__all__ = ["__version__", "interpolate_video", "load_flow", "load_model"]
 
-_HOMES = {"interpolate_video": "vfi.pipeline", "load_model": "vfi.registry"}
+_HOMES = {
+    "interpolate_video": "vfi.pipeline",
+    "load_flow": "vfi.registry",
+    "load_model": "vfi.registry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from types import ModuleType
 LIST = Path(__file__).with_name("public_names.txt")
 PUBLIC_MODULES = (
     "vfi",
+    "vfi.checkpoints",
     "vfi.config",
     "vfi.data",
     "vfi.errors",

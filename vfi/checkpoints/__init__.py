@@ -1,0 +1,46 @@
+"""Files with weights: found, read safely, recognised by their keys, checked against the model, converted.
+
+Public names are loaded when they are first used, so that knowing where a file lies does not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vfi.checkpoints.loading import Checkpoint, load_weights, open_checkpoint
+    from vfi.checkpoints.places import checkpoint_folders, find_checkpoint
+    from vfi.checkpoints.records import CheckpointSpec, Metric
+
+_HOMES = {
+    "Checkpoint": "vfi.checkpoints.loading",
+    "CheckpointSpec": "vfi.checkpoints.records",
+    "Metric": "vfi.checkpoints.records",
+    "checkpoint_folders": "vfi.checkpoints.places",
+    "find_checkpoint": "vfi.checkpoints.places",
+    "load_weights": "vfi.checkpoints.loading",
+    "open_checkpoint": "vfi.checkpoints.loading",
+}
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointSpec",
+    "Metric",
+    "checkpoint_folders",
+    "find_checkpoint",
+    "load_weights",
+    "open_checkpoint",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vfi.checkpoints' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

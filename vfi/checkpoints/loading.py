@@ -1,0 +1,189 @@
+"""Weights from a file into a network: recognised, under our names, checked to the last key, then loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vfi.checkpoints.comparison import Difference, Shape, compare_shapes
+from vfi.checkpoints.families import FAMILIES, Family, common_prefix, find_family, recognise_keys
+from vfi.checkpoints.reading import RawCheckpoint, read_checkpoint
+from vfi.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of a known family, under our names."""
+
+    raw: RawCheckpoint
+    family: Family
+    prefix: str
+    """Of the wrappers, stripped from every key."""
+    state: Mapping[str, Tensor]
+    """On the CPU, of the file's types."""
+    notes: tuple[str, ...]
+    """What was left out, and why."""
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read a file, recognise it by its keys and bring them to our names.
+
+    Args:
+        path: Of any name.
+
+    Returns:
+        The weights; whether they are complete is for :func:`compare_with` to say.
+
+    Raises:
+        ModelError: it cannot be read, is of no known family, or contradicts itself.
+    """
+    raw = read_checkpoint(path)
+    prefix = common_prefix(raw.state)
+    stripped = {key[len(prefix) :]: tensor for key, tensor in raw.state.items()}
+    family = recognise_keys(stripped)
+    if family is None:
+        roots = list(dict.fromkeys(key.partition(".")[0] for key in stripped))
+        raise ModelError(
+            f"The checkpoint {path} belongs to no model that is known here: its keys begin with "
+            f"{', '.join(roots[:5])}{', ...' if len(roots) > 5 else ''} "
+            f"(known are {', '.join(family.name for family in FAMILIES)})."
+        )
+    state = _rename(path, stripped, family)
+    notes = [*_drop_aliases(path, state, family), *_drop_constants(path, state, family)]
+    for key, reason in family.tolerated.items():
+        if state.pop(key, None) is not None:
+            notes.append(f"{key} is left out: {reason}")
+    return Checkpoint(raw, family, prefix, state, tuple(notes))
+
+
+def compare_with(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Difference:
+    """How the file's keys and shapes differ from those of a model.
+
+    Args:
+        checkpoint: The file.
+        expected: The model's state dict, on any device (``meta`` will do).
+    """
+    return compare_shapes(_shapes(checkpoint.state), _shapes(expected))
+
+
+def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights, once everything about them is right.
+
+    Args:
+        checkpoint: The file.
+        expected: The model's state dict, on any device.
+
+    Returns:
+        All keys of the model, contiguous, on the CPU; what the model has as a floating number is float32.
+
+    Raises:
+        ModelError: a key is missing, unexpected, of another shape or kind, or not finite.
+    """
+    path, title = checkpoint.raw.path, checkpoint.family.title
+    difference = compare_with(checkpoint, expected)
+    if difference:
+        raise ModelError(
+            f"The checkpoint {path} looks like {title}, but it is not a whole one or of another variant: "
+            f"{difference.sentence()}; 'vfi checkpoints verify' shows all."
+        )
+    state: dict[str, Tensor] = {}
+    for key, tensor in checkpoint.state.items():
+        wanted = expected[key]
+        if tensor.is_floating_point() != wanted.is_floating_point() or tensor.is_complex():
+            raise ModelError(f"The checkpoint {path} is refused: its {key} holds {_kind(tensor)}.")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(
+                f"The checkpoint {path} is refused: its {key} holds NaN or infinity, as training that "
+                "diverged leaves behind."
+            )
+        state[key] = tensor.detach().to(torch.float32 if wanted.is_floating_point() else wanted.dtype)
+    return {key: _own(tensor) for key, tensor in state.items()}
+
+
+def load_weights(network: nn.Module, path: Path, family: str) -> Checkpoint:
+    """Load a file into a network, wholly or not at all.
+
+    Args:
+        network: Built, with random weights; its state dict says which keys and shapes are wanted.
+        path: The file, of any name.
+        family: What it must be, a name in :data:`vfi.checkpoints.families.FAMILIES`.
+
+    Returns:
+        The file as it was read.
+
+    Raises:
+        ModelError: it cannot be read, is of another model, is not complete, or holds what is not finite. The
+            network is unchanged then.
+    """
+    checkpoint = open_checkpoint(path)
+    if checkpoint.family.name != family:
+        raise ModelError(
+            f"The checkpoint {path} is {checkpoint.family.title}, not {find_family(family).title}: "
+            f"{checkpoint.family.load_as}."
+        )
+    network.load_state_dict(checked_state(checkpoint, network.state_dict()), strict=True)
+    return checkpoint
+
+
+def _rename(path: Path, stripped: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:
+    """The tensors under our names."""
+    state: dict[str, Tensor] = {}
+    for key, tensor in stripped.items():
+        theirs, ours = next((pair for pair in family.renames if key.startswith(pair[0])), ("", ""))
+        name = ours + key[len(theirs) :]
+        if name in state:
+            raise ModelError(f"The checkpoint {path} is refused: it holds {name} twice, under two names.")
+        state[name] = tensor
+    return state
+
+
+def _drop_aliases(path: Path, state: dict[str, Tensor], family: Family) -> list[str]:
+    """Drop what repeats other tensors; what does not repeat them exactly is an error."""
+    notes: list[str] = []
+    for alias, original in family.aliases:
+        copies = {key: original + key[len(alias) :] for key in state if key.startswith(alias)}
+        for copy, key in copies.items():
+            if key in state and not torch.equal(state[copy], state[key]):
+                raise ModelError(
+                    f"The checkpoint {path} is refused: {copy} and {key} must be the same but differ."
+                )
+        dropped = [copy for copy, key in copies.items() if key in state]
+        for copy in dropped:
+            del state[copy]
+        if dropped:
+            notes.append(f"{alias}* ({len(dropped)}) is left out: it repeats {original}*")
+    return notes
+
+
+def _drop_constants(path: Path, state: dict[str, Tensor], family: Family) -> list[str]:
+    """Drop what is no weight; other values than the known ones are an error."""
+    notes: list[str] = []
+    for key, kernel in family.constants.items():
+        found = state.pop(key, None)
+        if found is None:
+            continue
+        wanted = torch.tensor(kernel)
+        if found.numel() != wanted.numel() or not torch.equal(found.float().reshape(wanted.shape), wanted):
+            raise ModelError(
+                f"The checkpoint {path} is refused: its {key} is not the constant {kernel} of every release."
+            )
+        notes.append(f"{key} is left out: it is a constant")
+    return notes
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"numbers of type {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """The tensor, contiguous, in memory of its own."""
+    whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    return tensor if tensor.is_contiguous() and whole else tensor.contiguous().clone()

@@ -1,0 +1,38 @@
+"""What is known about the file with a model's weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """One published number of a released file."""
+
+    dataset: str
+    """Data and protocol, such as ``"REDS_VTSR x2, 30 clips"``."""
+    name: str
+    """``"PSNR"`` (dB) or ``"SSIM"``."""
+    value: float
+
+
+@dataclass(frozen=True)
+class CheckpointSpec:
+    """The file with a model's weights: where it lies, what it holds, where to get it."""
+
+    place: Path
+    """Relative to the checkpoints folder, as in the authors' project."""
+    family: str
+    """What its keys must be, a name in :data:`vfi.checkpoints.families.FAMILIES`."""
+    page: str
+    """Address of the page that offers the file."""
+    description: str
+    """What the file is, in a few words."""
+    licence: str = "as its authors state on the page"
+    sha256: str | None = None
+    """None where nobody on our side has seen the file."""
+    size: int | None = None
+    """Bytes; None likewise."""
+    metrics: tuple[Metric, ...] = ()
+    """As published by the authors."""
