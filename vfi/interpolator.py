@@ -157,6 +157,19 @@ class Interpolator(nn.Module, ABC):
         """The floating type of its pictures; flows stay float32 whatever it is."""
         return self._anchor.dtype
 
+    @property
+    def precision(self) -> torch.dtype:
+        """The type most of the arithmetic is done in."""
+        return self.dtype
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Compute in this type what bears it; a model says what stays float32.
+
+        Args:
+            dtype: float32, float16 or bfloat16.
+        """
+        self.to(dtype)
+
     def __init__(self) -> None:
         """Begin an interpolator; subclasses call this first."""
         super().__init__()
@@ -248,8 +261,25 @@ class Interpolator(nn.Module, ABC):
             For each time the frame ``[B, 3, H, W]`` of every layer.
         """
         motion = self.estimate_motion(layers[0])
+        motions = [motion, *(self.transfer_motion(layer, motion) for layer in layers[1:])]
         for t in times:
-            yield [self.synthesize_frame(layer, motion, t, tile=tile) for layer in layers]
+            yield [
+                self.synthesize_frame(layer, moving, t, tile=tile)
+                for layer, moving in zip(layers, motions, strict=True)
+            ]
+
+    def transfer_motion(self, window: Window, motion: Any) -> Any:
+        """The motion for other pictures that move as those it was estimated from (alpha with colours).
+
+        Args:
+            window: The other pictures.
+            motion: From :meth:`estimate_motion`.
+
+        Returns:
+            A motion to be handed to :meth:`synthesize` with the other pictures: the same, unless the model
+            keeps something of the pictures themselves in it.
+        """
+        return motion
 
     def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
         """The frame of :meth:`synthesize`; a model that can, works in tiles of this size to save memory.
