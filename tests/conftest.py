@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.official_files import Kind, write_official
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_FOLDER = "VFI_TEST_FOLDER"
+"""Environment variable: the folder of large files that all workers of a run share."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that the workers of this run share; they inherit its name."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="vfi-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the shared folder once all workers have ended: pytest would keep such files for three runs."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SHARED_FOLDER), ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,3 +53,31 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real clips: {folder} is not a folder (VFI_DATA names another place)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def official_eqvi() -> Path:
+    """A file shaped like the released EQVI files (Stage3, Stage123), with synthetic weights."""
+    return _official("eqvi")
+
+
+@pytest.fixture(scope="session")
+def official_ms_fusion() -> Path:
+    """A file shaped like the released Stage4 file, with synthetic weights."""
+    return _official("ms_fusion")
+
+
+@pytest.fixture(scope="session")
+def official_scopeflow() -> Path:
+    """A file shaped like ScopeFlow's, with synthetic weights: the flow network of ``official_eqvi``."""
+    return _official("scopeflow")
+
+
+def _official(kind: Kind) -> Path:
+    """The file of this kind, written once per run; workers that come at the same time write the same."""
+    path = Path(os.environ[SHARED_FOLDER], f"{kind}.ckpt")
+    if not path.exists():
+        own = path.with_suffix(f".{os.getpid()}")
+        write_official(kind, own)
+        own.replace(path)
+    return path
