@@ -21,6 +21,7 @@ LAYERS: list[set[str]] = [
     {"vfi.errors", "vfi.types", "vfi.options"},
     {"vfi.ops"},
     {"vfi.interpolator"},
+    {"vfi.ensemble"},
     {"vfi.models.layers", "vfi.models.flow"},
     {"vfi.models.eqvi", "vfi.models.sgm"},
     {"vfi.models.quadratic"},  # EQVI's motion model without its learned parts

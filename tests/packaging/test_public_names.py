@@ -13,6 +13,7 @@ PUBLIC_MODULES = (
     "vfi.checkpoints",
     "vfi.config",
     "vfi.data",
+    "vfi.ensemble",
     "vfi.errors",
     "vfi.interpolator",
     "vfi.io",
