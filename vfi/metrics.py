@@ -160,16 +160,18 @@ def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
 def epe(flow: Tensor, truth: Tensor, *, valid: Tensor | None = None) -> Tensor:
     """Mean end-point error, the distance between estimated and true flow vectors.
 
+    To pool the pixels of several pictures, as KITTI's Fl-all does, weight each by its number of valid pixels.
+
     Args:
         flow: ``[B, 2, H, W]``, pixels.
-        truth: ``[B, 2, H, W]``, pixels.
+        truth: ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
         valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
 
     Returns:
         ``[B]``, pixels; NaN where no pixel is valid.
 
     Raises:
-        ValueError: the two differ in shape.
+        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, _ = _flow_distance(flow, truth)
     return _masked_mean(distance, valid)
@@ -185,9 +187,12 @@ def flow_outliers(
 ) -> Tensor:
     """Share of flow vectors that are wrong (Fl of KITTI 2015): off by more than 3 px and by more than 5 %.
 
+    With ``pixels=1, fraction=0`` it is the share off by more than a pixel. For several pictures (Fl-all) see
+    :func:`epe`.
+
     Args:
         flow: ``[B, 2, H, W]``, pixels.
-        truth: ``[B, 2, H, W]``, pixels.
+        truth: ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
         valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
         pixels: an outlier's error is above this many pixels.
         fraction: and above this fraction of the true vector's length.
@@ -196,7 +201,7 @@ def flow_outliers(
         ``[B]``, in [0, 1]; NaN where no pixel is valid.
 
     Raises:
-        ValueError: the two differ in shape.
+        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, length = _flow_distance(flow, truth)
     wrong = (distance > pixels) & (distance > fraction * length)
@@ -300,7 +305,7 @@ def _flow_distance(flow: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """End-point error and length of the true vectors, both float64 ``[B, H, W]``, pixels."""
     if flow.shape != truth.shape or flow.ndim != 4 or flow.shape[1] != 2:
         raise ValueError(f"wanted two flows [B, 2, H, W], got {tuple(flow.shape)} and {tuple(truth.shape)}")
-    flow, truth = flow.detach().double(), truth.detach().double()
+    flow, truth = flow.detach().double(), truth.detach().double().to(flow.device)
     return (flow - truth).norm(dim=1), truth.norm(dim=1)
 
 
@@ -308,7 +313,10 @@ def _masked_mean(values: Tensor, valid: Tensor | None) -> Tensor:
     """Mean of ``[B, H, W]`` over the valid pixels ``[B, 1, H, W]``: ``[B]``."""
     if valid is None:
         return values.mean(dim=(1, 2))
-    inside = valid[:, 0] > 0
+    wanted = (values.shape[0], 1, *values.shape[1:])
+    if valid.shape != wanted:  # another shape would broadcast to something nobody meant
+        raise ValueError(f"wanted valid as {wanted}, got {tuple(valid.shape)}")
+    inside = valid[:, 0].to(values.device) > 0
     # Not a product: the truth may be NaN or infinite where it is not valid.
     total = torch.where(inside, values, 0.0).sum(dim=(1, 2))
     return total / inside.sum(dim=(1, 2))

@@ -1,4 +1,4 @@
-"""Pictures in and out: videos, folders of images, pairs and animations, with exact times.
+"""Pictures in and out: videos, folders of images, pairs and animations, with exact times; files of flow.
 
 Public names are loaded when they are first used, so that importing a record does not load FFmpeg.
 """
@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vfi.io.flow_color import flow_to_color
+    from vfi.io.flow_files import known_vectors, read_flow, write_flow
     from vfi.io.names import natural_key
     from vfi.io.picture import Picture
     from vfi.io.reader import FrameSource
@@ -26,9 +28,13 @@ _HOMES = {
     "SourceFrame": "vfi.io.records",
     "SourceInfo": "vfi.io.records",
     "find_clips": "vfi.io.source",
+    "flow_to_color": "vfi.io.flow_color",
+    "known_vectors": "vfi.io.flow_files",
     "natural_key": "vfi.io.names",
     "open_sink": "vfi.io.sink",
     "open_source": "vfi.io.source",
+    "read_flow": "vfi.io.flow_files",
+    "write_flow": "vfi.io.flow_files",
 }
 
 __all__ = [
@@ -41,9 +47,13 @@ __all__ = [
     "SourceFrame",
     "SourceInfo",
     "find_clips",
+    "flow_to_color",
+    "known_vectors",
     "natural_key",
     "open_sink",
     "open_source",
+    "read_flow",
+    "write_flow",
 ]
 
 
