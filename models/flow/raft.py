@@ -1,0 +1,173 @@
+"""RAFT: recurrent refinement of one flow field, looking up the correlations of all pairs of pixels.
+
+Source: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020; the networks
+are torchvision's, and parameters have the names of torchvision's files.
+
+Deviations from torchvision's own forward pass, whose last result this equals: features and context of a frame
+are computed once for both directions and all pairs, and only the last flow is enlarged.
+
+Every pixel at 1/8 is compared with every other: 5.2 GiB for one direction at 1920x1080. Where both together
+would take more than 1 GiB, they run one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.models.optical_flow import RAFT, raft_large, raft_small
+
+from vfi.interpolator import FlowEstimator
+from vfi.ops import Padding, pixel_grid, resize_flow
+from vfi.types import FlowPair
+
+REDUCTION = 8
+"""Pixels of the frame per pixel of the field that is refined."""
+
+SMALLEST_SIDE = 128
+"""Pixels; the coarsest correlations, at 1/64, need two of them."""
+
+ITERATIONS = 12
+"""Refinements; torchvision's default."""
+
+BATCHED_CORRELATIONS = 2**28
+"""Up to so many numbers both directions are computed as one batch."""
+
+NEIGHBOURS = 9
+"""Pixels at 1/8 of which a pixel of the frame gets its weighted mean."""
+
+
+class EncodedFrame(NamedTuple):
+    """What belongs to one frame, whatever pair it takes part in."""
+
+    features: Tensor
+    """``[B, C, h, w]`` at 1/8 of the padded frame, to be correlated."""
+    hidden: Tensor
+    """``[B, C, h, w]``, the state from which the refinement of this frame's flow starts."""
+    context: Tensor
+    """``[B, C, h, w]``, what the refinement sees in each iteration."""
+    padding: Padding
+
+
+class RaftFlow(FlowEstimator):
+    """RAFT as a flow estimator. Takes frames of any size: they are padded, by repeating the edge."""
+
+    def __init__(self, network: RAFT, *, iterations: int = ITERATIONS) -> None:
+        """Take over torchvision's parts.
+
+        Args:
+            network: ``raft_large()`` or ``raft_small()`` of torchvision.
+            iterations: Refinements; the paper evaluates with 24 to 32.
+
+        Raises:
+            ValueError: if ``iterations`` is not positive.
+        """
+        super().__init__()
+        if iterations < 1:
+            raise ValueError(f"iterations must be at least 1, not {iterations}")
+        self.iterations = iterations
+        self.feature_encoder = network.feature_encoder
+        self.context_encoder = network.context_encoder
+        self.corr_block = network.corr_block
+        self.update_block = network.update_block
+        self.mask_predictor = network.mask_predictor
+
+    def encode(self, frame: Tensor) -> EncodedFrame:
+        """Features and context of a frame.
+
+        Args:
+            frame: ``[B, 3, H, W]`` RGB in [0, 1], any size.
+
+        Returns:
+            The record for :meth:`match`.
+        """
+        padding = Padding.to_fit(*frame.shape[-2:], multiple=REDUCTION, minimum=SMALLEST_SIDE)
+        picture = padding.pad(frame.to(next(self.parameters()).dtype)) * 2 - 1
+        hidden_channels = self.update_block.hidden_state_size
+        both = self.context_encoder(picture)
+        hidden, context = both[:, :hidden_channels], both[:, hidden_channels:]
+        return EncodedFrame(self.feature_encoder(picture), hidden.tanh(), context.relu(), padding)
+
+    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame) -> FlowPair:
+        """Estimate both flows.
+
+        Args:
+            encoded_0: From :meth:`encode`.
+            encoded_1: Likewise, of a frame of the same size.
+
+        Returns:
+            Flows ``[B, 2, H, W]`` in pixels, without occlusions.
+        """
+        batch, _, height, width = encoded_0.features.shape
+        if 2 * batch * (height * width) ** 2 <= BATCHED_CORRELATIONS:
+            first, second = (
+                torch.cat((encoded_0.features, encoded_1.features)),
+                torch.cat((encoded_1.features, encoded_0.features)),
+            )
+            hidden = torch.cat((encoded_0.hidden, encoded_1.hidden))
+            context = torch.cat((encoded_0.context, encoded_1.context))
+            flows = self._refine(first, second, hidden, context).chunk(2)
+        else:
+            flows = [
+                self._refine(a.features, b.features, a.hidden, a.context)
+                for a, b in ((encoded_0, encoded_1), (encoded_1, encoded_0))
+            ]
+        return FlowPair(*(encoded_0.padding.unpad(flow) for flow in flows))
+
+    def _refine(self, first: Tensor, second: Tensor, hidden: Tensor, context: Tensor) -> Tensor:
+        """The flow ``[B, 2, H, W]`` from ``first`` to ``second``, padded frames' pixels."""
+        start = pixel_grid(*first.shape[-2:], device=first.device, dtype=first.dtype)
+        target = start.expand(first.shape[0], -1, -1, -1)
+        self.corr_block.build_pyramid(first, second)
+        for _ in range(self.iterations):
+            target = target.detach()  # the paper's: gradients pass through the hidden state only
+            found = self.corr_block.index_pyramid(target)
+            hidden, change = self.update_block(hidden, context, found, target - start)
+            target = target + change
+        self.corr_block.corr_pyramid = []  # torchvision would keep it, and it is large
+        flow = target - start
+        if self.mask_predictor is None:
+            height, width = flow.shape[-2:]
+            return resize_flow(flow, REDUCTION * height, REDUCTION * width, align_corners=True)
+        return enlarge_convex(flow, self.mask_predictor(hidden))
+
+
+def enlarge_convex(flow: Tensor, logits: Tensor) -> Tensor:
+    """Enlarge a flow, every fine vector being a weighted mean of the 3x3 coarse ones around it.
+
+    Args:
+        flow: ``[B, 2, h, w]``, pixels of its own resolution.
+        logits: ``[B, 9 S S, h, w]`` for S times the size: of neighbour, row and column within the coarse
+            pixel, in this order; the softmax over the neighbours gives the weights.
+
+    Returns:
+        ``[B, 2, S h, S w]``, pixels of the new resolution.
+    """
+    scale = math.isqrt(logits.shape[1] // NEIGHBOURS)
+    height, width = flow.shape[-2:]
+    weights = logits.unflatten(1, (NEIGHBOURS, scale**2)).softmax(dim=1)  # [B, 9, S S, h, w]
+    around = F.unfold(flow * scale, kernel_size=3, padding=1)
+    around = around.unflatten(1, (2, NEIGHBOURS)).unflatten(3, (height, width))  # [B, 2, 9, h, w]
+    fine = torch.einsum("bnshw,bcnhw->bcshw", weights, around)
+    return F.pixel_shuffle(fine.flatten(1, 2), scale)
+
+
+def build_raft(*, iterations: int = ITERATIONS) -> RaftFlow:
+    """RAFT without weights, on the CPU.
+
+    Args:
+        iterations: Refinements; the paper evaluates with 24 to 32.
+    """
+    return RaftFlow(raft_large(), iterations=iterations)
+
+
+def build_raft_small(*, iterations: int = ITERATIONS) -> RaftFlow:
+    """The small RAFT without weights, on the CPU.
+
+    Args:
+        iterations: Refinements; the paper evaluates with 24 to 32.
+    """
+    return RaftFlow(raft_small(), iterations=iterations)
