@@ -1,0 +1,258 @@
+"""``vfi flow``: the optical flow between two frames, as data and as pictures, and how true it is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vfi.cli.flow_outputs import encode_outputs, plan_outputs, refuse_outputs
+from vfi.errors import ConfigError, InputError, VfiError
+
+# Importing torch takes a while, and --help shall not wait: what needs it is imported within the functions.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vfi.interpolator import FlowEstimator
+    from vfi.types import FlowPair
+
+EXAMPLES = """examples:
+  vfi flow frame_0.png frame_1.png                     frame_0_flow.flo, _kitti.png and _color.png
+  vfi flow a.png b.png -o motion.flo                   one file
+  vfi flow a.png b.png --color motion.jpg --color-max 20
+  vfi flow film.mp4 --frames 100 101 -o motion         two frames of a video or of a folder of images
+  vfi flow a.png b.png --truth flow_gt.png             compare with the true flow, write nothing
+  vfi flow a.png b.png --backbone scopeflow --backward --occlusion hidden.png
+"""
+
+
+class Frames(NamedTuple):
+    """The two frames."""
+
+    first: Tensor
+    """``[1, 3, H, W]`` RGB in [0, 1]."""
+    second: Tensor
+    names: tuple[str, str]
+    notes: tuple[str, ...]
+    """What the user should know."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vfi flow`` with the arguments behind it; the exit code.
+
+    Raises:
+        VfiError: something is wrong with the arguments, the input or the output.
+    """
+    options = build_parser().parse_args(arguments)
+    _check(options)
+    outputs = plan_outputs(options)
+    refuse_outputs(outputs, options)
+    from vfi.io.flow_files import write_whole
+    from vfi.registry import find_flow, load_flow
+
+    spec = find_flow(options.backbone)
+    frames = read_frames(options.inputs, options.frames)
+    truth = None if options.truth is None else read_truth(options.truth, frames.first)
+    estimator = load_flow(spec.name, options.checkpoint, options.device, **options.backbone_options)
+    pair, seconds = estimate(estimator, frames, spec.name, occlusion=options.occlusion is not None)
+    print(f"{summary(pair.flow_01, frames.names)} ({spec.name}, {seconds:.2f} s)")
+    if options.backward:
+        print(summary(pair.flow_10, (frames.names[1], frames.names[0])))
+    if truth is not None:
+        print(f"  against {options.truth}: {comparison(pair.flow_01, truth)}")
+    for note in frames.notes:
+        print(f"  {note}")
+    encoded, notes = encode_outputs(outputs, pair, largest=options.color_max)
+    for path, title, content in encoded:
+        write_whole(path, content, overwrite=options.overwrite)
+        print(f"  {path}: {title}")
+    for note in notes:
+        print(f"  {note}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``vfi flow``."""
+    parser = argparse.ArgumentParser(
+        prog="vfi flow",
+        usage="vfi flow A B [-o OUT] [options]\n       vfi flow VIDEO --frames N M [-o OUT] [options]",
+        description="Estimate the optical flow from one frame to another: where its pixels go.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="two images; or a video or a folder of images")
+    add("--frames", nargs=2, type=int, metavar=("N", "M"), help="which of a video or folder (default: 0 1)")
+    add = parser.add_argument_group("output").add_argument
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="name.flo or name.jpg; without a suffix: OUT.flo, OUT_kitti.png and OUT_color.png",
+    )
+    add("--flo", type=Path, metavar="FILE", help="Middlebury's .flo, exact")
+    add("--kitti", type=Path, metavar="FILE", help="KITTI's 16-bit .png, in steps of 1/64 pixel")
+    add("--color", type=Path, metavar="FILE", help="a picture: the colour tells the direction")
+    add("--color-max", type=float, metavar="PIXELS", help="motion of full colour (default: the largest)")
+    add("--occlusion", type=Path, metavar="FILE", help="a picture: white is hidden in the other frame")
+    add("--backward", action="store_true", help="the other direction too, as name_backward")
+    add("--overwrite", action="store_true", help="replace existing files")
+    add = parser.add_argument_group("estimation").add_argument
+    add("--backbone", default="auto", metavar="NAME", help="dis, scopeflow, raft, ... (default: dis)")
+    add("--checkpoint", type=Path, metavar="FILE", help="file with the backbone's weights")
+    add("--backbone-options", default={}, type=_mapping, metavar="MAPPING", help="such as '{iterations: 24}'")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
+    add("--truth", type=Path, metavar="FILE", help="true flow (.flo or KITTI .png) to compare with")
+    return parser
+
+
+def read_frames(inputs: Sequence[Path], numbers: Sequence[int] | None) -> Frames:
+    """Read the two frames.
+
+    Args:
+        inputs: Two images, or one video or folder.
+        numbers: Which frames of a video or folder; None: the first two.
+
+    Raises:
+        InputError: a file cannot be used, the images differ in size, or there is no such frame.
+    """
+    from vfi.io import open_source
+
+    pair = len(inputs) == 2
+    wanted = (0, 1) if numbers is None else tuple(numbers)
+    found: dict[int, Tensor] = {}
+    names: dict[int, str] = {}
+    count = 0
+    with open_source(inputs[0], second=inputs[1] if pair else None) as source:
+        for frame in source:
+            count += 1
+            if frame.index in wanted:
+                found[frame.index] = frame.picture.upright().tensor()[:, :3]
+                names[frame.index] = str(inputs[frame.index]) if pair else f"{inputs[0]} [{frame.name}]"
+            if len(found) == len(wanted):
+                break
+        damage, has_alpha = source.damage, source.info.has_alpha
+    missing = next((number for number in wanted if number not in found), None)
+    if missing is not None:
+        reason = f" ({damage})" if damage else ""
+        raise InputError(
+            f"{inputs[0]} has no frame {missing}: its frames, counted from 0, are {count} in number{reason}; "
+            "choose others with --frames, or give two images."
+        )
+    notes = ("Transparency was ignored: the flow is that of the colours.",) if has_alpha else ()
+    first, second = wanted
+    return Frames(found[first], found[second], (names[first], names[second]), notes)
+
+
+def read_truth(path: Path, frame: Tensor) -> Tensor:
+    """The true flow ``[1, 2, H, W]``, pixels, NaN where it is not known.
+
+    Raises:
+        InputError: the file cannot be used, knows no vector, or has another size than the frames.
+    """
+    from vfi.io import known_vectors, read_flow
+
+    truth = read_flow(path)
+    (height, width), (frame_height, frame_width) = truth.shape[-2:], frame.shape[-2:]
+    if (height, width) != (frame_height, frame_width):
+        raise InputError(
+            f"{path} is a flow of {width}x{height}, the frames are {frame_width}x{frame_height}: "
+            "give the truth for these frames."
+        )
+    if not bool(known_vectors(truth).any()):
+        raise InputError(f"{path} knows no vector: there is nothing to compare with.")
+    return truth
+
+
+def estimate(
+    estimator: FlowEstimator, frames: Frames, name: str, *, occlusion: bool
+) -> tuple[FlowPair, float]:
+    """Both flows on the CPU, and the seconds they took.
+
+    Args:
+        estimator: The backbone.
+        frames: The two frames.
+        name: Of the backbone, for messages.
+        occlusion: Whether occlusions are wanted.
+
+    Raises:
+        ConfigError: the backbone does not tell occlusions.
+        VfiError: there is not enough memory.
+    """
+    import inspect
+    from time import perf_counter
+
+    import torch
+
+    matching = {"occlusion": True} if occlusion else {}
+    if not matching.keys() <= inspect.signature(estimator.match).parameters.keys():
+        raise ConfigError(f"The flow backbone {name} does not tell occlusions: use --backbone scopeflow.")
+    parameter = next(estimator.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    start = perf_counter()
+    try:
+        with torch.inference_mode():
+            first, second = (estimator.encode(frame.to(device)) for frame in frames[:2])
+            pair = estimator.match(first, second, **matching)
+            pair = pair._make(None if part is None else part.cpu() for part in pair)
+    except RuntimeError as error:  # what torch raises on the CPU, too
+        if "memory" not in str(error):
+            raise
+        height, width = frames.first.shape[-2:]
+        raise VfiError(
+            f"There is not enough memory for the flow of {width}x{height} by {name}: give smaller frames, "
+            "or another --backbone or --device."
+        ) from error
+    return pair, perf_counter() - start
+
+
+def summary(flow: Tensor, names: tuple[str, str]) -> str:
+    """Size and motion in one line."""
+    length = flow.norm(dim=1)
+    height, width = length.shape[-2:]
+    return (
+        f"{names[0]} -> {names[1]}: {width}x{height}, "
+        f"motion {float(length.mean()):.2f} px on average, {float(length.max()):.2f} px at most"
+    )
+
+
+def comparison(flow: Tensor, truth: Tensor) -> str:
+    """The errors of a flow in one line."""
+    from vfi.io import known_vectors
+    from vfi.metrics import epe, flow_outliers
+
+    valid = known_vectors(truth)
+    error, outliers = epe(flow, truth, valid=valid), flow_outliers(flow, truth, valid=valid)
+    return (
+        f"end-point error {float(error):.3f} px, Fl {100 * float(outliers):.2f} % "
+        f"of {int(valid.sum())} known vectors ({100 * float(valid.double().mean()):.1f} % of the frame)"
+    )
+
+
+def _mapping(text: str) -> dict[str, object]:
+    """Names and values, as argparse wants its converters."""
+    from vfi import options
+
+    try:
+        return options.mapping(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what makes no sense before any file is touched."""
+    if len(options.inputs) > 2:
+        raise ConfigError(
+            f"{options.inputs[2]} is one file too many: give two images, or one video or folder."
+        )
+    if options.frames is not None:
+        if len(options.inputs) == 2:
+            raise ConfigError("--frames chooses frames of a video or folder: leave it out with two images.")
+        first, second = options.frames
+        if min(first, second) < 0 or first == second:
+            raise ConfigError(f"--frames {first} {second}: give two different numbers, counted from 0.")
+    if options.color_max is not None and not 0 < options.color_max < float("inf"):
+        raise ConfigError(f"--color-max {options.color_max:g} must be positive.")
