@@ -1,13 +1,11 @@
-"""The options of ``vfi interpolate``: one schema for the command line, YAML files and Python.
+"""The options of the commands: one schema for the command line, YAML files and Python.
 
 Every field of :class:`InterpolateConfig` is at once a key of a configuration file (``inter_frames: 3``), an
 option of the command line (``--inter-frames 3``) and an argument of :func:`vfi.interpolate_video`. Values
 may be written the friendly way (``fps="23.976"``, ``start="1:02:03.5"``, ``max_memory="8GB"``); see
 :mod:`vfi.options` for what is understood. A wrong value or an unknown name raises
-:class:`~vfi.errors.ConfigError` with one sentence.
+:class:`~vfi.errors.ConfigError` with one sentence. :class:`AssembleConfig` is the same for ``vfi assemble``.
 """
-
-# ruff: noqa: RUF009  (option() returns a dataclass field, which is what a default may be)
 
 from __future__ import annotations
 
@@ -17,13 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from typing_extensions import Self
 
-from vfi import options
+from vfi import option_groups, options
 from vfi.errors import ConfigError
-from vfi.options import option
 
 RETIRED_KEYS = {
     "pwc_path": "the flow network comes with the model",
@@ -31,230 +29,29 @@ RETIRED_KEYS = {
 }
 """Keys of EQVI's configuration files that have no meaning here, and why."""
 
+OTHER_SPELLINGS = {"MS_test": "ms_test"}
+"""Keys of EQVI's configuration files that are spelled differently here."""
+
+OFFICIAL_MODELS = {"EQVI": "eqvi.stage123", "MS-Fusion": "eqvi.stage4"}
+"""EQVI's names of its two networks, and a model of the same network. ``EQVI`` needs a checkpoint, which
+decides about the weights: three of the released files hold that network."""
 
 _LEAST_LIKENESS = 0.65  # between a wrong name and the option that is suggested for it
 
 
 @dataclass(frozen=True)
-class InterpolateConfig:
-    """What to interpolate, how, and where to put it. All values are checked on construction."""
+class Configuration:
+    """What all commands' options can do: be made from friendly values, and become plain ones again."""
 
-    input: Path | None = option(
-        None,
-        "a video, a folder of images, a folder of such folders, or the first of two images",
-        parse=options.path,
-        group="input",
-        metavar="PATH",
-    )
-    second: Path | None = option(
-        None, "the second of two images", parse=options.path, group="input", metavar="PATH"
-    )
-    start: Fraction | None = option(
-        None, "begin here: seconds or 1:02:03.5", parse=options.time, group="input", metavar="TIME"
-    )
-    end: Fraction | None = option(
-        None, "end before this time", parse=options.time, group="input", metavar="TIME"
-    )
-    input_fps: Fraction | None = option(
-        None,
-        "frames per second of a folder of images (default: 24)",
-        parse=options.rate,
-        group="input",
-        metavar="F",
-    )
-
-    inter_frames: int | None = option(
-        None,
-        "new frames between each two (default: 1)",
-        parse=options.whole_number,
-        group="amount",
-        metavar="N",
-    )
-    fps: Fraction | None = option(
-        None,
-        "frames per second of the result, such as 60 or 60000/1001; any ratio, up or down",
-        parse=options.rate,
-        group="amount",
-        metavar="F",
-    )
-    slow_motion: Fraction | None = option(
-        None,
-        "play this many times slower, such as 4 or 2.5; may be combined with one of the above",
-        parse=options.fraction,
-        group="amount",
-        metavar="K",
-    )
-
-    output: Path | None = option(
-        None,
-        "a video (.mp4 .mkv .mov .webm), an animation (.gif .webp) or a folder of images; "
-        "default: beside the input, with _x2 or the like added to its name",
-        parse=options.path,
-        flags=("-o",),
-        group="output",
-        metavar="PATH",
-    )
-    codec: str = option(
-        "auto",
-        "h264, hevc, vp9, av1, prores, ffv1, ... or the name of an encoder, see: vfi info",
-        parse=options.text,
-        group="output",
-        metavar="NAME",
-    )
-    quality: float | None = option(
-        None,
-        "quality on the encoder's own scale (CRF: smaller is better)",
-        parse=options.number,
-        group="output",
-        metavar="Q",
-    )
-    pixel_format: str = option(
-        "auto",
-        "layout of the samples, such as yuv420p10le",
-        parse=options.text,
-        group="output",
-        metavar="NAME",
-    )
-    preset: str | None = option(
-        None, "speed of the encoder, such as fast or slow", parse=options.text, group="output", metavar="NAME"
-    )
-    audio: str = option(
-        "auto",
-        "copy, stretch (slow motion, pitch kept) or drop; auto: copy, or stretch if slowed",
-        parse=options.choice("auto", "copy", "stretch", "drop"),
-        group="output",
-        metavar="copy|stretch|drop",
-    )
-    image_format: str = option(
-        "png",
-        "png, jpg, tif or webp, for folders of images",
-        parse=options.choice("png", "jpg", "tif", "webp"),
-        group="output",
-        metavar="NAME",
-    )
-    rounding: str = option(
-        "auto",
-        "to whole sample values: nearest, or truncate as EQVI; auto: truncate for testset_root",
-        parse=options.choice("auto", "nearest", "truncate"),
-        group="output",
-        metavar="nearest|truncate",
-    )
-    overwrite: bool = option(False, "replace an existing output", parse=options.switch, group="output")
-    resume: bool = option(False, "continue an interrupted run", parse=options.switch, group="output")
-    log: Path | None = option(
-        None,
-        "write what was decided for each pair, as JSON",
-        parse=options.path,
-        group="output",
-        metavar="FILE",
-    )
-
-    model: str = option(
-        "auto", "name of the model, see: vfi models", parse=options.text, group="model", metavar="NAME"
-    )
-    checkpoint: Path | None = option(
-        None,
-        "file with the model's weights, instead of its own",
-        parse=options.path,
-        group="model",
-        metavar="FILE",
-    )
-    device: str = option(
-        "auto", "auto, cpu, cuda, cuda:1, ...", parse=options.text, group="model", metavar="NAME"
-    )
-    dtype: str = option(
-        "auto", "auto, float32, float16 or bfloat16", parse=options.text, group="model", metavar="NAME"
-    )
-    model_options: Mapping[str, Any] = option(
-        {},
-        "the model's own options, as a mapping: '{flow: medium}'",
-        parse=options.mapping,
-        group="model",
-        metavar="MAPPING",
-    )
-    tile: int | None = option(
-        None,
-        "rows of pixels that are made at once",
-        parse=options.whole_number,
-        group="model",
-        metavar="ROWS",
-    )
-    max_memory: int | None = option(
-        None,
-        "choose the tile so that this much is enough, such as 8GB",
-        parse=options.memory,
-        group="model",
-        metavar="SIZE",
-    )
-
-    cuts: str = option(
-        "repeat",
-        "across a scene cut: repeat the nearest frame, blend, or off (interpolate regardless)",
-        parse=options.choice("repeat", "blend", "off"),
-        group="decisions",
-        metavar="repeat|blend|off",
-    )
-    cut_threshold: float = option(
-        0.87,
-        "pairs that score more are cuts (0 to 2); the log tells every pair's score",
-        parse=options.number,
-        group="decisions",
-    )
-    duplicates: bool = option(
-        False,
-        "replace repeated frames (animation on twos) by new ones; the length does not change",
-        parse=options.switch,
-        group="decisions",
-    )
-
-    testset_root: Path | None = option(
-        None,
-        "folder of clip folders (EQVI)",
-        parse=options.path,
-        group="EQVI's test protocol",
-        metavar="FOLDER",
-    )
-    store_path: Path | None = option(
-        None,
-        "folder for the results of testset_root",
-        parse=options.path,
-        group="EQVI's test protocol",
-        metavar="FOLDER",
-    )
-    test_size: tuple[int, int] | None = option(
-        None,
-        "resize every image to width and height first (Lanczos)",
-        parse=options.size,
-        group="EQVI's test protocol",
-        metavar="WxH",
-    )
-    test_crop_size: tuple[int, int] | None = option(
-        None,
-        "then keep its top left part of this width and height",
-        parse=options.size,
-        group="EQVI's test protocol",
-        metavar="WxH",
-    )
-    preserve_input: bool = option(
-        True,
-        "for folders of images: write only the new images, not the original ones",
-        parse=options.switch,
-        group="EQVI's test protocol",
-    )
-    mean: tuple[float, ...] = option(
-        (0.0,), "only 0 is possible", parse=options.numbers, group="EQVI's test protocol"
-    )
-    std: tuple[float, ...] = option(
-        (1.0,), "only 1 is possible", parse=options.numbers, group="EQVI's test protocol"
-    )
-
-    def __post_init__(self) -> None:
-        _check_amount(self)
-        _check_places(self)
-        _check_numbers(self)
+    command: ClassVar[str]
+    """Name of the command."""
+    spellings: ClassVar[Mapping[str, str]] = {}
+    """Other names of options, and the option that each means."""
+    retired: ClassVar[Mapping[str, str]] = {}
+    """Keys that files of others may hold but that have no meaning here, and why."""
 
     @classmethod
-    def from_values(cls, values: Mapping[str, object]) -> InterpolateConfig:
+    def from_values(cls, values: Mapping[str, object]) -> Self:
         """The configuration from values in any friendly form.
 
         Args:
@@ -265,9 +62,10 @@ class InterpolateConfig:
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         parsed: dict[str, Any] = {}
-        for name, value in values.items():
+        for given, value in values.items():
+            name = cls.spellings.get(given, given)
             if name not in fields:
-                raise unknown_key(name)
+                raise cls.unknown_key(given)
             if value is None:
                 continue
             try:
@@ -283,6 +81,67 @@ class InterpolateConfig:
     def to_yaml(self) -> str:
         """A configuration file that gives these options again."""
         return yaml.safe_dump(self.to_values(), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def unknown_key(cls, name: str) -> ConfigError:
+        """The error for a name that is no option, with the nearest one that is."""
+        if name in cls.retired:
+            return ConfigError(
+                f"The option {name} is not needed any more: {cls.retired[name]}; please remove it."
+            )
+        known = [field.name for field in dataclasses.fields(cls)]
+        near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=_LEAST_LIKENESS)
+        hint = f"did you mean {near[0]}?" if near else f"see: vfi {cls.command} --help"
+        return ConfigError(f"There is no option {name}; {hint}")
+
+
+# The groups of the last base come first: in files, and in the help.
+@dataclass(frozen=True)
+class InterpolateConfig(
+    Configuration,
+    option_groups.ProtocolOptions,
+    option_groups.EnsembleOptions,
+    option_groups.DecisionOptions,
+    option_groups.ModelOptions,
+    option_groups.KeepingOptions,
+    option_groups.ResultOptions,
+    option_groups.EncodingOptions,
+    option_groups.OutputOptions,
+    option_groups.AmountOptions,
+    option_groups.InputOptions,
+):
+    """What to interpolate, how, and where to put it. All values are checked on construction."""
+
+    command = "interpolate"
+    spellings = OTHER_SPELLINGS
+    retired = RETIRED_KEYS
+
+    def __post_init__(self) -> None:
+        _check_amount(self)
+        _check_places(self)
+        _check_numbers(self)
+        _check_protocol(self)
+
+    @property
+    def ensemble(self) -> tuple[str, ...]:
+        """The ensembles that are switched on."""
+        names = [field.name for field in dataclasses.fields(option_groups.EnsembleOptions)]
+        return tuple(name for name in names if getattr(self, name))
+
+
+@dataclass(frozen=True)
+class AssembleConfig(
+    Configuration, option_groups.KeepingOptions, option_groups.EncodingOptions, option_groups.FolderOptions
+):
+    """Which images to put together to a film, and how. All values are checked on construction."""
+
+    command = "assemble"
+
+    def __post_init__(self) -> None:
+        if self.input is None:
+            raise ConfigError("No input: name a folder of images.")
+        if self.fps <= 0:
+            raise ConfigError(f"fps is {self.fps}, but it must be above 0.")
 
 
 def load_config(path: Path, **overrides: object) -> InterpolateConfig:
@@ -319,18 +178,6 @@ def read_yaml(path: Path) -> dict[str, object]:
     return {str(key): value for key, value in mapping.items()}
 
 
-def unknown_key(name: str) -> ConfigError:
-    """The error for a name that is no option, with the nearest one that is."""
-    if name in RETIRED_KEYS:
-        return ConfigError(
-            f"The option {name} is not needed any more: {RETIRED_KEYS[name]}; please remove it."
-        )
-    known = [field.name for field in dataclasses.fields(InterpolateConfig)]
-    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=_LEAST_LIKENESS)
-    hint = f"did you mean {near[0]}?" if near else "see: vfi interpolate --help"
-    return ConfigError(f"There is no option {name}; {hint}")
-
-
 def _check_amount(config: InterpolateConfig) -> None:
     if config.inter_frames is not None and config.fps is not None:
         raise ConfigError("Give either inter_frames or fps, not both.")
@@ -364,5 +211,15 @@ def _check_numbers(config: InterpolateConfig) -> None:
         value: int | None = getattr(config, name)
         if value is not None and value <= 0:
             raise ConfigError(f"{name} is {value}, but it must be above 0.")
+
+
+def _check_protocol(config: InterpolateConfig) -> None:
     if any(config.mean) or any(value != 1 for value in config.std):
-        raise ConfigError("mean must be 0 and std must be 1: the models take pictures as they are.")
+        raise ConfigError("mean must be 0 and std must be 1: all models take RGB from 0 to 1 as it is.")
+    if config.naming != "generic" and config.fps is not None:
+        raise ConfigError(f"naming: {config.naming} counts new images: give inter_frames instead of fps.")
+    if config.model == "EQVI" and config.checkpoint is None:
+        raise ConfigError(
+            "EQVI is a network with several sets of weights: name their file as checkpoint, or choose the "
+            "model eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg."
+        )

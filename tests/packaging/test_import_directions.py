@@ -25,9 +25,10 @@ LAYERS: list[set[str]] = [
     {"vfi.models.layers", "vfi.models.flow"},
     {"vfi.models.eqvi", "vfi.models.sgm"},
     {"vfi.models.quadratic"},  # EQVI's motion model without its learned parts
-    {"vfi.checkpoints"},
+    {"vfi.checkpoints", "vfi.devices"},
     {"vfi.registry"},
     SIBLINGS,
+    {"vfi.option_groups"},
     {"vfi.config"},
     {"vfi.pipeline", "vfi.engine"},
     {"vfi.cli", "benchmark"},

@@ -8,10 +8,28 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from vfi.cli.arguments import CommandLine, parse_command_line
+from vfi.cli.arguments import Command, CommandLine, parse_command_line
 from vfi.config import InterpolateConfig
 from vfi.errors import VfiError
 from vfi.pipeline.records import Progress, Report
+
+EXAMPLES = """examples:
+  vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4
+  vfi interpolate film.mkv -o film60.mkv --fps 60      any frame rate
+  vfi interpolate goal.mp4 --slow-motion 4             four times slower, sound stretched
+  vfi interpolate frames/ -o more/ --inter-frames 3    a folder of images
+  vfi interpolate first.png second.png -o between/     two images
+"""
+
+COMMAND = Command(
+    config=InterpolateConfig,
+    usage="INPUT [SECOND] [-o OUTPUT] [options]",
+    description="Put new frames between those of a video, a folder of images, or two images.",
+    examples=EXAMPLES,
+    files=("input", "second"),
+    few_files="give one input or two images",
+    exclusive=(("fps", "inter_frames"), ("output", "store_path")),
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         VfiError: something is wrong with the options, the input or the output.
     """
-    asked = parse_command_line(arguments)
+    asked = parse_command_line(COMMAND, arguments)
     if asked.print_config:
         print(asked.config.to_yaml(), end="")
         return 0
@@ -29,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     return _with_bar(asked)
 
 
-def _with_bar(asked: CommandLine) -> int:
+def _with_bar(asked: CommandLine[InterpolateConfig]) -> int:
     """Work with a progress bar, or silently."""
     from vfi.pipeline import interpolate  # not before the options are understood: it takes a while
 
