@@ -60,6 +60,7 @@ class MsFusionInterpolator(Interpolator):
         super().__init__()
         self.eqvi = eqvi
         self.fusion = FusionNetwork()
+        self.keep(1)
 
     @property
     def precision(self) -> torch.dtype:

@@ -1,0 +1,375 @@
+"""EQVI and MS-Fusion: reference vectors, the training step, what is shared, tiles, precision, sizes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.golden_recipe import synthetic_frames
+from tests.golden_support import assert_matches_eqvi, load_golden, load_golden_metadata
+from vfi.engine.losses import eqvi_loss
+from vfi.interpolator import Interpolator
+from vfi.metrics import psnr
+from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
+from vfi.models.eqvi.fusion import halve
+from vfi.models.eqvi.model import blend_weight, reached_rows, reverse_motion
+from vfi.models.eqvi.refinement import SEARCH
+from vfi.models.eqvi.reversal import reverse_flow
+from vfi.models.flow.irr_pwc import IrrPwc
+from vfi.ops import backward_warp
+from vfi.registry import load_model
+from vfi.types import Window
+
+HALF = torch.tensor([0.5])
+
+
+@pytest.fixture(scope="module")
+def eqvi(official_eqvi: Path) -> EqviInterpolator:
+    """With the golden vectors' weights, from a file like the released ones."""
+    model = load_model("eqvi.stage123", checkpoint=official_eqvi, device="cpu")
+    assert isinstance(model, EqviInterpolator)
+    return model
+
+
+@pytest.fixture(scope="module")
+def ms_fusion(official_ms_fusion: Path) -> MsFusionInterpolator:
+    """Likewise of the stage with MS-Fusion."""
+    model = load_model("eqvi.stage4", checkpoint=official_ms_fusion, device="cpu")
+    assert isinstance(model, MsFusionInterpolator)
+    return model
+
+
+def floats(frames: Tensor) -> Tensor:
+    """Golden frames ``[n, H, W, 3]`` as ``[n, 3, H, W]`` in [0, 1]."""
+    return frames.permute(0, 3, 1, 2).float() / 255
+
+
+def window_of(frames: Tensor) -> Window:
+    """The window of four frames, or of two."""
+    prev, start, end, following = frames.split(1) if len(frames) == 4 else (None, *frames.split(1), None)
+    assert start is not None
+    assert end is not None
+    return Window(prev, start, end, following)
+
+
+def clip(count: int, height: int, width: int, seed: int = 3) -> Tensor:
+    """Synthetic frames ``[count, 3, H, W]``."""
+    return floats(torch.from_numpy(synthetic_frames(count, height, width, seed)))
+
+
+def windows(frames: Tensor, clip_key: object = 0) -> Iterator[Window]:
+    """The windows of a clip, as a pipeline makes them."""
+    count = len(frames)
+    for i in range(count - 1):
+        inner = 0 < i < count - 2
+        indices = [i - 1 if inner else None, i, i + 1, i + 2 if inner else None]
+        prev, start, end, following = (None if j is None else frames[j : j + 1] for j in indices)
+        keys = tuple((clip_key, j) for j in indices)
+        assert start is not None
+        assert end is not None
+        yield Window(prev, start, end, following, keys=(keys[0], keys[1], keys[2], keys[3]))
+
+
+class TestGolden:
+    @pytest.mark.parametrize(("name", "t"), [("eqvi/eqvi_quadratic", 0.25), ("eqvi/eqvi_linear", 0.75)])
+    @torch.inference_mode()
+    def test_everything_on_the_way(self, eqvi: EqviInterpolator, name: str, t: float) -> None:
+        golden = load_golden(name)
+        window = window_of(floats(golden["frames"]))
+        motion = eqvi.estimate_motion(window)
+        flow_0t, flow_1t = motion.motion_0.at(t), motion.motion_1.at(1 - t)
+        flows = reverse_motion(motion, torch.tensor([t]))
+        made = eqvi.synthesize(window, motion, torch.tensor([t]))
+        assert made.flow_t0 is not None
+        assert made.flow_t1 is not None
+        assert made.blend is not None
+        found = {
+            "F12": motion.flows.flow_01,
+            "F21": motion.flows.flow_10,
+            f"F1t_{t}": flow_0t,
+            f"F2t_{t}": flow_1t,
+            f"Ft1_{t}": flows.flow_t0,
+            f"Ft2_{t}": flows.flow_t1,
+            f"norm1_{t}": reverse_flow(flow_0t).weight,
+            f"Ft1r_{t}": made.flow_t0,
+            f"Ft2r_{t}": made.flow_t1,
+            f"I1tf_{t}": backward_warp(window.start, made.flow_t0),
+            f"I2tf_{t}": backward_warp(window.end, made.flow_t1),
+            # The blend holds mask and time; solved for the mask.
+            f"M_{t}": made.blend * t / (made.blend * t + (1 - made.blend) * (1 - t)),
+            f"out_{t}": made.frame,
+        }
+        for key, value in found.items():
+            assert_matches_eqvi(value, golden[key], has_threshold=True)
+
+    @pytest.mark.parametrize("name", ["eqvi/eqvi_quadratic", "eqvi/eqvi_linear"])
+    def test_all_times(self, eqvi: EqviInterpolator, name: str) -> None:
+        golden = load_golden(name)
+        times = (0.25, 0.5, 0.75)
+        frames = eqvi.interpolate_window(window_of(floats(golden["frames"])), times)
+        for t, frame in zip(times, frames, strict=True):
+            assert_matches_eqvi(frame, golden[f"out_{t}"], has_threshold=True)
+
+    @pytest.mark.parametrize(("case", "t"), [("quad", 0.5), ("lin", 0.25)])
+    @torch.inference_mode()
+    def test_ms_fusion(self, ms_fusion: MsFusionInterpolator, case: str, t: float) -> None:
+        golden = load_golden("eqvi/ms_fusion")
+        frames = floats(golden["frames"])
+        window = window_of(frames if case == "quad" else frames[1:3])
+        made = ms_fusion(window, torch.tensor([t]))
+        half = ms_fusion.eqvi(halve(window), torch.tensor([t])).frame
+        enlarged = torch.nn.functional.interpolate(half, scale_factor=2, mode="bilinear")
+        mask = ms_fusion.fusion(torch.cat((made.coarse, enlarged), dim=1)).sigmoid()
+        assert_matches_eqvi(made.coarse, golden[f"{case}_It_{t}"], has_threshold=True)
+        assert_matches_eqvi(enlarged, golden[f"{case}_It_up_{t}"], has_threshold=True)
+        assert_matches_eqvi(mask, golden[f"{case}_mask_{t}"], has_threshold=True)
+        assert_matches_eqvi(made.frame, golden[f"{case}_fused_{t}"], has_threshold=True)
+
+    def test_training_step(self, official_eqvi: Path) -> None:
+        golden, metadata = load_golden("eqvi/train_step"), load_golden_metadata("eqvi/train_step")
+        model = load_model("eqvi.stage123", checkpoint=official_eqvi, device="cpu").train()
+        frame_prev, frame_0, truth, frame_1, frame_next = (
+            floats(golden["frames"].flatten(0, 1)).unflatten(0, (2, 5)).unbind(1)
+        )
+        window = Window(frame_prev, frame_0, frame_1, frame_next)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+        made = model(window, golden["t"]).frame
+        loss = eqvi_loss(made, truth).total
+        loss.backward()
+        assert_matches_eqvi(made.detach(), golden["out"], has_threshold=True)
+        torch.testing.assert_close(loss.detach(), golden["loss_before"][0], rtol=1e-5, atol=0)
+        names = metadata["grad_keys"].split()
+        gradients = {
+            name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None
+        }
+        assert sorted(gradients) == names  # no other parameter is trained
+        norms = torch.stack([gradients[name].norm() for name in names])
+        # The reference itself is up to 1.5e-3 (relative) away from float64.
+        torch.testing.assert_close(norms, golden["grad_norms"], rtol=2e-3, atol=0)
+        optimizer.step()
+        after = eqvi_loss(model(window, golden["t"]).frame, truth).total
+        torch.testing.assert_close(after.detach(), golden["loss_after"][0], rtol=1e-4, atol=0)
+
+
+class TestReuse:
+    """Counted: what is computed how often in a whole clip."""
+
+    @pytest.fixture
+    def counted(self, eqvi: EqviInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        calls: Counter[str] = Counter()
+
+        def count(owner: Any, name: str) -> None:
+            method = getattr(owner, name)
+
+            def counting(*arguments: Any, **keywords: Any) -> Any:
+                calls[name] += 1
+                return method(*arguments, **keywords)
+
+            monkeypatch.setattr(owner, name, counting)
+
+        count(eqvi.flownet, "match")
+        count(eqvi.flownet, "encode")
+        count(eqvi.feat_ext, "forward")
+        return calls
+
+    @pytest.mark.parametrize("inter_frames", [1, 3])
+    @pytest.mark.parametrize("count", [2, 3, 4, 7])
+    def test_a_clip_takes_each_pair_once(
+        self, eqvi: EqviInterpolator, counted: Counter[str], count: int, inter_frames: int
+    ) -> None:
+        times = [k / (inter_frames + 1) for k in range(1, inter_frames + 1)]
+        for window in windows(clip(count, 32, 32), object()):
+            assert len(eqvi.interpolate_window(window, times)) == inter_frames
+        skipping = count - 2 if count > 3 else 0  # clips of three frames are all ends, hence linear
+        assert counted["match"] == count - 1 + skipping
+        assert counted["encode"] == count
+        assert counted["forward"] == count
+
+    def test_ensembles_and_fusion_share_too(
+        self, ms_fusion: MsFusionInterpolator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls: list[tuple[int, ...]] = []
+        encode = ms_fusion.eqvi.flownet.encode
+        monkeypatch.setattr(
+            ms_fusion.eqvi.flownet,
+            "encode",
+            lambda frame: (calls.append(tuple(frame.shape[2:])), encode(frame))[1],
+        )
+        for window in windows(clip(6, 64, 64), object()):
+            ms_fusion.interpolate_window(window, [0.5])
+        assert Counter(calls) == {(64, 64): 6, (32, 32): 6}
+
+    def test_sharing_changes_nothing(self, eqvi: EqviInterpolator) -> None:
+        for window in windows(clip(5, 48, 64), object()):
+            shared = eqvi.interpolate_window(window, [0.3])
+            alone = eqvi.interpolate_window(window._replace(keys=None), [0.3])
+            assert all(torch.equal(a, b) for a, b in zip(shared, alone, strict=True))
+
+    def test_caches_stay_small(self, eqvi: EqviInterpolator) -> None:
+        for window in windows(clip(9, 32, 32), object()):
+            eqvi.interpolate_window(window, [0.5])
+        assert len(eqvi._pairs._entries) <= 7
+        assert len(eqvi._encoded._entries) <= 4
+        assert len(eqvi._contexts._entries) <= 2
+
+
+class TestTiles:
+    @pytest.mark.parametrize("large", [False, True])
+    def test_seams_are_invisible(
+        self, eqvi: EqviInterpolator, large: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where the contextual features are computed for the rows at hand."""
+        if large:
+            monkeypatch.setattr("vfi.models.eqvi.model.LARGE_PICTURE", 1)
+            monkeypatch.setattr(eqvi, "flow_reduction", 1)
+        window = window_of(clip(4, 416, 32))
+        whole = eqvi.interpolate_window(window, [0.4])[0]
+        tiled = eqvi.interpolate_window(window, [0.4], tile=96)[0]
+        assert float(psnr(tiled, whole)) > 50
+        assert float((tiled - whole).abs().max()) < 0.05
+
+    @torch.inference_mode()
+    def test_rows_at_hand_hold_all_that_is_fetched(self, eqvi: EqviInterpolator) -> None:
+        window = window_of(clip(4, 96, 64))
+        flow = torch.randn(1, 2, 32, 64) * 20
+        context = eqvi._context(window, 1)
+        whole = eqvi._fetch_context(window.start, context, flow, slice(32, 64))
+        at_hand = eqvi._fetch_context(window.start, None, flow, slice(32, 64))
+        torch.testing.assert_close(at_hand, whole, rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("shift", [-1e6, -3.2, 0.0, 7.9, 1e6])
+    def test_reached_rows(self, shift: float) -> None:
+        flow = torch.full((1, 2, 8, 4), shift)
+        rows = reached_rows(flow, 16, 40)
+        assert 0 <= rows.start < rows.stop <= 40
+        if abs(shift) < 10:
+            assert rows.start <= 16 + shift - 3
+            assert rows.stop >= min(16 + 7 + shift + 1 + 3, 40)
+
+
+@torch.inference_mode()
+def test_reduced_flow_is_in_pixels_of_the_picture(eqvi: EqviInterpolator) -> None:
+    seen: list[tuple[int, ...]] = []
+    model = build_eqvi(flow_reduction=2).eval()
+    model.load_state_dict(eqvi.state_dict())
+    assert isinstance(model.flownet, IrrPwc)
+    hook = model.flownet.feature_pyramid_extractor.register_forward_hook(
+        lambda _, inputs, __: seen.append(tuple(inputs[0].shape[2:]))
+    )
+    window = window_of(clip(2, 70, 66))
+    flows = model.estimate_motion(window).flows
+    hook.remove()
+    assert set(seen) == {(35, 33)}
+    assert flows.flow_01.shape == (1, 2, 70, 66)
+    small = eqvi.flownet(*(torch.nn.functional.avg_pool2d(f, 2) for f in (window.start, window.end)))
+    assert float(flows.flow_01.mean()) == pytest.approx(2 * float(small.flow_01.mean()), rel=0.05, abs=0.05)
+
+
+def test_large_pictures_get_their_flow_at_half_size() -> None:
+    model = build_eqvi()
+    assert model._reduction(720, 1280) == 1
+    assert model._reduction(2160, 3840) == 2
+    assert build_eqvi(flow_reduction=4)._reduction(32, 32) == 4
+    with pytest.raises(ValueError, match="whole number from 1 on, not 0"):
+        build_eqvi(flow_reduction=0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 90), (33, 63)])
+@pytest.mark.parametrize("name", ["eqvi", "ms_fusion"])
+def test_any_size(name: str, size: tuple[int, int], request: pytest.FixtureRequest) -> None:
+    model: Interpolator = request.getfixturevalue(name)
+    made = model.interpolate_window(window_of(torch.rand(4, 3, *size)), [0.5])[0]
+    assert made.shape == (1, 3, *size)
+    assert 0 <= float(made.min()) <= float(made.max()) <= 1
+
+
+def test_a_time_for_each_sample(eqvi: EqviInterpolator) -> None:
+    frames = clip(4, 48, 64)
+    prev, start, end, following = (torch.cat((frame, frame)) for frame in frames.split(1))
+    pair = Window(prev, start, end, following)
+    with torch.inference_mode():
+        together = eqvi(pair, torch.tensor([0.25, 0.75])).frame
+        for i, t in enumerate((0.25, 0.75)):
+            alone = eqvi(window_of(frames), torch.tensor([t])).frame
+            error = (together[i : i + 1] - alone).abs()
+            assert float(error.mean()) < 1e-5
+
+
+def test_alpha_moves_along_with_its_own_features(eqvi: EqviInterpolator) -> None:
+    frames = clip(4, 48, 64)
+    grey = frames[:, :1]
+    window = window_of(torch.cat((grey.expand(-1, 3, -1, -1), grey), dim=1))
+    made = eqvi.interpolate_window(window._replace(keys=(0, 1, 2, 3)), [0.5])[0]
+    torch.testing.assert_close(made[:, 3], made[:, 0], rtol=0, atol=1e-6)
+
+
+def test_blend_is_the_weight_of_frame_0() -> None:
+    mask = torch.tensor([0.0, 0.25, 1.0]).view(1, 1, 1, 3)
+    expected = torch.tensor([0.0, 0.75 * 0.25 / (0.75 * 0.25 + 0.25 * 0.75), 1.0])
+    torch.testing.assert_close(blend_weight(mask, torch.tensor([0.25]))[0, 0, 0], expected)
+
+
+@torch.inference_mode()
+def test_refinement_keeps_its_leaky_output(eqvi: EqviInterpolator) -> None:
+    """Released weights expect a leaky ReLU on an output that has both signs."""
+    x = torch.rand(1, 20, 32, 32)
+    refined = eqvi.refinenet(x)
+    linear = eqvi.refinenet.conv3(refined.features)
+    leaky = torch.where(linear > 0, linear, 0.1 * linear)
+    torch.testing.assert_close(refined.residual_t0, leaky[:, 0:2])
+    torch.testing.assert_close(refined.residual_t1, leaky[:, 2:4])
+    torch.testing.assert_close(refined.offset_t0, SEARCH * leaky[:, 4:6].tanh())
+    torch.testing.assert_close(refined.offset_t1, SEARCH * leaky[:, 6:8].tanh())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
+def test_half_precision_keeps_flows_and_frames(eqvi: EqviInterpolator, dtype: torch.dtype) -> None:
+    """On the CPU, slowly: the same arithmetic as on a GPU."""
+    model = build_eqvi().eval()
+    model.load_state_dict(eqvi.state_dict())
+    model.set_precision(dtype)
+    assert model.precision == dtype
+    assert model.dtype == torch.float32
+    assert next(model.flownet.parameters()).dtype == torch.float32
+    window = window_of(clip(4, 64, 64))
+    whole, half = eqvi.interpolate_window(window, [0.5])[0], model.interpolate_window(window, [0.5])[0]
+    assert float(psnr(half, whole)) > 45  # synthetic weights magnify; released ones are asked for 50
+
+
+def test_motion_has_no_gradient_and_refinement_has(eqvi: EqviInterpolator) -> None:
+    window = window_of(clip(4, 32, 32))
+    motion = eqvi.estimate_motion(window)
+    assert not motion.flows.flow_01.requires_grad
+    assert eqvi.synthesize(window, motion, HALF).frame.requires_grad
+
+
+def test_fusion_trains_its_own_network_alone(ms_fusion: MsFusionInterpolator) -> None:
+    ms_fusion(window_of(clip(2, 64, 64)), HALF).frame.sum().backward()
+    trained = {name for name, parameter in ms_fusion.named_parameters() if parameter.grad is not None}
+    assert trained == {f"fusion.conv{i}.{kind}" for i in (1, 2, 3) for kind in ("weight", "bias")}
+    ms_fusion.zero_grad(set_to_none=True)
+
+
+def test_halving_is_bilinear_resizing() -> None:
+    frames = torch.rand(2, 1, 3, 8, 12)
+    small = halve(Window(None, frames[0], frames[1], None, keys=(0, 1, 2, 3)))
+    for given, made in zip(frames, (small.start, small.end), strict=True):
+        expected = torch.nn.functional.interpolate(given, scale_factor=0.5, mode="bilinear")
+        torch.testing.assert_close(made, expected)
+    assert small.prev is None
+    assert small.keys != (0, 1, 2, 3)
+
+
+def test_the_parameters_are_those_of_the_paper(ms_fusion: MsFusionInterpolator) -> None:
+    def count(module: torch.nn.Module) -> int:
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    eqvi = ms_fusion.eqvi
+    sizes = [count(module) for module in (eqvi.refinenet, eqvi.synthesisnet, eqvi.masknet, ms_fusion.fusion)]
+    assert sizes == [19_817_224, 1_847_075, 35_201, 11_297]

@@ -1,0 +1,1 @@
+"""Training. So far :mod:`.losses`."""
