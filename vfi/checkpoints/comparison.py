@@ -24,8 +24,13 @@ class Difference:
     unexpected_count: int
     expected_count: int
 
+    @property
+    def count(self) -> int:
+        """Keys that are not as they should be."""
+        return self.missing_count + self.unexpected_count + len(self.reshaped)
+
     def __bool__(self) -> bool:
-        return bool(self.missing or self.unexpected or self.reshaped)
+        return self.count > 0
 
     def sentence(self, shown: int | None = SHOWN) -> str:
         """The difference as part of a sentence.

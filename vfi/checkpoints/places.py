@@ -76,7 +76,8 @@ def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
     first = next((folder for folder in places if folder.is_dir()), places[-1]) / spec.place
     return ModelError(
         f"{subject} needs its weights ({spec.description}): get them from {spec.page} and put the file at "
-        f"{first}, or name it as checkpoint; searched were {', '.join(map(str, places))}."
+        f"{first}, or name it by --checkpoint (checkpoint= in Python); folders searched: "
+        f"{', '.join(map(str, places))}."
     )
 
 
@@ -89,7 +90,7 @@ def _only_checkpoint(folder: Path, family: str) -> Path | None:
         files = [file for file in files if recognise_file(file) == family]
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
-        raise ModelError(f"Several checkpoints in {folder} would do ({names}): name one as checkpoint.")
+        raise ModelError(f"Several checkpoints in {folder} would do ({names}): name one by --checkpoint.")
     return files[0] if files else None
 
 

@@ -6,6 +6,7 @@ types of :func:`allowed_globals`; anything else is refused before it is called.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -102,12 +103,23 @@ def recognise_file(path: Path) -> str | None:
     return family.name if family else None
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """The tensors and the metadata, with those that are JSON text as values."""
     try:
         with cast("Any", safe_open)(path, framework="pt", device="cpu") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
+    return state, {name: _from_json(text) for name, text in metadata.items()}
+
+
+def _from_json(text: str) -> object:
+    """The mapping or list that a text is in JSON, else the text."""
+    try:
+        return json.loads(text) if text.startswith(("{", "[")) else text
+    except ValueError:
+        return text
 
 
 def _read_pickle(path: Path) -> object:

@@ -31,8 +31,6 @@ class CheckpointSpec:
     """What the file is, in a few words."""
     licence: str = "as its authors state on the page"
     sha256: str | None = None
-    """None where nobody on our side has seen the file."""
-    size: int | None = None
-    """Bytes; None likewise."""
+    """Whole, or its first digits where only these are published; None where none are."""
     metrics: tuple[Metric, ...] = ()
     """As published by the authors."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour picture",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
     "models": "list the models",
+    "checkpoints": "list, verify and convert files with weights",
     "info": "show versions, devices, backends and encoders",
 }
 INTERRUPTED, ENDED, INTERNAL_ERROR = 130, 143, 1

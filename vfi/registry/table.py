@@ -1,31 +1,22 @@
-"""Every model and flow backbone by name, and the roads to a ready one: :func:`load_model`, :func:`load_flow`.
+"""Every model and flow backbone by name: what it is, what builds it, which file of weights it takes.
 
-Explicit tables; code is imported when it is asked for. Names are ``architecture`` or ``architecture.tag``.
+Explicit tables; nothing is imported before it is asked for. Names are ``architecture`` or
+``architecture.tag``.
 """
 
 from __future__ import annotations
 
 import difflib
-import importlib
-import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from vfi.checkpoints.places import find_checkpoint, missing_checkpoint
 from vfi.checkpoints.records import CheckpointSpec, Metric
-from vfi.errors import ConfigError, ModelError
+from vfi.errors import ModelError
 
-if TYPE_CHECKING:
-    import torch
-
-    from vfi.interpolator import FlowEstimator, Interpolator
-
-DTYPES = ("float32", "float16", "bfloat16")
 EQVI_PAGE = "https://github.com/lyh-18/EQVI"
 SCOPEFLOW_PAGE = "https://github.com/avirambh/ScopeFlow"
-RAFT_PAGE = "https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth"
+TORCHVISION_PAGE = "https://download.pytorch.org/models"
 
 
 @dataclass(frozen=True)
@@ -157,11 +148,23 @@ FLOWS: tuple[FlowSpec, ...] = (
         summary="RAFT (large) of torchvision",
         build="vfi.models.flow.raft:build_raft",
         checkpoint=CheckpointSpec(
-            place=Path("raft", "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
+            place=Path("raft_large", "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
             family="raft",
-            page=RAFT_PAGE,
+            page=f"{TORCHVISION_PAGE}/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
             description="torchvision's RAFT large, C_T_SKHT_V2",
             sha256="ff5fadd5",
+        ),
+    ),
+    FlowSpec(
+        name="raft.small",
+        summary="RAFT (small) of torchvision: quicker",
+        build="vfi.models.flow.raft:build_raft_small",
+        checkpoint=CheckpointSpec(
+            place=Path("raft_small", "raft_small_C_T_V2-01064c6d.pth"),
+            family="raft",
+            page=f"{TORCHVISION_PAGE}/raft_small_C_T_V2-01064c6d.pth",
+            description="torchvision's RAFT small, C_T_V2",
+            sha256="01064c6d",
         ),
     ),
 )
@@ -198,7 +201,7 @@ def find_model(name: str) -> ModelSpec:
     wanted = DEFAULT if name == "auto" else name
     specs = {spec.name: spec for spec in MODELS}
     if wanted not in specs:
-        raise ModelError(f"There is no model {name!r}{_nearest(name, specs)}; 'vfi models' lists them.")
+        raise ModelError(f"There is no model {name!r}{nearest(name, specs)}; 'vfi models' lists them.")
     return specs[wanted]
 
 
@@ -218,124 +221,11 @@ def find_flow(name: str) -> FlowSpec:
     specs = {spec.name: spec for spec in FLOWS}
     if wanted not in specs:
         known = ", ".join(spec.name for spec in list_flows())
-        raise ModelError(f"There is no flow backbone {name!r}{_nearest(name, specs)}; there are: {known}.")
+        raise ModelError(f"There is no flow backbone {name!r}{nearest(name, specs)}; there are: {known}.")
     return specs[wanted]
 
 
-def load_model(
-    name: str = "auto",
-    checkpoint: str | Path | None = None,
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    **options: Any,
-) -> Interpolator:
-    """A model, ready to interpolate.
-
-    Args:
-        name: of :func:`list_models`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights, as its authors released it or converted; None: the one at the
-            model's place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
-        device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Pictures
-            are held in it; flows and coordinates stay float32.
-        **options: The model's own.
-
-    Returns:
-        The model in evaluation mode on its device.
-
-    Raises:
-        ModelError: unknown model, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option, device or type; a value that the model refuses.
-    """
-    spec = find_model(name)
-    target, precision = _resolve_device(device), _resolve_dtype(dtype)
-    model: Interpolator = _build(f"The model {spec.name}", spec, checkpoint, options)
-    model.to(device=target).set_precision(precision)
-    return model.eval()
-
-
-def load_flow(
-    name: str = "auto",
-    checkpoint: str | Path | None = None,
-    device: str | torch.device = "auto",
-    **options: Any,
-) -> FlowEstimator:
-    """A flow backbone, ready to estimate.
-
-    Args:
-        name: of :func:`list_flows`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights; None: the one at its place in a checkpoints folder.
-        device: As for :func:`load_model`.
-        **options: The backbone's own.
-
-    Returns:
-        The backbone in evaluation mode on its device, in float32.
-
-    Raises:
-        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option or device; a value that the backbone refuses.
-    """
-    spec = find_flow(name)
-    target = _resolve_device(device)
-    flow: FlowEstimator = _build(f"The flow backbone {spec.name}", spec, checkpoint, options)
-    return flow.to(device=target).eval()
-
-
-def _build(
-    subject: str, spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Mapping[str, Any]
-) -> Any:
-    """What the line of the table stands for, with its weights."""
-    if spec.checkpoint is None and checkpoint is not None:
-        raise ModelError(f"{subject} has no weights: leave out the checkpoint {checkpoint}.")
-    module, function = spec.build.split(":")
-    build = getattr(importlib.import_module(module), function)
-    known = list(inspect.signature(build).parameters)
-    for option in options:
-        if option not in known:
-            raise ConfigError(
-                f"{subject} has no option {option!r}{_nearest(option, known)}; "
-                f"it has: {', '.join(known) or 'none'}."
-            )
-    path = None
-    if spec.checkpoint is not None:
-        path = Path(checkpoint) if checkpoint is not None else find_checkpoint(spec.checkpoint)
-        if path is None:
-            raise missing_checkpoint(subject, spec.checkpoint)
-    try:
-        built = build(**options)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{subject} refuses its options: {error}.") from error
-    if spec.checkpoint is not None and path is not None:
-        from vfi.checkpoints.loading import load_weights  # here, because it loads torch
-
-        load_weights(built, path, spec.checkpoint.family)
-    return built
-
-
-def _resolve_device(device: str | torch.device) -> torch.device:
-    import torch
-
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-        torch.empty(0, device=resolved)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(
-            f"The device '{device}' cannot be used here; 'vfi info' lists those that can."
-        ) from error
-    return resolved
-
-
-def _resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
-    import torch
-
-    name = "float32" if dtype == "auto" else str(dtype).removeprefix("torch.")
-    if name not in DTYPES:
-        raise ConfigError(f"There is no type {name!r} for pictures: choose one of {', '.join(DTYPES)}.")
-    return getattr(torch, name)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question for the name that was meant, where one of those known is like it."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,97 @@
+"""Words for devices and floating types, as people give them, and whether a device computes in a type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vfi.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+_CPU_SUPPORT = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}
+"""How oneDNN, which computes torch's convolutions on CPUs, tells whether this one has the type."""
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device that is meant.
+
+    Args:
+        device: ``"auto"`` (the first CUDA device, else the CPU), another word of torch, or a device.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(
+            f"The device '{device}' cannot be used here; 'vfi info' lists those that can."
+        ) from error
+    return resolved
+
+
+def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
+    """The floating type that is meant.
+
+    Args:
+        dtype: ``"auto"`` (float32), one of :data:`DTYPES`, or a type of torch.
+
+    Raises:
+        ConfigError: it is not one that pictures can be held in.
+    """
+    import torch
+
+    name = "float32" if dtype == "auto" else str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ConfigError(f"There is no type {name!r} for pictures: choose one of {', '.join(DTYPES)}.")
+    return getattr(torch, name)
+
+
+def cpu_computes(dtype: torch.dtype) -> bool:
+    """Whether this machine's CPU has instructions for networks in this type.
+
+    Without them torch emulates it, at a tenth of the speed of float32 and less.
+
+    Args:
+        dtype: float32, float16 or bfloat16.
+    """
+    import torch
+
+    name = str(dtype).removeprefix("torch.")
+    if name not in _CPU_SUPPORT:
+        return True
+    try:
+        return bool(getattr(torch.ops.mkldnn, _CPU_SUPPORT[name])())
+    except (AttributeError, RuntimeError):  # a torch built without oneDNN
+        return False
+
+
+def require_precision(subject: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Refuse half-precision on a CPU that has no instructions for it.
+
+    Args:
+        subject: Who wants it, such as ``"The model eqvi.stage4"``.
+        device: Where.
+        dtype: Which type.
+
+    Raises:
+        ConfigError: the CPU would have to emulate it; the message says what else to give.
+    """
+    if device.type != "cpu" or cpu_computes(dtype):
+        return
+    import torch
+
+    name = str(dtype).removeprefix("torch.")
+    choices = ["float32", *(["bfloat16"] if name == "float16" and cpu_computes(torch.bfloat16) else [])]
+    raise ConfigError(
+        f"{subject} cannot use {name} on this CPU, which lacks the instructions and would be slower than in "
+        f"float32: give dtype {' or '.join(choices)}, or a GPU as device."
+    )

@@ -1,0 +1,175 @@
+"""From a name in the table to a ready model: options, weights, device and type, each checked."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from vfi.checkpoints.places import find_checkpoint, missing_checkpoint
+from vfi.checkpoints.records import CheckpointSpec
+from vfi.devices import require_precision, resolve_device, resolve_dtype
+from vfi.errors import ConfigError, ModelError
+from vfi.registry.table import FLOWS, MODELS, FlowSpec, ModelSpec, find_flow, find_model, nearest
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from vfi.interpolator import FlowEstimator, Interpolator
+
+
+def load_model(
+    name: str = "auto",
+    checkpoint: str | Path | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    **options: Any,
+) -> Interpolator:
+    """A model, ready to interpolate.
+
+    Args:
+        name: of :func:`list_models`; ``"auto"`` is the best that needs no file.
+        checkpoint: File with its weights, as its authors released it or converted; None: the one at the
+            model's place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
+        device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Pictures
+            are held in it; flows and coordinates stay float32.
+        **options: The model's own.
+
+    Returns:
+        The model in evaluation mode on its device.
+
+    Raises:
+        ModelError: unknown model, or a checkpoint that is missing, damaged or not for it.
+        ConfigError: unknown option, device or type; a value that the model refuses.
+    """
+    spec = find_model(name)
+    target, precision = resolve_device(device), resolve_dtype(dtype)
+    if spec.checkpoint is not None:
+        require_precision(f"The model {spec.name}", target, precision)
+    model: Interpolator = _load(spec, checkpoint, options)
+    model.to(device=target).set_precision(precision)
+    return model.eval()
+
+
+def load_flow(
+    name: str = "auto",
+    checkpoint: str | Path | None = None,
+    device: str | torch.device = "auto",
+    **options: Any,
+) -> FlowEstimator:
+    """A flow backbone, ready to estimate.
+
+    Args:
+        name: of :func:`list_flows`; ``"auto"`` is the best that needs no file.
+        checkpoint: File with its weights; None: the one at its place in a checkpoints folder.
+        device: As for :func:`load_model`.
+        **options: The backbone's own.
+
+    Returns:
+        The backbone in evaluation mode on its device, in float32.
+
+    Raises:
+        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it.
+        ConfigError: unknown option or device; a value that the backbone refuses.
+    """
+    spec = find_flow(name)
+    target = resolve_device(device)
+    flow: FlowEstimator = _load(spec, checkpoint, options)
+    return flow.to(device=target).eval()
+
+
+def load_flow_weights(
+    network: FlowEstimator, name: str = "scopeflow", checkpoint: str | Path | None = None
+) -> None:
+    """Load the weights of a flow backbone into a network that is part of a model, to train the rest on it.
+
+    Args:
+        network: Built as the backbone is, such as ``model.flownet`` of EQVI.
+        name: The backbone, of :func:`list_flows`.
+        checkpoint: As for :func:`load_flow`.
+
+    Raises:
+        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it. The network is
+            unchanged then.
+    """
+    from vfi.checkpoints.loading import load_weights
+
+    spec = find_flow(name)
+    if spec.checkpoint is None:
+        raise ModelError(f"{_subject(spec)} has no weights to load.")
+    load_weights(network, _checkpoint_path(spec, spec.checkpoint, checkpoint), spec.checkpoint.family)
+
+
+def reference_states(family: str) -> dict[str, Mapping[str, Tensor]]:
+    """What the networks that take files of a family want, without weights (on torch's ``meta`` device).
+
+    Args:
+        family: A name in :data:`vfi.checkpoints.families.FAMILIES`.
+
+    Returns:
+        State dicts by the names of the models or backbones that want them, such as
+        ``"eqvi.stage3, eqvi.stage123"``.
+    """
+    import torch
+
+    builds: dict[str, list[str]] = {}
+    for spec in (*MODELS, *FLOWS):
+        if spec.checkpoint is not None and spec.checkpoint.family == family:
+            builds.setdefault(spec.build, []).append(spec.name)
+    states: dict[str, Mapping[str, Tensor]] = {}
+    for build, names in builds.items():
+        with torch.device("meta"):
+            network: nn.Module = _import(build)()
+        states[", ".join(names)] = network.state_dict()
+    return states
+
+
+def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Mapping[str, Any]) -> Any:
+    """What the line of the table stands for, with its weights."""
+    import torch
+
+    build = _import(spec.build)
+    known = list(inspect.signature(build).parameters)
+    for option in options:
+        if option not in known:
+            raise ConfigError(
+                f"{_subject(spec)} has no option {option!r}{nearest(option, known)}; "
+                f"it has: {', '.join(known) or 'none'}."
+            )
+    if spec.checkpoint is None and checkpoint is not None:
+        raise ModelError(f"{_subject(spec)} has no weights: leave out the checkpoint {checkpoint}.")
+    path = spec.checkpoint and _checkpoint_path(spec, spec.checkpoint, checkpoint)
+    try:
+        # The weights that are drawn here and replaced below shall not change what a program draws later.
+        with cast("Any", torch.random).fork_rng(devices=[]):
+            network = build(**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{_subject(spec)} refuses its options: {error}.") from error
+    if spec.checkpoint is not None and path is not None:
+        from vfi.checkpoints.loading import load_weights
+
+        load_weights(network, path, spec.checkpoint.family)
+    return network
+
+
+def _checkpoint_path(spec: ModelSpec | FlowSpec, file: CheckpointSpec, named: str | Path | None) -> Path:
+    """The file to load: the one that was named, else the one in a checkpoints folder."""
+    path = Path(named).expanduser() if named is not None else find_checkpoint(file)
+    if path is None:
+        raise missing_checkpoint(_subject(spec), file)
+    return path
+
+
+def _subject(spec: ModelSpec | FlowSpec) -> str:
+    """How a sentence begins that speaks of it."""
+    return f"The {'model' if isinstance(spec, ModelSpec) else 'flow backbone'} {spec.name}"
+
+
+def _import(build: str) -> Callable[..., Any]:
+    """The function that ``"module:function"`` names."""
+    module, function = build.split(":")
+    return getattr(importlib.import_module(module), function)
