@@ -27,6 +27,7 @@ from enum import Enum
 from fractions import Fraction
 
 GRID_NAME_DIGITS = 8  # enough for 38 days at 30 frames per second
+REDS_NAME_DIGITS = 8  # as the files of the REDS_VTSR set have them
 
 
 class Kind(Enum):
@@ -255,21 +256,63 @@ def plan(stamps: Iterable[Stamp], timing: Timing) -> Iterator[PlanItem]:
         yield from schedule.last(previous)
 
 
-def frame_name(item: PlanItem, source_name: str, timing: Timing) -> str:
+def frame_name(
+    item: PlanItem, source_name: str, timing: Timing, *, naming: str = "generic", next_name: str | None = None
+) -> str:
     """The name (without suffix) of an output picture.
 
-    Between frames it is that of the source frame, or ``<source frame>_<k-1>`` for the k-th new frame after
-    it; k - 1 gets leading zeros where a pair has more than ten, so that natural and plain order agree. On a
-    grid, where most pictures belong to no source frame, it is the running number.
+    A source frame keeps its name. The k-th of N new frames after frame a is, by ``naming``:
+
+    * ``"generic"``: ``<a>_<k-1>``; k - 1 gets leading zeros where a pair has more than ten, so that natural
+      and plain order agree;
+    * ``"reds_vtsr"``: the number that lies as far between a and the frame after it as the new frame does.
+
+    On a grid, where most pictures belong to no source frame, it is the running number.
 
     Args:
         item: What is shown.
         source_name: Name of the source frame at or before it.
         timing: The timing that made the item.
+        naming: ``"generic"`` or ``"reds_vtsr"``.
+        next_name: Name of the source frame after it, which ``"reds_vtsr"`` needs.
+
+    Raises:
+        ValueError: the names have no whole numbers between them, see :func:`number_between`.
     """
     if timing.inter_frames is None:
         return f"{item.index:0{GRID_NAME_DIGITS}d}"
     if item.step == 0:
         return source_name
+    if naming == "reds_vtsr":
+        number = number_between(source_name, next_name or "", item.step, timing.inter_frames)
+        return f"{number:0{REDS_NAME_DIGITS}d}"
     digits = len(str(timing.inter_frames - 1))
     return f"{source_name}_{item.step - 1:0{digits}d}"
+
+
+def number_between(name: str, next_name: str, step: int, inter_frames: int) -> int:
+    """The number a + k (b - a) / (N + 1) of the k-th of N new frames between the frames a and b.
+
+    With N = 3 and frames 8 apart these are m - 2, m and m + 2 around the middle m, as in EQVI's script for
+    the REDS_VTSR set; here the rule holds for every N that divides the distance.
+
+    Args:
+        name: a, a whole number.
+        next_name: b, likewise.
+        step: k, from 1 to N.
+        inter_frames: N.
+
+    Raises:
+        ValueError: a name is no whole number, b does not follow a, or there is no whole number for each new
+            frame; the message is a part of a sentence.
+    """
+    for text in (name, next_name):
+        if not (text.isascii() and text.isdecimal()):
+            raise ValueError(f"{text!r} is not a whole number")
+    first, second = int(name), int(next_name)
+    distance, rest = divmod(second - first, inter_frames + 1)
+    if distance < 1 or rest:
+        raise ValueError(
+            f"between {name} and {next_name} there are no {inter_frames} whole numbers at equal distances"
+        )
+    return first + step * distance

@@ -44,6 +44,8 @@ class RenderRules:
     write_originals: bool = True
     """Write the source's own frames too (False: only new ones, for image folders)."""
     tile: int | None = None
+    naming: str = "generic"
+    """Names of new images, see :func:`vfi.schedule.frame_name`."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,15 @@ class Renderer:
     def _steps(self, shot: Shot, end: Shot | None, items: list[PlanItem]) -> list[Step]:
         """Number and name what is written, and decide what it shows."""
         steps: list[Step] = []
+        names = [showing.name for showing in (*shot.showings, *(end.showings[:1] if end else ()))]
         for item in items:
             if item.kind is Kind.ORIGINAL and not self.rules.write_originals:
                 continue
-            showing = shot.showings[item.source - self._shown]
-            name = frame_name(item, showing.name, self.timing)
-            steps.append(Step(item, self.count, name, self._content(shot, end, item, showing)))
+            place = item.source - self._shown
+            next_name = names[place + 1] if place + 1 < len(names) else None
+            name = frame_name(item, names[place], self.timing, naming=self.rules.naming, next_name=next_name)
+            content = self._content(shot, end, item, shot.showings[place])
+            steps.append(Step(item, self.count, name, content))
             self.count += 1
         self._shown += len(shot.showings)
         return steps

@@ -72,7 +72,8 @@ def interpolate_source(
     """Interpolate an open source into ``output``.
 
     Args:
-        source: Where the frames come from; read to its end.
+        source: Where the frames come from; read to its end. :func:`~vfi.pipeline.settings.check_source` has
+            found nothing wrong with it.
         config: All options.
         model: Makes the new frames.
         output: A film, an animation, or a folder for images.
@@ -83,8 +84,7 @@ def interpolate_source(
             complete as far as the input could be read.
         Interrupted: the user stopped the run.
     """
-    settings.check_output(config, output)
-    settings.check_log(config, output)
+    model = settings.with_ensemble(model, config)
     transform = Transform(config.test_size, config.test_crop_size)
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)
@@ -199,4 +199,4 @@ def _at_least_two(source: FrameSource) -> Iterator[SourceFrame]:
         raise InputError(source.damage)
     if not first:
         raise InputError(f"{path} holds no frame in the wanted range: choose another --start and --end.")
-    raise InputError(f"{path} holds only one frame: interpolation needs two or more.")
+    raise settings.one_frame_only(source.info)

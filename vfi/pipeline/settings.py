@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,39 +14,59 @@ import torch
 
 from vfi import __version__
 from vfi.config import InterpolateConfig
-from vfi.errors import ConfigError, OutputError
+from vfi.ensemble import Ensemble, members_of
+from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io.animation import ANIMATION_SUFFIXES
 from vfi.io.encoders import VIDEO_SUFFIXES
+from vfi.io.names import images_in
 from vfi.io.records import SourceInfo
 from vfi.io.sink import SinkOptions
 from vfi.pipeline.render import RenderRules
 from vfi.pipeline.transform import Transform
 from vfi.pipeline.windows import SceneRules
-from vfi.schedule import Timing, slow_motion_timing
+from vfi.schedule import Timing, number_between, slow_motion_timing
 
 if TYPE_CHECKING:
     from vfi.interpolator import Interpolator
 
 _PIXEL_OPTIONS = (
     "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options", "cuts",
-    "cut_threshold", "duplicates", "rounding", "test_size", "test_crop_size", "preserve_input",
+    "cut_threshold", "duplicates", "rounding", "naming", "test_size", "test_crop_size", "preserve_input",
 )  # fmt: skip
 """The options that frames depend on: a run is resumed only with the same ones."""
+
+
+def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> None:
+    """Refuse, before anything is computed, what cannot be made of this source.
+
+    Args:
+        config: All options.
+        info: The source.
+        output: A film, an animation, or a folder for images.
+
+    Raises:
+        ConfigError: options make no sense for this source or this kind of output.
+        InputError: there are too few images, or their names do not suit the naming.
+        OutputError: the log exists and shall not be overwritten.
+    """
+    if not config.preserve_input and not is_image_folder(output):
+        raise ConfigError(f"preserve_input: false is for folders of images, but {output} is a film.")
+    check_log(config, output)
+    Transform(config.test_size, config.test_crop_size).output_size(info.height, info.width)
+    if info.kind != "video" and info.frame_count == 1:
+        raise one_frame_only(info)
+    if config.naming != "generic":
+        check_naming(config, info, output)
+
+
+def one_frame_only(info: SourceInfo) -> InputError:
+    """The error for a source without a second frame."""
+    return InputError(f"{info.path} holds only one frame: interpolation needs two or more.")
 
 
 def is_image_folder(output: Path) -> bool:
     """Whether an output is a folder of images rather than a film."""
     return output.suffix[1:].lower() not in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
-
-
-def check_output(config: InterpolateConfig, output: Path) -> None:
-    """Refuse options that make no sense for this kind of output.
-
-    Raises:
-        ConfigError: the originals shall be left out of a film.
-    """
-    if not config.preserve_input and not is_image_folder(output):
-        raise ConfigError(f"preserve_input: false is for folders of images, but {output} is a film.")
 
 
 def check_log(config: InterpolateConfig, output: Path) -> None:
@@ -63,6 +84,33 @@ def check_log(config: InterpolateConfig, output: Path) -> None:
         raise ConfigError(f"The log {log} has the name of the input or the output: choose another --log.")
     if log.exists() and not config.overwrite:
         raise OutputError(f"The log {log} exists: give --overwrite to replace it, or choose another --log.")
+
+
+def check_naming(config: InterpolateConfig, info: SourceInfo, output: Path) -> None:
+    """Make sure that there is a whole number for each new image between those that name its neighbours.
+
+    Raises:
+        ConfigError: the output is a film, or the source no images.
+        InputError: names of images are no whole numbers, or lie too close together.
+    """
+    if not is_image_folder(output):
+        raise ConfigError(f"naming: {config.naming} is for folders of images, but {output} is a film.")
+    if info.kind == "video":
+        raise ConfigError(
+            f"naming: {config.naming} is for images with numbers for names, but {info.path} is a film."
+        )
+    timing = build_timing(config, info, hold_last=False)
+    if timing.inter_frames is None:
+        raise ConfigError(f"naming: {config.naming} counts new images: give inter_frames.")
+    images = [info.path, config.second] if config.second else images_in(info.path)
+    for image, following in pairwise(images):
+        try:
+            number_between(image.stem, following.stem, 1, timing.inter_frames)
+        except ValueError as error:
+            raise InputError(
+                f"naming: {config.naming} does not suit {image.parent}: {error}; rename the images or choose "
+                "naming: generic."
+            ) from error
 
 
 def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
@@ -130,7 +178,16 @@ def render_rules(config: InterpolateConfig, tile: int | None) -> RenderRules:
         rounding="truncate" if config.rounding == "truncate" else "nearest",
         write_originals=config.preserve_input,
         tile=tile,
+        naming=config.naming,
     )
+
+
+def with_ensemble(model: Interpolator, config: InterpolateConfig) -> Interpolator:
+    """The model as it shall be asked: itself, or the ensemble that is wanted of it."""
+    if config.ensemble:
+        return Ensemble(model, members_of(config.ensemble))
+    model.keep(1)  # an ensemble of an earlier run may have made it keep more
+    return model
 
 
 def default_output(config: InterpolateConfig) -> Path:
@@ -164,7 +221,7 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
     Args:
         config: All options.
         info: The source; its identity is name, size and time of change of each of its files.
-        model: The model, identified by its type and its weights.
+        model: The model, identified by its type, its weights, and the members of an ensemble.
         tile: The tile chosen for it.
     """
     values = config.to_values()
@@ -173,7 +230,7 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
         "source": _file_identity(info.path) + (_file_identity(config.second) if config.second else []),
         "options": {name: values[name] for name in _PIXEL_OPTIONS},
         "tile": tile,
-        "model": [type(model).__qualname__, model.device.type, str(model.dtype)],
+        "model": [*_model_names(model), model.device.type, str(model.dtype)],
         "weights": _weights_hash(model),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -183,13 +240,15 @@ def describe_run(
     config: InterpolateConfig, info: SourceInfo, model: Interpolator, output: Path, tile: int | None
 ) -> dict[str, object]:
     """What was asked for and with what, for the head of the log: plain JSON values."""
+    name, *members = _model_names(model)
     return {
         "vfi": __version__,
         "input": str(info.path),
         "output": str(output),
         "size": [info.width, info.height],
         "rate": None if info.rate is None else str(info.rate),
-        "model": type(model).__qualname__,
+        "model": name,
+        "ensemble": members,
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "tile": tile,
@@ -201,6 +260,13 @@ def _file_identity(path: Path) -> list[tuple[str, int, int]]:
     files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
     stats = [(file.name, file.stat()) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def _model_names(model: Interpolator) -> list[str]:
+    """The model's type and, of an ensemble, its members."""
+    if isinstance(model, Ensemble):
+        return [*_model_names(model.model), *map(str, model.members)]
+    return [type(model).__qualname__]
 
 
 def _weights_hash(model: Interpolator) -> str:

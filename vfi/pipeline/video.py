@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vfi.config import InterpolateConfig
+from vfi.config import OFFICIAL_MODELS, InterpolateConfig
 from vfi.errors import DamagedInputError, InputError, OutputError
+from vfi.io.names import clips_in
 from vfi.io.reader import FrameSource
 from vfi.io.source import find_clips, open_source
 from vfi.pipeline import settings
@@ -60,46 +61,60 @@ def interpolate(
     """Do what a configuration asks for; arguments and errors as :func:`interpolate_video`."""
     clips = _clips(config)
     if clips:
-        return _interpolate_clips(config, clips, model or _load(config), progress)
+        return _interpolate_clips(config, clips, model, progress)
     with _open(config) as source:
-        return interpolate_source(source, config, model or _load(config), _output(config), progress)
+        output = _output(config)
+        settings.check_source(config, source.info, output)
+        return interpolate_source(source, config, model or _load(config), output, progress)
 
 
 def _clips(config: InterpolateConfig) -> list[Path]:
     """The clip folders of a dataset; none if the input is no dataset."""
-    root = config.testset_root or config.input
-    assert root is not None
-    if config.testset_root is not None and not root.is_dir():
+    root = config.testset_root
+    if root is None:
+        assert config.input is not None
+        return [] if config.second is not None else find_clips(config.input)
+    if not root.is_dir():
         raise InputError(f"testset_root {root} is not a folder: give the folder that holds the clip folders.")
-    clips = [] if config.second is not None else find_clips(root)
-    if not clips and config.testset_root is not None:
+    clips = clips_in(root)
+    if not clips:
         raise InputError(f"{root} holds no folder with images: give the folder that holds the clip folders.")
     return clips
 
 
 def _interpolate_clips(
-    config: InterpolateConfig, clips: list[Path], model: Interpolator, progress: ProgressCallback | None
+    config: InterpolateConfig,
+    clips: list[Path],
+    model: Interpolator | None,
+    progress: ProgressCallback | None,
 ) -> Report:
-    """Interpolate every clip of a dataset into a folder of its own; damage is reported at the end."""
+    """Interpolate every clip of a dataset into a folder of its own; damage is reported at the end.
+
+    All clips are looked at before the first one is begun, so that mistakes are told at once.
+    """
     begin = time.monotonic()
     root = _output(config)
     if not settings.is_image_folder(root):
         raise OutputError(f"{root} is one file, but there are {len(clips)} clips: name a folder.")
+    complete = [clip for clip in clips if config.resume and (root / clip.name).is_dir()]
+    parts = [_clip_config(config, clip) for clip in clips if clip not in complete]
+    for part in parts:
+        with _open(part) as source:
+            settings.check_source(part, source.info, root / source.info.path.name)
+    model = model or _load(config)
     reports: list[Report] = []
     damages: list[str] = []
-    notes: list[str] = []
-    for clip in clips:
-        if config.resume and (root / clip.name).is_dir():
-            notes.append(f"{root / clip.name} was complete and is kept.")
-            continue
-        part = _clip_config(config, clip)
+    for part in parts:
         try:
             with _open(part) as source:
-                reports.append(interpolate_source(source, part, model, root / clip.name, progress))
+                output = root / source.info.path.name
+                reports.append(interpolate_source(source, part, model, output, progress))
         except DamagedInputError as error:
             damages.append(str(error))
     if damages:
         raise DamagedInputError(" ".join(damages))
+    notes = [f"{root / clip.name} was complete and is kept." for clip in complete]
+    notes += [f"{folder} holds no images and is left out." for folder in _folders_without_images(clips)]
     return Report(
         output=root,
         frames_in=sum(report.frames_in for report in reports),
@@ -109,6 +124,12 @@ def _interpolate_clips(
         notes=(*notes, *dict.fromkeys(note for report in reports for note in report.notes)),
         clips=len(clips),
     )
+
+
+def _folders_without_images(clips: list[Path]) -> list[Path]:
+    """The folders beside those of the clips; hidden ones are nobody's clips."""
+    beside = sorted(clips[0].parent.iterdir())
+    return [path for path in beside if path.is_dir() and path not in clips and not path.name.startswith(".")]
 
 
 def _clip_config(config: InterpolateConfig, clip: Path) -> InterpolateConfig:
@@ -139,7 +160,7 @@ def _load(config: InterpolateConfig) -> Interpolator:
     from vfi.registry import load_model  # here, because it loads the networks
 
     return load_model(
-        config.model,
+        OFFICIAL_MODELS.get(config.model, config.model),
         checkpoint=config.checkpoint,
         device=config.device,
         dtype=config.dtype,
