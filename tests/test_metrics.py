@@ -128,6 +128,19 @@ def test_pixels_that_are_not_valid_do_not_count() -> None:
     assert math.isnan(float(epe(flow, truth, valid=torch.zeros_like(valid))))
     with pytest.raises(ValueError, match="two flows"):
         epe(flow, truth[:, :1])
+    for wrong in (valid[:, 0], valid[..., :3], valid.expand(1, 2, 4, 4)):
+        with pytest.raises(ValueError, match=r"wanted valid as \(1, 1, 4, 4\)"):
+            epe(flow, truth, valid=wrong)
+
+
+def test_outliers_by_hand() -> None:
+    lengths = torch.tensor([0.0, 50.0, 70.0, 70.0])  # 5 % of 70 px are 3.5 px
+    errors = torch.tensor([3.0, 3.1, 3.4, 3.6])
+    truth = torch.stack((lengths, torch.zeros(4))).view(1, 2, 1, 4)
+    flow = truth + torch.stack((torch.zeros(4), errors)).view(1, 2, 1, 4)
+    assert float(flow_outliers(flow, truth)) == 2 / 4  # the second and the last
+    assert float(flow_outliers(flow, truth, pixels=1, fraction=0)) == 1
+    assert float(flow_outliers(flow, truth, valid=torch.tensor([1, 1, 0, 0]).view(1, 1, 1, 4))) == 1 / 2
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""What the documents show works: README's Python and commands run, every file and name they mention exists.
+"""What the documents show works: their Python and commands run, every file and name they mention exists.
 
-README.md speaks of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are made here. A block
-that cannot run everywhere is preceded by a line ``<!-- not run: the reason -->``.
+README.md and docs/ speak of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are made here.
+Commands of a block run one after the other in one folder. A block that cannot run everywhere is preceded by a
+line ``<!-- not run: the reason -->``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import pytest
 from tests.packaging.sources import REPOSITORY, files_at_top
 
 DOCUMENTS = [*files_at_top(".md"), *sorted((REPOSITORY / "docs").glob("*.md"))]
-README = REPOSITORY / "README.md"
+SHOWN = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+"""For users; CONTRIBUTING.md prepares a clone."""
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\s*$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON_FILE = re.compile(r"`([\w./-]+\.(?:py|toml|txt|yaml|md))`")
@@ -34,6 +36,7 @@ OUR_PROGRAMS = {"vfi": ["-m", "vfi"], "python": []}
 class Block:
     """A fenced block of a document."""
 
+    document: str
     language: str
     text: str
     line: int
@@ -41,19 +44,20 @@ class Block:
     @property
     def name(self) -> str:
         """How the test of this block is called."""
-        return f"{self.language}-line-{self.line}"
+        return f"{self.document}-{self.language}-line-{self.line}"
 
 
-def runnable_blocks(document: Path, languages: set[str]) -> list[Block]:
+def runnable_blocks(languages: set[str]) -> list[Block]:
     """The blocks in these languages, without those that say why they are not run."""
-    if not document.is_file():
-        return []
-    text = document.read_text(encoding="utf-8")
-    return [
-        Block(match[1], match[2], text.count("\n", 0, match.start()) + 1)
-        for match in FENCE.finditer(text)
-        if match[1] in languages and not NOT_RUN.search(text[: match.start()])
-    ]
+    blocks: list[Block] = []
+    for document in (path for path in SHOWN if path.is_file()):
+        text = document.read_text(encoding="utf-8")
+        blocks += [
+            Block(document.name, match[1], match[2], text.count("\n", 0, match.start()) + 1)
+            for match in FENCE.finditer(text)
+            if match[1] in languages and not NOT_RUN.search(text[: match.start()])
+        ]
+    return blocks
 
 
 def our_commands(block: Block) -> list[list[str]]:
@@ -84,22 +88,20 @@ def write_input_video(path: Path) -> None:
 
 @pytest.fixture
 def reader_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a reader who has the files that the README speaks of, and stands in it."""
+    """The folder of a reader who has the files that the documents speak of, and stands in it."""
     write_input_video(tmp_path / "input.mp4")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("block", runnable_blocks(README, {"python"}), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", runnable_blocks({"python"}), ids=lambda block: block.name)
 @pytest.mark.usefixtures("reader_folder")
-def test_python_of_the_readme_runs(block: Block) -> None:
-    exec(compile(block.text, f"README.md:{block.line}", "exec"), {"__name__": "__main__"})
+def test_python_of_the_documents_runs(block: Block) -> None:
+    exec(compile(block.text, f"{block.document}:{block.line}", "exec"), {"__name__": "__main__"})
 
 
-@pytest.mark.parametrize(
-    "block", runnable_blocks(README, {"bash", "sh", "console"}), ids=lambda block: block.name
-)
-def test_commands_of_the_readme_run(block: Block, reader_folder: Path) -> None:
+@pytest.mark.parametrize("block", runnable_blocks({"bash", "sh", "console"}), ids=lambda block: block.name)
+def test_commands_of_the_documents_run(block: Block, reader_folder: Path) -> None:
     for words in our_commands(block):
         program, *arguments = words
         if program == "python":
