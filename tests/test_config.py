@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfi import options
-from vfi.config import InterpolateConfig, load_config
+from vfi.config import AssembleConfig, InterpolateConfig, load_config
 from vfi.errors import ConfigError
 
 
@@ -109,6 +109,12 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"codecs": 1}, "did you mean codec?"),
         ({"qqqq": 1}, "vfi interpolate --help"),
         ({"pwc_path": "x"}, "please remove it"),
+        ({"naming": "reds"}, "naming: generic or reds_vtsr is expected"),
+        ({"naming": "reds_vtsr", "fps": 60}, "give inter_frames instead of fps"),
+        ({"flip_test": "both"}, "flip_test: true or false"),
+        ({"MS_test": "half"}, "ms_test: true or false"),
+        ({"flip_tset": True}, "did you mean flip_test?"),
+        ({"model": "EQVI"}, "name their file as checkpoint"),
     ],
 )
 def test_mistakes_are_one_sentence(values: dict[str, Any], sentence: str) -> None:
@@ -117,6 +123,29 @@ def test_mistakes_are_one_sentence(values: dict[str, Any], sentence: str) -> Non
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_ensembles_that_are_on() -> None:
+    assert config().ensemble == ()
+    switched = config(reverse_rotation=True, MS_test="on", flip_test=False)
+    assert switched.ensemble == ("ms_test", "reverse_rotation"), "each stands for itself"
+    assert InterpolateConfig.from_values(switched.to_values()) == switched
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"input": None}, "No input: name a folder of images."),
+        ({"fps": 0}, "fps is 0"),
+        ({"fps": "fast"}, "fps: a number"),
+        ({"container": "avi"}, "container: mp4, mkv"),
+        ({"inter_frames": 1}, "There is no option inter_frames; see: vfi assemble --help"),
+    ],
+)
+def test_mistakes_in_assembling_are_one_sentence(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AssembleConfig.from_values({"input": "frames", **values})
+    assert sentence in str(caught.value)
 
 
 class TestYaml:

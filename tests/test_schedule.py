@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfi.schedule import Kind, PlanItem, Schedule, Stamp, Timing, frame_name, plan, slow_motion_timing
+from vfi.schedule import (
+    Kind,
+    PlanItem,
+    Schedule,
+    Stamp,
+    Timing,
+    frame_name,
+    number_between,
+    plan,
+    slow_motion_timing,
+)
 
 FILM = Fraction(24000, 1001)
 NTSC = Fraction(60000, 1001)
@@ -201,6 +211,39 @@ class TestNames:
     def test_a_grid_counts(self) -> None:
         names = self.names(Timing(rate=Fraction(60)))
         assert list(islice(names, 2)) == ["00000000", "00000001"]
+
+    def test_numbers_of_reds_vtsr(self) -> None:
+        """Eight apart, three new ones: the middle, two before it and two after it, as EQVI has them."""
+        timing = Timing(inter_frames=3, hold_last=False)
+        items = list(plan(constant(24, 2), timing))
+        names = [frame_name(item, "16", timing, naming="reds_vtsr", next_name="24") for item in items[:4]]
+        middle = (16 + 24) // 2
+        assert names == ["16", *(f"{middle + offset:08d}" for offset in (-2, 0, 2))]
+
+    @given(st.integers(0, 10**8), st.integers(1, 50), st.integers(1, 30))
+    def test_numbers_between_divide_the_step_evenly(self, first: int, apart: int, inter_frames: int) -> None:
+        last = first + apart * (inter_frames + 1)
+        numbers = [
+            number_between(f"{first:08d}", str(last), step, inter_frames)
+            for step in range(1, inter_frames + 1)
+        ]
+        assert numbers == list(range(first + apart, last, apart))
+
+    @pytest.mark.parametrize(
+        ("name", "next_name", "sentence"),
+        [
+            ("a", "8", "'a' is not a whole number"),
+            ("8", "", "'' is not a whole number"),
+            ("8", "1\u00b2", "is not a whole number"),
+            ("-8", "8", "'-8' is not a whole number"),
+            ("8", "08", "08 is not larger than 8"),
+            ("9", "8", "8 is not larger than 9"),
+            ("0", "6", "not a multiple of 4, which inter_frames 3 needs"),
+        ],
+    )
+    def test_names_without_numbers_between(self, name: str, next_name: str, sentence: str) -> None:
+        with pytest.raises(ValueError, match=sentence):
+            number_between(name, next_name, 1, 3)
 
 
 class TestRefusals:

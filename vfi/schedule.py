@@ -303,16 +303,19 @@ def number_between(name: str, next_name: str, step: int, inter_frames: int) -> i
         inter_frames: N.
 
     Raises:
-        ValueError: a name is no whole number, b does not follow a, or there is no whole number for each new
-            frame; the message is a part of a sentence.
+        ValueError: a name is no whole number, b is not larger than a, or the numbers are not whole; the
+            message is a part of a sentence.
     """
     for text in (name, next_name):
         if not (text.isascii() and text.isdecimal()):
             raise ValueError(f"{text!r} is not a whole number")
     first, second = int(name), int(next_name)
+    if second <= first:
+        raise ValueError(f"{next_name} is not larger than {name}")
     distance, rest = divmod(second - first, inter_frames + 1)
-    if distance < 1 or rest:
+    if rest:
         raise ValueError(
-            f"between {name} and {next_name} there are no {inter_frames} whole numbers at equal distances"
+            f"the step from {name} to {next_name} is not a multiple of {inter_frames + 1}, "
+            f"which inter_frames {inter_frames} needs"
         )
     return first + step * distance
