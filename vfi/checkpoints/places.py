@@ -14,6 +14,9 @@ from vfi.errors import ModelError
 FOLDER_VARIABLE = "VFI_CHECKPOINTS"
 """Environment variable that names a folder to search first."""
 
+CLONE = Path(__file__).resolve().parents[2]
+"""The clone that vfi runs from, where it does."""
+
 CONVERTED = ".safetensors"
 """Suffix of a converted file beside the original."""
 
@@ -27,11 +30,10 @@ def checkpoint_folders() -> list[Path]:
     (``~/.local/share/vfi/checkpoints``).
     """
     named = os.environ.get(FOLDER_VARIABLE)
-    clone = Path(__file__).resolve().parents[2]
     folders = [
         *([Path(named).expanduser()] if named else []),
         Path.cwd() / "checkpoints",
-        *([clone / "checkpoints"] if (clone / "pyproject.toml").is_file() else []),
+        *([CLONE / "checkpoints"] if (CLONE / "pyproject.toml").is_file() else []),
         _user_data_folder() / "vfi" / "checkpoints",
     ]
     return list(dict.fromkeys(folders))
@@ -82,16 +84,21 @@ def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
 
 
 def _only_checkpoint(folder: Path, family: str) -> Path | None:
-    """The one checkpoint in a folder, or the one of this family where there are several."""
-    files = list(_checkpoint_files(folder))
-    if len(files) > 1:
+    """The one checkpoint of this family in a folder; else the one that cannot be read, to have that told."""
+    right: list[Path] = []
+    unreadable: list[Path] = []
+    for file in _checkpoint_files(folder):
         from vfi.checkpoints.reading import recognise_file  # here, because it loads torch
 
-        files = [file for file in files if recognise_file(file) == family]
-    if len(files) > 1:
-        names = ", ".join(file.name for file in files)
+        try:
+            if recognise_file(file) == family:
+                right.append(file)
+        except ModelError:
+            unreadable.append(file)
+    if len(right) > 1:
+        names = ", ".join(file.name for file in right)
         raise ModelError(f"Several checkpoints in {folder} would do ({names}): name one by --checkpoint.")
-    return files[0] if files else None
+    return next(iter(right or unreadable), None)
 
 
 def _checkpoint_files(folder: Path) -> Iterator[Path]:

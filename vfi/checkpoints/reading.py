@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,8 @@ def read_checkpoint(path: Path) -> RawCheckpoint:
     if file_format == "safetensors":
         state, metadata = _read_safetensors(path)
         return RawCheckpoint(path, file_format, None, state, metadata)
+    if file_format == "zip":
+        _require_torch_archive(path)
     loaded = _read_pickle(path)
     container, state, entries = _find_state(loaded)
     if not state:
@@ -93,11 +96,18 @@ def read_checkpoint(path: Path) -> RawCheckpoint:
 
 
 def recognise_file(path: Path) -> str | None:
-    """The name of the family a file belongs to; None if it is none of ours or cannot be read."""
-    try:
-        keys = list(read_checkpoint(path).state)
-    except ModelError:
-        return None
+    """The family a file belongs to, by its keys.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        The family's name; None if it is none of ours.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    keys = list(read_checkpoint(path).state)
     prefix = len(common_prefix(keys))
     family = recognise_keys(key[prefix:] for key in keys)
     return family.name if family else None
@@ -118,14 +128,17 @@ def _from_json(text: str) -> object:
     """The mapping or list that a text is in JSON, else the text."""
     try:
         return json.loads(text) if text.startswith(("{", "[")) else text
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _read_pickle(path: Path) -> object:
     try:
-        with _loading, torch.serialization.safe_globals(allowed_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with _loading:
+            # Torch takes back what it is given here, even what the program itself had allowed before.
+            before = cast("Any", torch.serialization).get_safe_globals()
+            with torch.serialization.safe_globals([each for each in allowed_globals() if each not in before]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # a damaged or hostile pickle can raise anything
@@ -138,11 +151,20 @@ def _read_pickle(path: Path) -> object:
                 "tensors, plain values, dates and NumPy numbers are read, since anything else could "
                 "run code: get the file from its authors, or have its state dict alone saved."
             ) from error
-        if "TorchScript" in text:
-            raise ModelError(
-                f"The checkpoint {path} is a TorchScript program: its state dict is wanted instead."
-            ) from error
         raise _damaged(path, error) from error
+
+
+def _require_torch_archive(path: Path) -> None:
+    """Refuse whole zip archives that hold no pickle of tensors; what is damaged is for torch to tell."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.rpartition("/")[2] for name in archive.namelist()}
+    except Exception:  # a damaged directory can raise anything
+        return
+    if "data.pkl" not in names:
+        raise ModelError(f"The checkpoint {path} is a zip archive: unpack it first.")
+    if "constants.pkl" in names:
+        raise ModelError(f"The checkpoint {path} is a TorchScript program: its state dict is wanted instead.")
 
 
 def _damaged(path: Path, error: Exception) -> ModelError:

@@ -67,7 +67,7 @@ def _eqvi_checkpoint(
 MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         name="quadratic",
-        summary="EQVI's quadratic motion on classical optical flow; no weights, quick on a CPU",
+        summary="EQVI's quadratic motion on classical optical flow; quick on a CPU",
         window=4,
         build="vfi.models.quadratic:build_quadratic",
     ),
@@ -129,7 +129,7 @@ MODELS: tuple[ModelSpec, ...] = (
 FLOWS: tuple[FlowSpec, ...] = (
     FlowSpec(
         name="dis",
-        summary="dense inverse search on 8-bit luma by OpenCV; no weights, quick on a CPU",
+        summary="dense inverse search on 8-bit luma by OpenCV; quick on a CPU",
         build="vfi.models.flow.dis:DisFlow",
     ),
     FlowSpec(

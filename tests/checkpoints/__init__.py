@@ -1,0 +1,1 @@
+"""Tests of files with weights; a package, because they share small networks."""

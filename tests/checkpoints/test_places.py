@@ -1,0 +1,135 @@
+"""Files are found at their places, in a fixed order; a missing one is told where to get and where to put."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.checkpoints.small import SmallEqvi, SmallFusion
+from vfi.checkpoints import CheckpointSpec, checkpoint_folders, find_checkpoint
+from vfi.checkpoints.places import missing_checkpoint
+from vfi.errors import ModelError
+
+SPEC = CheckpointSpec(
+    place=Path("Stage9", "Stage9_checkpoint.ckpt"),
+    family="eqvi",
+    page="https://example.org/page",
+    description="a test",
+)
+Folders = dict[str, Path]
+
+
+def put(path: Path, network: type[SmallEqvi | SmallFusion] = SmallEqvi) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network().state_dict(), path)
+    return path
+
+
+def test_the_folders_in_order(folders: Folders) -> None:
+    assert checkpoint_folders() == list(folders.values())
+
+
+def test_an_installed_vfi_has_no_clone(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folders["clone"].parent / "pyproject.toml").unlink()
+    monkeypatch.delenv("VFI_CHECKPOINTS")
+    assert checkpoint_folders() == [folders["work"], folders["data"]]
+
+
+def test_working_in_the_clone_searches_it_once(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folders["clone"].parent)
+    assert checkpoint_folders() == [folders["named"], folders["clone"], folders["data"]]
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {"XDG_DATA_HOME": "relative"}, Path(".local", "share")),
+        ("linux", {"XDG_DATA_HOME": ""}, Path(".local", "share")),
+        ("darwin", {}, Path("Library", "Application Support")),
+        ("win32", {"LOCALAPPDATA": ""}, Path("AppData", "Local")),
+    ],
+)
+def test_the_users_own_folder(
+    folders: Folders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    variables: dict[str, str],
+    expected: Path,
+) -> None:
+    for name, value in {"HOME": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", platform)
+    assert checkpoint_folders()[-1] == tmp_path / expected / "vfi" / "checkpoints"
+
+
+def test_windows_names_the_folder(folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert checkpoint_folders()[-1] == tmp_path / "local" / "vfi" / "checkpoints"
+
+
+@pytest.mark.parametrize("name", ["named", "work", "clone", "data"])
+def test_the_place_itself(folders: Folders, name: str) -> None:
+    assert find_checkpoint(SPEC) is None
+    path = put(folders[name] / SPEC.place)
+    assert find_checkpoint(SPEC) == path
+
+
+def test_earlier_folders_count_first(folders: Folders) -> None:
+    for folder in reversed(folders.values()):
+        path = put(folder / SPEC.place)
+        assert find_checkpoint(SPEC) == path
+
+
+def test_within_a_folder_the_original_then_its_conversion_then_any_name(folders: Folders) -> None:
+    other = put(folders["work"] / "Stage9" / "epoch_200")
+    assert find_checkpoint(SPEC) == other
+    converted = put(folders["work"] / "Stage9" / "Stage9_checkpoint.safetensors")
+    assert find_checkpoint(SPEC) == converted
+    original = put(folders["work"] / SPEC.place)
+    assert find_checkpoint(SPEC) == original
+
+
+class TestFilesOfOtherNames:
+    def test_what_is_no_checkpoint_does_not_disturb(self, folders: Folders) -> None:
+        other = put(folders["work"] / "Stage9" / "weights (1).ckpt")
+        put(folders["work"] / "Stage9" / ".hidden.ckpt")
+        other.with_name("readme.txt").write_text("read me", encoding="utf-8")
+        other.with_name("folder").mkdir()
+        assert find_checkpoint(SPEC) == other
+
+    def test_those_of_other_models_are_passed_over(self, folders: Folders) -> None:
+        put(folders["work"] / "Stage9" / "a.ckpt", SmallFusion)
+        assert find_checkpoint(SPEC) is None
+        other = put(folders["work"] / "Stage9" / "b.ckpt")
+        assert find_checkpoint(SPEC) == other
+
+    def test_several_are_not_chosen_from(self, folders: Folders) -> None:
+        for name in ("a.ckpt", "b.ckpt"):
+            put(folders["work"] / "Stage9" / name)
+        with pytest.raises(ModelError, match=r"Several .*Stage9 would do \(a\.ckpt, b\.ckpt\): name one by"):
+            find_checkpoint(SPEC)
+
+    def test_a_damaged_one_is_found_so_that_it_can_be_told(self, folders: Folders) -> None:
+        other = put(folders["work"] / "Stage9" / "a.ckpt")
+        other.write_bytes(other.read_bytes()[:-50])
+        assert find_checkpoint(SPEC) == other
+
+    def test_a_place_without_a_folder_of_its_own_has_one_name(self, folders: Folders) -> None:
+        put(folders["work"] / "other.ckpt")
+        spec = CheckpointSpec(place=Path("a.ckpt"), family="eqvi", page="", description="")
+        assert find_checkpoint(spec) is None
+
+
+def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(folders: Folders) -> None:
+    message = str(missing_checkpoint("The model m", SPEC))
+    assert message.startswith(
+        "The model m needs its weights (a test): get them from https://example.org/page and put the file at "
+        f"{folders['data'] / SPEC.place}, or name it by --checkpoint"
+    )
+    assert all(str(folder) in message for folder in folders.values())
+    folders["clone"].mkdir()
+    assert f"put the file at {folders['clone'] / SPEC.place}," in str(missing_checkpoint("The model m", SPEC))
