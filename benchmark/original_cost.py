@@ -1,0 +1,53 @@
+"""What the authors' code would do for one frame, built from our own parts with all sharing switched off.
+
+The cost model of EQVI's code: for every new frame eight passes of the flow network (four without the outer
+frames), each with both frames' pyramids and the occlusions and both directions, of which one is used;
+contextual features of both frames anew. Ours computes the same frame, so the results can be compared.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vfi.models.eqvi import EqviInterpolator
+from vfi.models.eqvi.model import EqviMotion
+from vfi.models.eqvi.rcsn import context_features
+from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
+from vfi.models.flow.irr_pwc import IrrPwc
+from vfi.types import FlowPair, Window
+
+
+def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
+    """A new frame, everything computed for it alone.
+
+    Args:
+        model: Whose parts are used.
+        window: Frames ``[1, 3, H, W]``; with or without the outer ones.
+        t: ``[1]``, in (0, 1).
+
+    Returns:
+        ``[1, 3, H, W]``.
+    """
+    prev, start, end, following = window[:4]
+    network = model.flownet
+    assert isinstance(network, IrrPwc)
+
+    def flow(frame_a: Tensor, frame_b: Tensor) -> Tensor:
+        return network.match(network.encode(frame_a), network.encode(frame_b), occlusion=True).flow_01
+
+    flow_01, flow_10 = flow(start, end), flow(end, start)
+    if prev is None or following is None:
+        # The motion of either frame asks for its flow once more.
+        motion_0 = _linear(flow(start, end))
+        motion_1 = _linear(flow(end, start))
+    else:
+        motion_0 = rectified_quadratic_motion(flow(start, prev), flow(start, end), flow(start, following))
+        motion_1 = rectified_quadratic_motion(flow(end, following), flow(end, start), flow(end, prev))
+    contexts = [context_features(model.feat_ext, frame) for frame in (start, end)]
+    motion = EqviMotion(FlowPair(flow_01, flow_10), motion_0, motion_1, *contexts)
+    return model.synthesize(window, motion, t).frame
+
+
+def _linear(flow: Tensor) -> QuadraticMotion:
+    return QuadraticMotion(flow, torch.zeros_like(flow))
