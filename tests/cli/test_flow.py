@@ -205,6 +205,14 @@ def test_kitti_is_left_out_of_all_kinds_where_it_cannot_be(
     assert files(here) == {"a_flow.flo", "a_flow_color.png"}
 
 
+def test_vectors_that_are_no_numbers_are_written_as_not_known(here: Path, told: Callable[..., None]) -> None:
+    told(math.nan, 0.0)
+    run("a.png b.png")
+    for name in ("a_flow.flo", "a_flow_kitti.png"):
+        assert bool(read_flow(here / name).isnan().all())
+    assert read_image(here / "a_flow_color.png").max() == 0
+
+
 def test_alpha_is_ignored_with_a_word(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("a.png b.png --flo plain.flo")
     rgb = read_image(here / "a.png")

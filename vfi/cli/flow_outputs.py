@@ -110,7 +110,7 @@ def encode_outputs(
     """
     shown = [_flow_of(output, pair) for output in outputs if output.kind == "color"]
     if largest is None and shown:
-        largest = max(float(flow.norm(dim=1).max()) for flow in shown)
+        largest = max(float(flow.norm(dim=1).nan_to_num(0, 0).max()) for flow in shown)
     encoded: list[tuple[Path, str, bytes]] = []
     notes: list[str] = []
     for output in outputs:

@@ -104,6 +104,14 @@ def test_a_frame_is_encoded_once_for_all_its_pairs(estimator: RaftFlow) -> None:
         hook.remove()
 
 
+@pytest.mark.gpu
+@torch.inference_mode()
+def test_a_gpu_finds_the_same(estimator: RaftFlow) -> None:
+    pair = frames(128, 136)
+    found = copy.deepcopy(estimator).cuda()(*(frame.cuda() for frame in pair))
+    torch.testing.assert_close(found.flow_01.cpu(), estimator(*pair).flow_01, atol=1e-2, rtol=1e-2)
+
+
 @torch.inference_mode()
 def test_nothing_large_is_kept(estimator: RaftFlow) -> None:
     estimator(*frames(128, 128))
