@@ -20,7 +20,7 @@ from typing import Any
 
 from vfi.cli.comparison import Comparison, compare, read_rgb
 from vfi.cli.comparison_picture import comparison_picture, save_picture
-from vfi.cli.interpolate import ProgressBar
+from vfi.cli.progress import ProgressBar
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io import open_source

@@ -21,6 +21,7 @@ from vfi.errors import ConfigError, VfiError
 
 COMMANDS = {
     "interpolate": "put new frames between those of a video, a folder of images, or two images",
+    "assemble": "make a film of a folder of images",
     "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour picture",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
     "models": "list the models",

@@ -117,6 +117,22 @@ def _torch_threads(model: Interpolator) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def stopping(sink: FrameSink) -> Iterator[None]:
+    """Stop cleanly when the user or the disk says so, and tell what was kept.
+
+    Raises:
+        Interrupted: the user stopped the run.
+        OutputError: the output could not be written.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(" ".join(["Stopped.", *sink.abort()])) from error
+    except OutputError as error:
+        raise OutputError(" ".join([str(error), *sink.abort()])) from error
+
+
 class _Run:
     """One source on its way into one sink."""
 
@@ -143,7 +159,7 @@ class _Run:
         """Pass all frames through and complete the output."""
         shots = find_shots(self._count(frames), settings.scene_rules(config))
         self.meter.tell(self.sink.completed)
-        with self._stopping(), _torch_threads(self.renderer.model):
+        with stopping(self.sink), _torch_threads(self.renderer.model):
             for part in pair_up(shots, self.renderer.model.window):
                 for frame in self._render(part):
                     self.sink.write(frame)
@@ -176,16 +192,6 @@ class _Run:
         self.cuts += part.end.change is Change.CUT
         self.log.add(decision)
         return frames
-
-    @contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """Stop cleanly when the user or the disk says so, and tell what was kept."""
-        try:
-            yield
-        except KeyboardInterrupt as error:
-            raise Interrupted(" ".join(["Stopped.", *self.sink.abort()])) from error
-        except OutputError as error:
-            raise OutputError(" ".join([str(error), *self.sink.abort()])) from error
 
 
 def _at_least_two(source: FrameSource) -> Iterator[SourceFrame]:

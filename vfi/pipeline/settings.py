@@ -227,7 +227,7 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
     values = config.to_values()
     identity = {
         "version": __version__,
-        "source": _file_identity(info.path) + (_file_identity(config.second) if config.second else []),
+        "source": file_identity(info.path) + (file_identity(config.second) if config.second else []),
         "options": {name: values[name] for name in _PIXEL_OPTIONS},
         "tile": tile,
         "model": [*_model_names(model), model.device.type, str(model.dtype)],
@@ -256,7 +256,8 @@ def describe_run(
     }
 
 
-def _file_identity(path: Path) -> list[tuple[str, int, int]]:
+def file_identity(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of a file, or of every file in a folder."""
     files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
     stats = [(file.name, file.stat()) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

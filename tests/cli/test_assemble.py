@@ -1,0 +1,275 @@
+"""``vfi assemble``: order, times, samples, memory, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Outcome
+from tests.cli.test_interpolate import names, refused
+from tests.io.writing import decoded, times, video_packets
+from tests.pipeline.fakes import HEIGHT, WIDTH, scene_array
+from vfi.cli.main import main
+from vfi.config import AssembleConfig
+from vfi.errors import InputError, OutputError
+from vfi.io.picture import Picture
+from vfi.io.reader import FrameSource
+from vfi.pipeline import Interrupted, Report, assemble_video
+from vfi.pipeline import assemble as assembling
+
+Vfi = Callable[..., Outcome]
+
+INTERPOLATED = ["001", *(f"001_{number}" for number in range(12)), "002", "002_0", "010"]
+
+
+@pytest.fixture
+def vfi(capfd: pytest.CaptureFixture[str]) -> Vfi:
+    """Runs the command line."""
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return run
+
+
+def write_levels(folder: Path, stems: list[str]) -> Path:
+    """Plain images whose grey levels count up by 10 in the order of the names given; written in any order."""
+    folder.mkdir(parents=True)
+    places = list(enumerate(stems))
+    random.Random(0).shuffle(places)
+    for place, stem in places:
+        cv2.imwrite(str(folder / f"{stem}.png"), np.full((HEIGHT, WIDTH, 3), 20 + 10 * place, np.uint8))
+    return folder
+
+
+def write_scene(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        picture = cv2.cvtColor(scene_array(1, number), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+    return folder
+
+
+def levels(film: Path) -> list[int]:
+    """The grey levels of a film's pictures, to the next multiple of 10."""
+    return [round(float(frame.to_ndarray(format="rgb24").mean()) / 10) * 10 for frame in decoded(film)]
+
+
+class TestWhatItMakes:
+    def test_images_in_natural_order(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_levels(tmp_path / "in", INTERPOLATED)
+        outcome = vfi("assemble", folder, "-o", tmp_path / "out.mp4", "--fps", 30)
+        assert outcome.code == 0
+        first, note = outcome.out.splitlines()
+        assert first == f"{tmp_path / 'out.mp4'}: 16 images became a film of 0.53 s at 30 per second."
+        assert "yuv420p" in note
+        assert levels(tmp_path / "out.mp4") == [20 + 10 * place for place in range(16)]
+        assert times(tmp_path / "out.mp4") == [Fraction(place, 30) for place in range(16)]
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            assert container.streams.video[0].average_rate == 30
+
+    def test_samples_survive_a_codec_without_loss(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_scene(tmp_path / "in", 4)
+        code, out, _ = vfi("assemble", folder, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
+        assert code == 0
+        assert out.count("\n") == 1, "there is nothing to be told that was lost"
+        for number, frame in enumerate(decoded(tmp_path / "out.mkv")):
+            assert np.array_equal(frame.to_ndarray(format="rgb24"), scene_array(1, number))
+
+    def test_what_interpolate_wrote(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_scene(tmp_path / "in", 3)
+        assert vfi("interpolate", folder, "-o", tmp_path / "more", "--inter-frames", 3, "-q").code == 0
+        assert vfi("assemble", tmp_path / "more", "--fps", "60000/1001").code == 0
+        assert len(decoded(tmp_path / "more.mp4")) == 9
+        assert times(tmp_path / "more.mp4")[8] == 8 * Fraction(1001, 60000)
+
+    def test_animations(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_scene(tmp_path / "in", 3)
+        assert vfi("assemble", folder, "-o", tmp_path / "out.gif", "--fps", 10).code == 0
+        assert len(decoded(tmp_path / "out.gif")) == 3
+
+    def test_a_film_of_every_folder(self, vfi: Vfi, tmp_path: Path) -> None:
+        for clip, count in (("b10", 2), ("b9", 3)):
+            write_scene(tmp_path / "set" / clip, count)
+        (tmp_path / "set" / "readme.txt").write_text("no clip")
+        outcome = vfi("assemble", tmp_path / "set", "-o", tmp_path / "films", "--container", "mkv")
+        assert outcome.code == 0
+        assert "5 images became 2 films" in outcome.out
+        assert names(tmp_path / "films") == ["b10.mkv", "b9.mkv"]
+        assert [len(decoded(tmp_path / "films" / name)) for name in names(tmp_path / "films")] == [2, 3]
+        again = vfi("assemble", tmp_path / "set", "-o", tmp_path / "films", "--container", "mkv", "--resume")
+        assert again.out.count("was complete and is kept") == 2
+
+    def test_where_it_goes_if_nothing_is_said(
+        self, vfi: Vfi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_scene(tmp_path / "set" / "v1.5", 2)
+        monkeypatch.chdir(tmp_path / "set" / "v1.5")
+        assert vfi("assemble", ".").code == 0
+        assert vfi("assemble", tmp_path / "set", "-q").code == 0
+        assert names(tmp_path) == ["set", "set_films"]
+        assert names(tmp_path / "set") == ["v1.5", "v1.5.mp4"]
+        assert names(tmp_path / "set_films") == ["v1.5.mp4"]
+
+    def test_one_image_is_a_film_too(self, vfi: Vfi, tmp_path: Path) -> None:
+        assert vfi("assemble", write_scene(tmp_path / "in", 1), "-q") == (0, "", "")
+        assert len(decoded(tmp_path / "in.mp4")) == 1
+
+    def test_options_from_a_file(self, vfi: Vfi, tmp_path: Path) -> None:
+        config = tmp_path / "film.yaml"
+        config.write_text(
+            f"input: {write_scene(tmp_path / 'in', 2)}\nfps: 12.5\noutput: {tmp_path / 'o.mkv'}\n"
+        )
+        printed = vfi("assemble", "--config", config, "--print-config")
+        assert "fps: 25/2" in printed.out
+        assert vfi("assemble", "--config", config).code == 0
+        assert times(tmp_path / "o.mkv")[1] == Fraction(2, 25)
+
+    def test_progress_as_json(self, vfi: Vfi, tmp_path: Path) -> None:
+        outcome = vfi("assemble", write_scene(tmp_path / "in", 3), "--json")
+        events = [json.loads(line) for line in outcome.out.splitlines()]
+        assert events[-2]["done"] == events[-2]["total"] == 3
+        assert (events[-1]["event"], events[-1]["frames_out"]) == ("done", 3)
+
+
+class TestRefusals:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return write_scene(tmp_path / "in", 3)
+
+    def test_different_sizes(self, vfi: Vfi, folder: Path) -> None:
+        cv2.imwrite(str(folder / "3.png"), np.zeros((9, 9, 3), np.uint8))
+        refused(vfi("assemble", folder), "different sizes", folder / "3.png")
+        assert names(folder.parent) == ["in"]
+
+    def test_different_sizes_in_a_later_clip(self, vfi: Vfi, tmp_path: Path) -> None:
+        write_scene(tmp_path / "set" / "a", 2)
+        cv2.imwrite(str(write_scene(tmp_path / "set" / "b", 2) / "3.png"), np.zeros((9, 9, 3), np.uint8))
+        refused(vfi("assemble", tmp_path / "set"), "different sizes")
+        assert names(tmp_path) == ["set"]
+
+    def test_an_image_that_is_cut_off(self, vfi: Vfi, folder: Path) -> None:
+        image = folder / "1.png"
+        image.write_bytes(image.read_bytes()[:-20])
+        refused(vfi("assemble", folder), image)
+        assert names(folder.parent) == ["in"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--fps", "0"], ["fps is 0"]),
+            (["--codec", "magic"], ["magic"]),
+            (["--inter-frames", "3"], ["no option inter-frames; see: vfi assemble --help"]),
+            (["--frames", "3"], ["no option frames"]),
+            (["--containre", "mkv"], ["did you mean container?"]),
+            (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
+            (["-o", "film.xyz"], ["film.xyz", ".mkv"]),
+            (["other"], ["other is one file too many: give one folder"]),
+            (["--config", "no.yaml"], ["no.yaml"]),
+        ],
+    )
+    def test_options(self, vfi: Vfi, folder: Path, arguments: list[str], words: list[str]) -> None:
+        refused(vfi("assemble", folder, *arguments), *words)
+        assert names(folder.parent) == ["in"]
+
+    def test_inputs(self, vfi: Vfi, folder: Path, tmp_path: Path) -> None:
+        refused(vfi("assemble"), "name a folder of images")
+        refused(vfi("assemble", tmp_path / "none"), tmp_path / "none", "does not exist")
+        refused(vfi("assemble", folder / "0.png"), "is not a folder")
+        (tmp_path / "empty").mkdir()
+        refused(vfi("assemble", tmp_path / "empty"), tmp_path / "empty", "no images")
+        assert names(tmp_path) == ["empty", "in"]
+
+    def test_existing_outputs(self, vfi: Vfi, folder: Path, tmp_path: Path) -> None:
+        film = tmp_path / "film.mp4"
+        film.write_text("precious")
+        refused(vfi("assemble", folder, "-o", film), film, "--overwrite")
+        assert film.read_text() == "precious"
+        assert vfi("assemble", folder, "-o", film, "--overwrite").code == 0
+        assert len(decoded(film)) == 3
+
+    def test_one_name_for_several_films(self, vfi: Vfi, tmp_path: Path) -> None:
+        for clip in "ab":
+            write_scene(tmp_path / "set" / clip, 2)
+        refused(vfi("assemble", tmp_path / "set", "-o", tmp_path / "all.mp4"), "name a folder")
+
+
+def stop_after(count: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make the reading of images end in an error."""
+    read = FrameSource.__iter__
+
+    def stopped(source: FrameSource) -> Any:
+        for frame in read(source):
+            if frame.index == count:
+                raise error
+            yield frame
+
+    monkeypatch.setattr(FrameSource, "__iter__", stopped)
+
+
+def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_scene(tmp_path / "in", 150)
+    fast: dict[str, Any] = {"preset": "ultrafast"}
+    whole = assemble_video(folder, tmp_path / "whole.mp4", **fast)
+    assert whole == Report(tmp_path / "whole.mp4", 150, 150, 0, whole.seconds, whole.notes)
+    with monkeypatch.context() as patch:
+        stop_after(140, patch, KeyboardInterrupt())
+        with pytest.raises(Interrupted, match=r"120 finished frames .* --resume"):
+            assemble_video(folder, tmp_path / "out.mp4", **fast)
+    assert names(tmp_path) == ["in", "out.mp4.part", "whole.mp4"]
+    with pytest.raises(Exception, match="other settings"):
+        assemble_video(folder, tmp_path / "out.mp4", fps=25, resume=True, **fast)
+    told: list[int] = []
+    resumed = assemble_video(
+        folder,
+        tmp_path / "out.mp4",
+        resume=True,
+        progress=lambda progress: told.append(progress.done),
+        **fast,
+    )
+    assert told[0] == 120
+    assert resumed.frames_out == 150
+    assert video_packets(tmp_path / "out.mp4") == video_packets(tmp_path / "whole.mp4")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_scene(tmp_path / "in", 3)
+    stop_after(2, monkeypatch, OutputError("Cannot write out.mp4 (No space left on device): free some."))
+    with pytest.raises(OutputError, match="No space left"):
+        assemble_video(folder, tmp_path / "out.mp4")
+    assert names(tmp_path) == ["in"]
+
+
+def test_images_are_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: WeakSet[Picture] = WeakSet()
+    alive: list[int] = []
+    construct = Picture.__init__
+
+    def noted(picture: Picture, **values: Any) -> None:
+        construct(picture, **values)
+        pictures.add(picture)
+        alive.append(len(pictures))
+
+    monkeypatch.setattr(Picture, "__init__", noted)
+    assemble_video(write_scene(tmp_path / "in", 90), tmp_path / "out.mp4", preset="ultrafast")
+    assert len(alive) == 90
+    assert max(alive) < 30  # read ahead and the queue of the writer
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_text("")
+    with pytest.raises(InputError, match="is not a folder"):
+        assembling(AssembleConfig(input=tmp_path / "film.mp4"))
