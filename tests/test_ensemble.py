@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from vfi.ensemble import PLAIN, SWITCHES, Ensemble, Member, View, members_of
-from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse
+from vfi.flow_estimator import FlowEstimator
+from vfi.interpolator import Interpolator, MemoryUse
 from vfi.models.quadratic.model import QuadraticInterpolator
 from vfi.types import FlowPair, InputSpec, Interpolation, SizeRequirement, Window
 
@@ -351,6 +352,57 @@ def test_alpha_is_made_along() -> None:
     switches = [switch for switch in SWITCHES if switch != "ms_test"]
     (made,) = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.25])
     torch.testing.assert_close(made, torch.lerp(window.start, window.end, 0.25))
+
+
+def test_motion_is_handed_on_to_other_pictures() -> None:
+    """What a model keeps of the pictures themselves is exchanged, for every member."""
+
+    class Painter(Interpolator):
+        """Makes the mean colour of the first frame, which it notes with the motion."""
+
+        def estimate_motion(self, window: Window) -> Tensor:
+            return window.start.mean((2, 3), keepdim=True)
+
+        def transfer_motion(self, window: Window, motion: Tensor) -> Tensor:
+            return self.estimate_motion(window)
+
+        def synthesize(self, window: Window, motion: Tensor, t: Tensor) -> Interpolation:
+            return Interpolation(motion.expand_as(window.start))
+
+    window, other = pictures(20, 24, channels=4), pictures(20, 24)
+    model = Ensemble(Painter(), members_of(["flip_test"]))
+    (made,) = model.interpolate_window(window, [0.5])
+    torch.testing.assert_close(made, window.start.mean((2, 3), keepdim=True).expand_as(made))
+    motion = model.transfer_motion(other, model.estimate_motion(window._replace(start=window.start[:, :3])))
+    t = torch.tensor([0.5])
+    torch.testing.assert_close(model.synthesize(other, motion, t).frame, model(other, t).frame)
+
+
+def test_networks_and_precision_are_the_models() -> None:
+    class Net(Fade):
+        @property
+        def networks(self) -> Sequence[str]:
+            return ("net",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Conv2d(3, 3, 1)
+            self.asked_for: torch.dtype | None = None
+
+        @property
+        def precision(self) -> torch.dtype:
+            return torch.bfloat16
+
+        def set_precision(self, dtype: torch.dtype) -> None:
+            self.asked_for = dtype
+
+    net = Net()
+    model = Ensemble(net, members_of(["flip_test"]))
+    model.set_precision(torch.float16)
+    model.accelerate(channels_last=True)
+    assert (model.precision, net.asked_for, list(model.networks)) == (
+        torch.bfloat16, torch.float16, ["model.net"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -200,6 +200,20 @@ class Ensemble(Interpolator):
         """The floating type of the model's pictures."""
         return self.model.dtype
 
+    @property
+    def precision(self) -> torch.dtype:
+        """The type of most of the model's arithmetic."""
+        return self.model.precision
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """See the base class."""
+        self.model.set_precision(dtype)
+
+    @property
+    def networks(self) -> Sequence[str]:
+        """See the base class."""
+        return [f"model.{name}" for name in self.model.networks]
+
     def keep(self, windows: int) -> None:
         """See the base class: each variant of a window has as many as there are members."""
         self.model.keep(windows * len(self.members))
@@ -208,6 +222,15 @@ class Ensemble(Interpolator):
         """What each member knows about the window. See the base class."""
         return EnsembleMotion(
             tuple(self.model.estimate_motion(member.show(window)) for member in self.members)
+        )
+
+    def transfer_motion(self, window: Window, motion: EnsembleMotion) -> EnsembleMotion:
+        """What each member knows, for other pictures. See the base class."""
+        return EnsembleMotion(
+            tuple(
+                self.model.transfer_motion(member.show(window), known)
+                for member, known in zip(self.members, motion.motions, strict=True)
+            )
         )
 
     def synthesize(self, window: Window, motion: EnsembleMotion, t: Tensor) -> Interpolation:
@@ -245,9 +268,10 @@ class Ensemble(Interpolator):
         for member in self.members:
             shown = [member.show(layer) for layer in layers]
             motion = self.model.estimate_motion(shown[0])
+            motions = [motion, *(self.model.transfer_motion(window, motion) for window in shown[1:])]
             for t, sums in zip(times, totals, strict=True):
-                for total, window in zip(sums, shown, strict=True):
-                    total += self._member_frame(member, window, motion, t, tile)
+                for total, window, moving in zip(sums, shown, motions, strict=True):
+                    total += self._member_frame(member, window, moving, t, tile)
         for sums in totals:
             yield [(total / len(self.members)).to(start.dtype) for total in sums]
 
