@@ -99,6 +99,31 @@ class TestWhatItMakes:
         assert names(tmp_path / "out" / "clip") == [f"00{n}_{k}.png" for n in (1, 2) for k in range(3)]
         assert read_image(tmp_path / "out" / "clip" / "001_0.png").shape == (16, 32, 3)
 
+    @pytest.mark.parametrize("key", ["MS_test", "ms_test"])
+    def test_ensembles(self, vfi: Vfi, tmp_path: Path, key: str) -> None:
+        folder = write_images(tmp_path / "in", 3)
+        config = tmp_path / "some.yaml"
+        config.write_text(f"{key}: true\nreverse_flip: false\n")
+        log = tmp_path / "log.json"
+        outcome = vfi(
+            "interpolate", folder, "-o", tmp_path / "out", "--config", config, "--flip-test", "--log", log
+        )
+        assert outcome.code == 0
+        members = json.loads(log.read_text())["run"]["ensemble"]
+        assert members == ["plain", "half size", "mirrored", "upside down"]
+        assert vfi("interpolate", folder, "-o", tmp_path / "two", f"--{key}", "-q").code == 0
+
+    def test_numbered_names(self, vfi: Vfi, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "in", 2)
+        for number in (1, 2):
+            (folder / f"00{number}.png").rename(folder / f"{8 * number:08d}.png")
+        outcome = vfi(
+            "interpolate", folder, "-o", tmp_path / "out",
+            "--naming", "reds_vtsr", "--inter-frames", 3, "--no-preserve-input",
+        )  # fmt: skip
+        assert outcome.code == 0
+        assert names(tmp_path / "out") == [f"000000{number}.png" for number in (10, 12, 14)]
+
     def test_print_config(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         outcome = vfi("interpolate", film, "--fps", "23.976", "--print-config")
         (tmp_path / "printed.yaml").write_text(outcome.out)
@@ -203,6 +228,13 @@ class TestBadOptions:
             (["--cuts", "never"], ["repeat, blend or off"]),
             (["--max-memory", "1KB"], ["--max-memory"]),
             (["--slow-motion", "2", "--audio", "copy"], ["--audio"]),
+            (["--naming", "reds"], ["naming: generic or reds_vtsr"]),
+            (["--naming", "reds_vtsr", "-o", "out"], ["reds_vtsr", "film.mp4 is a film"]),
+            (["--naming", "reds_vtsr"], ["reds_vtsr", "film_x2.mp4 is a film"]),
+            (["--flip-tset"], ["did you mean flip_test"]),
+            (["--model", "EQVI"], ["EQVI", "name their file as checkpoint"]),
+            (["--mean", "0.5"], ["mean must be 0 and std must be 1"]),
+            (["--testset-root", "clips"], ["either an input or testset_root"]),
             (["--wibble", "3"], ["no option wibble; see: vfi interpolate --help"]),
             (["--preserve-input"], ["--no-preserve-input"]),
             (["-o"], ["expected"]),
