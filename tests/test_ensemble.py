@@ -380,9 +380,7 @@ def test_motion_is_handed_on_to_other_pictures() -> None:
 
 def test_networks_and_precision_are_the_models() -> None:
     class Net(Fade):
-        @property
-        def networks(self) -> Sequence[str]:
-            return ("net",)
+        networks = ("net",)
 
         def __init__(self) -> None:
             super().__init__()

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from vfi.errors import ConfigError
-from vfi.interpolator import SMALLEST_TILE, Interpolator, MemoryUse, ReuseCache
+from vfi.interpolator import SMALLEST_TILE, Interpolator, MemoryUse
+from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
 SIZES = [(1, 1), (1, 9), (9, 1), (17, 23), (16, 32)]

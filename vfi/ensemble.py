@@ -185,6 +185,7 @@ class Ensemble(Interpolator):
         self.window = model.window
         self.inputs = model.inputs
         self.cpu_threads = model.cpu_threads
+        self.networks = [f"model.{name}" for name in model.networks]
         factor = 2 if any(member.view is View.HALF for member in members) else 1
         self.size = SizeRequirement(factor * model.size.multiple, factor * model.size.minimum)
         self.train(model.training)
@@ -208,11 +209,6 @@ class Ensemble(Interpolator):
     def set_precision(self, dtype: torch.dtype) -> None:
         """See the base class."""
         self.model.set_precision(dtype)
-
-    @property
-    def networks(self) -> Sequence[str]:
-        """See the base class."""
-        return [f"model.{name}" for name in self.model.networks]
 
     def keep(self, windows: int) -> None:
         """See the base class: each variant of a window has as many as there are members."""

@@ -60,6 +60,7 @@ class MsFusionInterpolator(Interpolator):
         super().__init__()
         self.eqvi = eqvi
         self.fusion = FusionNetwork()
+        self.networks = ("fusion", *(f"eqvi.{name}" for name in eqvi.networks))
         self.keep(1)
 
     @property

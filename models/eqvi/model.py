@@ -25,8 +25,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse, ReuseCache
+from vfi.flow_estimator import FlowEstimator
+from vfi.interpolator import Interpolator, MemoryUse
 from vfi.ops import backward_warp, block_mean, resize_flow
+from vfi.reuse import ReuseCache
 from vfi.types import FlowPair, Interpolation, SizeRequirement, Window
 
 from .rcsn import CONTEXT_CHANNELS, CONTEXT_KERNEL, SynthesisNetwork, context_convolution, context_features
@@ -105,6 +107,12 @@ class EqviInterpolator(Interpolator):
         self.masknet = MaskNetwork()
         self.synthesisnet = SynthesisNetwork()
         self.feat_ext = context_convolution()
+        self.networks = (
+            "refinenet",
+            "masknet",
+            "synthesisnet",
+            *(f"flownet.{name}" for name in flownet.networks),
+        )
         self._pairs = ReuseCache(KEPT_PAIRS)
         self._encoded = ReuseCache(KEPT_FRAMES)
         self._contexts = ReuseCache(KEPT_CONTEXTS)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vfi.interpolator import FlowEstimator
+from vfi.flow_estimator import FlowEstimator
 from vfi.ops import correlation
 from vfi.types import FlowPair
 
@@ -81,6 +81,8 @@ class LevelFlow(NamedTuple):
 
 class IrrPwc(FlowEstimator):
     """IRR-PWC as a flow estimator. Takes frames of any size from 1x1; nothing is padded."""
+
+    networks = ("feature_pyramid_extractor", "flow_estimators", "context_networks", "refine_flow")
 
     def __init__(self) -> None:
         """Kaiming initialisation, as for training from scratch."""

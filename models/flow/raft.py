@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 
-from vfi.interpolator import FlowEstimator
+from vfi.flow_estimator import FlowEstimator
 from vfi.ops import Padding, pixel_grid, resize_flow
 from vfi.types import FlowPair
 

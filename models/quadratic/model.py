@@ -2,7 +2,7 @@
 
 The road of one frame, all but its last step at reduced resolution:
 
-1. Flow between neighbouring frames, both ways, each pair once (:class:`vfi.interpolator.FlowEstimator`).
+1. Flow between neighbouring frames, both ways, each pair once (:class:`~vfi.flow_estimator.FlowEstimator`).
 2. Rectified quadratic motion of the two middle frames from all four (EQVI, "RQFP", see
    :mod:`vfi.models.eqvi.rqfp`), linear motion where an outer frame is missing. The far flows that RQFP wants
    are the near ones chained, which measured as good as estimating them and costs a warp.
@@ -27,7 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.interpolator import FlowEstimator, Interpolator, MemoryUse, ReuseCache
+from vfi.flow_estimator import FlowEstimator
+from vfi.interpolator import Interpolator, MemoryUse
 from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
 from vfi.ops import (
     backward_warp,
@@ -38,6 +39,7 @@ from vfi.ops import (
     forward_splat,
     round_trip_error,
 )
+from vfi.reuse import ReuseCache
 from vfi.types import FlowPair, Interpolation, Window
 
 COLOR_PENALTY = 15.0

@@ -17,7 +17,7 @@ from tests.cli.conftest import Outcome
 from vfi.cli.flow import main
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, ModelError, OutputError, VfiError
-from vfi.interpolator import FlowEstimator
+from vfi.flow_estimator import FlowEstimator
 from vfi.io import flow_to_color, read_flow, write_flow
 from vfi.io.images import read_image
 from vfi.models.flow.dis import DisFlow

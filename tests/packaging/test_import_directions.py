@@ -20,9 +20,11 @@ COMPOSED = {"vfi.models.eqvi", "vfi.models.sgm", "vfi.models.quadratic"}
 LAYERS: list[set[str]] = [
     {"vfi.errors", "vfi.types", "vfi.options"},
     {"vfi.ops"},
+    {"vfi.flow_estimator", "vfi.reuse"},
     {"vfi.interpolator"},
     {"vfi.ensemble"},
-    {"vfi.models.layers", "vfi.models.flow"},
+    {"vfi.models.layers"},
+    {"vfi.models.flow"},
     {"vfi.models.eqvi", "vfi.models.sgm"},
     {"vfi.models.quadratic"},  # EQVI's motion model without its learned parts
     {"vfi.checkpoints", "vfi.devices"},

@@ -14,7 +14,7 @@ from vfi.errors import ConfigError, InputError, VfiError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vfi.interpolator import FlowEstimator
+    from vfi.flow_estimator import FlowEstimator
     from vfi.types import FlowPair
 
 EXAMPLES = """examples:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from vfi.interpolator import FlowEstimator, Interpolator
+    from vfi.flow_estimator import FlowEstimator
+    from vfi.interpolator import Interpolator
 
 
 def load_model(

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfi.data import Layer, Motion, Scene
-from vfi.interpolator import FlowEstimator
+from vfi.flow_estimator import FlowEstimator
 from vfi.metrics import psnr
 from vfi.models.eqvi.rqfp import QuadraticMotion
 from vfi.models.flow.dis import DisFlow
