@@ -73,6 +73,25 @@ def official_scopeflow() -> Path:
     return _official("scopeflow")
 
 
+@pytest.fixture
+def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The four folders that are searched, in order, all of this test; none exists yet."""
+    for name in ("work", "clone"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "clone" / "pyproject.toml").touch()
+    monkeypatch.setenv("VFI_CHECKPOINTS", str(tmp_path / "named"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("vfi.checkpoints.places.CLONE", tmp_path / "clone")
+    monkeypatch.chdir(tmp_path / "work")
+    return {
+        "named": tmp_path / "named",
+        "work": tmp_path / "work" / "checkpoints",
+        "clone": tmp_path / "clone" / "checkpoints",
+        "data": tmp_path / "data" / "vfi" / "checkpoints",
+    }
+
+
 def _official(kind: Kind) -> Path:
     """The file of this kind, written once per run; workers that come at the same time write the same."""
     path = Path(os.environ[SHARED_FOLDER], f"{kind}.ckpt")

@@ -12,29 +12,68 @@ import torch
 
 from vfi import load_model as from_package
 from vfi.errors import ConfigError, ModelError
+from vfi.flow_estimator import FlowEstimator
 from vfi.interpolator import Interpolator
-from vfi.registry import DEFAULT, MODELS, ModelSpec, find_model, list_models, load_model
-
-
-@pytest.mark.parametrize(
-    "spec", [spec for spec in MODELS if spec.checkpoint is None], ids=lambda spec: spec.name
+from vfi.registry import (
+    DEFAULT,
+    DEFAULT_FLOW,
+    FLOWS,
+    MODELS,
+    FlowSpec,
+    ModelSpec,
+    find_flow,
+    find_model,
+    list_flows,
+    list_models,
+    load_flow,
+    load_model,
 )
+
+
+def build_without_weights(spec: ModelSpec | FlowSpec) -> Any:
+    """What the line of the table builds, without memory for its weights."""
+    module, function = spec.build.split(":")
+    with torch.device("meta"):
+        return getattr(importlib.import_module(module), function)()
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_every_line_of_the_table_builds_what_it_says(spec: ModelSpec) -> None:
-    model = load_model(spec.name)
+    model = build_without_weights(spec)
     assert isinstance(model, Interpolator)
     assert model.window == spec.window
-    assert not model.training
     assert spec.summary
+
+
+@pytest.mark.parametrize("spec", FLOWS, ids=lambda spec: spec.name)
+def test_every_flow_backbone_builds_what_it_says(spec: FlowSpec) -> None:
+    assert isinstance(build_without_weights(spec), FlowEstimator)
+    assert spec.summary
+
+
+def test_names_and_places_are_there_once() -> None:
+    names = [spec.name for spec in (*MODELS, *FLOWS)]
+    assert len(names) == len(set(names))
+    places = [spec.checkpoint.place for spec in (*MODELS, *FLOWS) if spec.checkpoint]
+    # A folder of its own, in which a file of another name can be told from those of other models.
+    assert len({place.parent for place in places}) == len(places)
+
+
+def test_models_are_ready_to_use() -> None:
+    assert not load_model("quadratic").training
+    assert not load_flow("dis").training
 
 
 def test_the_default_is_first_and_is_auto() -> None:
     assert list_models()[0].name == DEFAULT
     assert find_model("auto") is list_models()[0]
     assert type(from_package()) is type(load_model(DEFAULT))
+    assert list_flows()[0].name == DEFAULT_FLOW
+    assert find_flow("auto") is list_flows()[0]
 
 
 def test_every_option_is_a_keyword() -> None:
-    for spec in (find_model("quadratic"),):
+    for spec in MODELS:
         module, function = spec.build.split(":")
         parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
         assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
@@ -57,6 +96,14 @@ def test_options_reach_the_model() -> None:
 def test_unknown_models(name: str, sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence):
         load_model(name)
+
+
+def test_unknown_flow_backbones() -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"backbone 'scopeflo' \(did you mean 'scopeflow'\?\); there are: dis, raft, .*scopeflow",
+    ):
+        load_flow("scopeflo")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +143,8 @@ def test_a_checkpoint_for_a_model_without_weights(tmp_path: Path) -> None:
         ModelError, match=r"quadratic has no weights: leave out the checkpoint .*weights\.pth"
     ):
         load_model("quadratic", path)
+    with pytest.raises(ModelError, match=r"The flow backbone dis has no weights: leave out the checkpoint"):
+        load_flow("dis", path)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +169,4 @@ def test_unknown_names_of_the_package() -> None:
     package = importlib.import_module("vfi")
     with pytest.raises(AttributeError, match="module 'vfi' has no attribute 'load_modell'"):
         _ = package.load_modell
-    assert {"load_model", "interpolate_video"} <= set(dir(package))
+    assert {"load_model", "load_flow", "interpolate_video"} <= set(dir(package))

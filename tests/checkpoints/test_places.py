@@ -27,19 +27,27 @@ def put(path: Path, network: type[SmallEqvi | SmallFusion] = SmallEqvi) -> Path:
     return path
 
 
-def test_the_folders_in_order(folders: Folders) -> None:
-    assert checkpoint_folders() == list(folders.values())
+def test_the_folders_in_order(own_checkpoint_folders: Folders) -> None:
+    assert checkpoint_folders() == list(own_checkpoint_folders.values())
 
 
-def test_an_installed_vfi_has_no_clone(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folders["clone"].parent / "pyproject.toml").unlink()
+def test_an_installed_vfi_has_no_clone(
+    own_checkpoint_folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_checkpoint_folders["clone"].parent / "pyproject.toml").unlink()
     monkeypatch.delenv("VFI_CHECKPOINTS")
-    assert checkpoint_folders() == [folders["work"], folders["data"]]
+    assert checkpoint_folders() == [own_checkpoint_folders["work"], own_checkpoint_folders["data"]]
 
 
-def test_working_in_the_clone_searches_it_once(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folders["clone"].parent)
-    assert checkpoint_folders() == [folders["named"], folders["clone"], folders["data"]]
+def test_working_in_the_clone_searches_it_once(
+    own_checkpoint_folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own_checkpoint_folders["clone"].parent)
+    assert checkpoint_folders() == [
+        own_checkpoint_folders["named"],
+        own_checkpoint_folders["clone"],
+        own_checkpoint_folders["data"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def test_working_in_the_clone_searches_it_once(folders: Folders, monkeypatch: py
     ],
 )
 def test_the_users_own_folder(
-    folders: Folders,
+    own_checkpoint_folders: Folders,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     platform: str,
@@ -65,71 +73,82 @@ def test_the_users_own_folder(
     assert checkpoint_folders()[-1] == tmp_path / expected / "vfi" / "checkpoints"
 
 
-def test_windows_names_the_folder(folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_names_the_folder(
+    own_checkpoint_folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert checkpoint_folders()[-1] == tmp_path / "local" / "vfi" / "checkpoints"
 
 
 @pytest.mark.parametrize("name", ["named", "work", "clone", "data"])
-def test_the_place_itself(folders: Folders, name: str) -> None:
+def test_the_place_itself(own_checkpoint_folders: Folders, name: str) -> None:
     assert find_checkpoint(SPEC) is None
-    path = put(folders[name] / SPEC.place)
+    path = put(own_checkpoint_folders[name] / SPEC.place)
     assert find_checkpoint(SPEC) == path
 
 
-def test_earlier_folders_count_first(folders: Folders) -> None:
-    for folder in reversed(folders.values()):
+def test_earlier_folders_count_first(own_checkpoint_folders: Folders) -> None:
+    for folder in reversed(own_checkpoint_folders.values()):
         path = put(folder / SPEC.place)
         assert find_checkpoint(SPEC) == path
 
 
-def test_within_a_folder_the_original_then_its_conversion_then_any_name(folders: Folders) -> None:
-    other = put(folders["work"] / "Stage9" / "epoch_200")
+def test_within_a_folder_the_original_then_its_conversion_then_any_name(
+    own_checkpoint_folders: Folders,
+) -> None:
+    other = put(own_checkpoint_folders["work"] / "Stage9" / "epoch_200")
     assert find_checkpoint(SPEC) == other
-    converted = put(folders["work"] / "Stage9" / "Stage9_checkpoint.safetensors")
+    converted = put(own_checkpoint_folders["work"] / "Stage9" / "Stage9_checkpoint.safetensors")
     assert find_checkpoint(SPEC) == converted
-    original = put(folders["work"] / SPEC.place)
+    original = put(own_checkpoint_folders["work"] / SPEC.place)
     assert find_checkpoint(SPEC) == original
 
 
 class TestFilesOfOtherNames:
-    def test_what_is_no_checkpoint_does_not_disturb(self, folders: Folders) -> None:
-        other = put(folders["work"] / "Stage9" / "weights (1).ckpt")
-        put(folders["work"] / "Stage9" / ".hidden.ckpt")
+    def test_what_is_no_checkpoint_does_not_disturb(self, own_checkpoint_folders: Folders) -> None:
+        other = put(own_checkpoint_folders["work"] / "Stage9" / "weights (1).ckpt")
+        put(own_checkpoint_folders["work"] / "Stage9" / ".hidden.ckpt")
         other.with_name("readme.txt").write_text("read me", encoding="utf-8")
         other.with_name("folder").mkdir()
         assert find_checkpoint(SPEC) == other
 
-    def test_those_of_other_models_are_passed_over(self, folders: Folders) -> None:
-        put(folders["work"] / "Stage9" / "a.ckpt", SmallFusion)
+    def test_those_of_other_models_are_passed_over(self, own_checkpoint_folders: Folders) -> None:
+        put(own_checkpoint_folders["work"] / "Stage9" / "a.ckpt", SmallFusion)
         assert find_checkpoint(SPEC) is None
-        other = put(folders["work"] / "Stage9" / "b.ckpt")
+        other = put(own_checkpoint_folders["work"] / "Stage9" / "b.ckpt")
         assert find_checkpoint(SPEC) == other
 
-    def test_several_are_not_chosen_from(self, folders: Folders) -> None:
+    def test_several_are_not_chosen_from(self, own_checkpoint_folders: Folders) -> None:
         for name in ("a.ckpt", "b.ckpt"):
-            put(folders["work"] / "Stage9" / name)
+            put(own_checkpoint_folders["work"] / "Stage9" / name)
         with pytest.raises(ModelError, match=r"Several .*Stage9 would do \(a\.ckpt, b\.ckpt\): name one by"):
             find_checkpoint(SPEC)
 
-    def test_a_damaged_one_is_found_so_that_it_can_be_told(self, folders: Folders) -> None:
-        other = put(folders["work"] / "Stage9" / "a.ckpt")
+    def test_a_damaged_one_is_found_so_that_it_can_be_told(self, own_checkpoint_folders: Folders) -> None:
+        other = put(own_checkpoint_folders["work"] / "Stage9" / "a.ckpt")
         other.write_bytes(other.read_bytes()[:-50])
         assert find_checkpoint(SPEC) == other
 
-    def test_a_place_without_a_folder_of_its_own_has_one_name(self, folders: Folders) -> None:
-        put(folders["work"] / "other.ckpt")
+    def test_a_place_without_a_folder_of_its_own_has_one_name(self, own_checkpoint_folders: Folders) -> None:
+        put(own_checkpoint_folders["work"] / "other.ckpt")
         spec = CheckpointSpec(place=Path("a.ckpt"), family="eqvi", page="", description="")
         assert find_checkpoint(spec) is None
 
 
-def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(folders: Folders) -> None:
-    message = str(missing_checkpoint("The model m", SPEC))
-    assert message.startswith(
-        "The model m needs its weights (a test): get them from https://example.org/page and put the file at "
-        f"{folders['data'] / SPEC.place}, or name it by --checkpoint"
-    )
-    assert all(str(folder) in message for folder in folders.values())
-    folders["clone"].mkdir()
-    assert f"put the file at {folders['clone'] / SPEC.place}," in str(missing_checkpoint("The model m", SPEC))
+def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(
+    own_checkpoint_folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def proposed() -> str:
+        message = str(missing_checkpoint("The model m", SPEC))
+        assert message.startswith(
+            "The model m needs its weights (a test): get them from https://example.org/page"
+        )
+        assert all(str(folder) in message for folder in checkpoint_folders())
+        return message.split("put the file at ")[1].split(", or name it by --checkpoint")[0]
+
+    assert proposed() == str(own_checkpoint_folders["named"] / SPEC.place)
+    monkeypatch.delenv("VFI_CHECKPOINTS")
+    assert proposed() == str(own_checkpoint_folders["data"] / SPEC.place)
+    own_checkpoint_folders["clone"].mkdir()
+    assert proposed() == str(own_checkpoint_folders["clone"] / SPEC.place)

@@ -75,10 +75,11 @@ def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
         spec: What is missing.
     """
     places = checkpoint_folders()
-    first = next((folder for folder in places if folder.is_dir()), places[-1]) / spec.place
+    named = bool(os.environ.get(FOLDER_VARIABLE))
+    first = places[0] if named else next((folder for folder in places if folder.is_dir()), places[-1])
     return ModelError(
         f"{subject} needs its weights ({spec.description}): get them from {spec.page} and put the file at "
-        f"{first}, or name it by --checkpoint (checkpoint= in Python); folders searched: "
+        f"{first / spec.place}, or name it by --checkpoint (checkpoint= in Python); folders searched: "
         f"{', '.join(map(str, places))}."
     )
 
