@@ -148,13 +148,17 @@ class TestConvert:
         assert len(load_flow("scopeflow", device="cpu").state_dict()) == 124
 
     def test_elsewhere_with_what_is_left_out(self, vfi: Vfi, official_eqvi: Path, tmp_path: Path) -> None:
-        output = tmp_path / "eqvi.safetensors"
-        outcome = vfi("checkpoints", "convert", official_eqvi, "-o", output)
+        outcome = vfi("checkpoints", "convert", official_eqvi, "-o", tmp_path / "eqvi.safetensors")
         assert outcome.code == 0
         assert "209 tensors" in outcome.out
         assert "acc.flownet.* (124) is left out: it repeats flownet.*" in outcome.out
-        refused(vfi("checkpoints", "convert", official_eqvi, "-o", output), "give --overwrite")
-        assert vfi("checkpoints", "convert", official_eqvi, "-o", output, "--overwrite").code == 0
+
+    def test_nothing_is_replaced_unasked(self, vfi: Vfi, official_scopeflow: Path, tmp_path: Path) -> None:
+        output = tmp_path / "out.safetensors"
+        output.write_text("mine", encoding="utf-8")
+        refused(vfi("checkpoints", "convert", official_scopeflow, "-o", output), "give --overwrite")
+        assert output.read_text(encoding="utf-8") == "mine"
+        assert vfi("checkpoints", "convert", official_scopeflow, "-o", output, "--overwrite").code == 0
 
     def test_only_whole_files(self, vfi: Vfi, tmp_path: Path) -> None:
         path = tmp_path / "part.ckpt"

@@ -166,7 +166,7 @@ def _drop_constants(path: Path, state: dict[str, Tensor], family: Family) -> lis
         found = state.pop(key, None)
         if found is None:
             continue
-        wanted = torch.tensor(kernel)
+        wanted = torch.tensor(kernel, device="cpu")
         if found.numel() != wanted.numel() or not torch.equal(found.float().reshape(wanted.shape), wanted):
             raise ModelError(
                 f"The checkpoint {path} is refused: its {key} is not the constant {kernel} of every release."
