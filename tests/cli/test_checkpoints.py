@@ -55,6 +55,8 @@ class TestList:
         assert rows["scopeflow"]["file"] == str(placed)
         assert rows["scopeflow"]["size"] == placed.stat().st_size
         assert rows["eqvi.stage3"]["file"] is None
+        published = {"dataset": "REDS_VTSR x2, 30 clips", "name": "PSNR", "value": 24.0354}
+        assert published in rows["eqvi.stage3"]["metrics"]
 
     def test_several_that_would_do(self, vfi: Vfi, placed: Path) -> None:
         shutil.copyfile(placed, placed.with_name("a.ckpt"))

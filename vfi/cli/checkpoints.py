@@ -14,6 +14,7 @@ from vfi.errors import ModelError, VfiError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vfi.checkpoints import CheckpointSpec
     from vfi.checkpoints.comparison import Difference
     from vfi.checkpoints.loading import Checkpoint
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="OUT.safetensors",
-        help="default: beside FILE, which is found too",
+        help="default: beside FILE",
     )
     converting.add_argument("--overwrite", action="store_true", help="replace an existing output")
     for action in (listing, checking):
@@ -59,31 +60,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def list_places(*, as_json: bool) -> int:
     """Print every model and backbone that has weights, its place, and what lies there."""
-    from vfi.checkpoints import checkpoint_folders, find_checkpoint
+    from vfi.checkpoints import checkpoint_folders
     from vfi.registry import list_flows, list_models
 
-    rows: list[dict[str, Any]] = []
-    for kind, specs in (("model", list_models()), ("flow", list_flows())):
-        for spec in specs:
-            if spec.checkpoint is None:
-                continue
-            path, problem = None, None
-            try:
-                path = find_checkpoint(spec.checkpoint)
-            except ModelError as error:
-                problem = str(error)
-            rows.append(
-                {
-                    "name": spec.name,
-                    "kind": kind,
-                    "family": spec.checkpoint.family,
-                    "place": spec.checkpoint.place.as_posix(),
-                    "page": spec.checkpoint.page,
-                    "file": path and str(path),
-                    "size": path and path.stat().st_size,
-                    "problem": problem,
-                }
-            )
+    rows = [
+        _place(spec.name, kind, spec.checkpoint)
+        for kind, specs in (("model", list_models()), ("flow", list_flows()))
+        for spec in specs
+        if spec.checkpoint is not None
+    ]
     folders = [str(folder) for folder in checkpoint_folders()]
     if as_json:
         print(json.dumps({"folders": folders, "checkpoints": rows}, indent=2))
@@ -93,6 +78,30 @@ def list_places(*, as_json: bool) -> int:
         print(f"{row['name']:<{width}}  {_state(row)}")
     print(f"\nFolders searched, in order: {', '.join(folders)}")
     return 0
+
+
+def _place(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
+    """What is known about one model's file."""
+    from vfi.checkpoints import find_checkpoint
+
+    path, problem = None, None
+    try:
+        path = find_checkpoint(checkpoint)
+    except ModelError as error:
+        problem = str(error)
+    return {
+        "name": name,
+        "kind": kind,
+        "description": checkpoint.description,
+        "family": checkpoint.family,
+        "place": checkpoint.place.as_posix(),
+        "page": checkpoint.page,
+        "licence": checkpoint.licence,
+        "metrics": [metric._asdict() for metric in checkpoint.metrics],
+        "file": path and str(path),
+        "size": path and path.stat().st_size,
+        "problem": problem,
+    }
 
 
 def _state(row: Mapping[str, Any]) -> str:
@@ -122,7 +131,7 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
     """Print what files hold and whether a model takes them.
 
     Args:
-        files: None: all that are found in the checkpoints folders.
+        files: None of them: all that are found in the checkpoints folders.
         as_json: For other programs.
 
     Raises:
