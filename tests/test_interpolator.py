@@ -318,3 +318,8 @@ def test_alpha_is_never_taken_for_colour() -> None:
     start, end = tensors(2, channels=4)
     Noting().interpolate_window(Window(None, start, end, None, keys=(0, 1, 2, 3)), [0.25])
     assert keys == [(0, 1, 2, 3), None]
+
+
+def test_a_model_without_networks_cannot_be_accelerated() -> None:
+    with pytest.raises(ConfigError, match="Fade has no networks that could be compiled or laid out anew"):
+        Fade().accelerate(compile_networks=True)

@@ -195,6 +195,15 @@ class ModelOptions:
         group="model",
         metavar="MAPPING",
     )
+    compile: bool = option(
+        False,
+        "let torch.compile translate the networks: minutes at first, faster then",
+        parse=options.switch,
+        group="model",
+    )
+    channels_last: bool = option(
+        False, "another order of the networks' numbers in memory", parse=options.switch, group="model"
+    )
     tile: int | None = option(
         None,
         "rows of pixels that are made at once",

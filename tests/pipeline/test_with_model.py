@@ -6,10 +6,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from tests.io.making import write_video
 from tests.io.writing import decoded
 from vfi import interpolate_video
+from vfi.errors import ConfigError
 
 HEIGHT, WIDTH, SPEED = 48, 64, 3
 
@@ -37,3 +39,11 @@ def test_new_frames_come_near_the_truth(tmp_path: Path) -> None:
         middle = np.s_[8:-8, 16:-16]
         ours, blending = (np.square(made - truth)[middle].mean() for made in (frames[number], blend))
         assert ours < blending / 4
+
+
+@pytest.mark.parametrize("option", ["compile", "channels_last"])
+def test_what_the_model_cannot_do_is_refused_before_anything_is_written(tmp_path: Path, option: str) -> None:
+    film = write_video(tmp_path / "film.mp4", 3)
+    with pytest.raises(ConfigError, match="has no networks"):
+        interpolate_video(film, tmp_path / "out.mp4", model="quadratic", **{option: True})
+    assert not (tmp_path / "out.mp4").exists()

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from vfi.interpolator import Interpolator
 
 _PIXEL_OPTIONS = (
-    "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options", "cuts",
+    "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options",
+    "compile", "channels_last", "cuts",
     "cut_threshold", "duplicates", "rounding", "naming", "test_size", "test_crop_size", "preserve_input",
 )  # fmt: skip
 """The options that frames depend on: a run is resumed only with the same ones."""
@@ -230,7 +231,7 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
         "source": file_identity(info.path) + (file_identity(config.second) if config.second else []),
         "options": {name: values[name] for name in _PIXEL_OPTIONS},
         "tile": tile,
-        "model": [*_model_names(model), model.device.type, str(model.dtype)],
+        "model": [*_model_names(model), model.device.type, str(model.precision)],
         "weights": _weights_hash(model),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -250,7 +251,7 @@ def describe_run(
         "model": name,
         "ensemble": members,
         "device": str(model.device),
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": str(model.precision).removeprefix("torch."),
         "tile": tile,
         "options": config.to_values(),
     }

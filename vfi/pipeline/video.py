@@ -159,10 +159,13 @@ def _output(config: InterpolateConfig) -> Path:
 def _load(config: InterpolateConfig) -> Interpolator:
     from vfi.registry import load_model  # here, because it loads the networks
 
-    return load_model(
+    model = load_model(
         OFFICIAL_MODELS.get(config.model, config.model),
         checkpoint=config.checkpoint,
         device=config.device,
         dtype=config.dtype,
         **config.model_options,
     )
+    if config.compile or config.channels_last:
+        model.accelerate(compile_networks=config.compile, channels_last=config.channels_last)
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.golden_recipe import synthetic_frames
 from tests.golden_support import assert_matches_eqvi, load_golden, load_golden_metadata
 from vfi.engine.losses import eqvi_loss
 from vfi.interpolator import Interpolator
+from vfi.io import open_source
 from vfi.metrics import psnr
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.eqvi.fusion import halve
@@ -331,8 +333,7 @@ def test_refinement_keeps_its_leaky_output(eqvi: EqviInterpolator) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
 def test_half_precision_keeps_flows_and_frames(eqvi: EqviInterpolator, dtype: torch.dtype) -> None:
     """On the CPU, slowly: the same arithmetic as on a GPU."""
-    model = build_eqvi().eval()
-    model.load_state_dict(eqvi.state_dict())
+    model = same_again(eqvi)
     model.set_precision(dtype)
     assert model.precision == dtype
     assert model.dtype == torch.float32
@@ -373,3 +374,78 @@ def test_the_parameters_are_those_of_the_paper(ms_fusion: MsFusionInterpolator) 
     eqvi = ms_fusion.eqvi
     sizes = [count(module) for module in (eqvi.refinenet, eqvi.synthesisnet, eqvi.masknet, ms_fusion.fusion)]
     assert sizes == [19_817_224, 1_847_075, 35_201, 11_297]
+
+
+def same_again(model: EqviInterpolator) -> EqviInterpolator:
+    """A copy that may be changed."""
+    copy = build_eqvi().eval()
+    copy.load_state_dict(model.state_dict())
+    return copy.to(model.device)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"channels_last": True},
+        pytest.param({"compile_networks": True}, marks=pytest.mark.slow),
+    ],
+    ids=["channels_last", "compiled"],
+)
+def test_acceleration_changes_no_number(eqvi: EqviInterpolator, how: dict[str, bool]) -> None:
+    if "compile_networks" in how and shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a compiler on a CPU: no g++ here")
+    window = window_of(clip(4, 32, 64))
+    fast = same_again(eqvi)
+    fast.accelerate(**how)
+    made, expected = fast.interpolate_window(window, [0.5])[0], eqvi.interpolate_window(window, [0.5])[0]
+    error = (made - expected).abs()
+    assert float(error.mean()) < 1e-5
+    assert float(torch.quantile(error, 0.999)) < 1e-3
+
+
+def real_window(data_folder: Path, height: int, width: int) -> Window:
+    """Four frames of a real clip, enlarged to the size wanted."""
+    with open_source(data_folder / "demo" / "dog_play_720p.mp4") as source:
+        frames = [frame.picture.tensor() for frame, _ in zip(source, range(4), strict=False)]
+    resized = [
+        torch.nn.functional.interpolate(f, (height, width), mode="bicubic").clamp(0, 1) for f in frames
+    ]
+    return Window(resized[0], resized[1], resized[2], resized[3])
+
+
+@pytest.mark.gpu
+class TestGpu:
+    @pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840)])
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_is_50_db_near(
+        self, data_folder: Path, dtype: torch.dtype, size: tuple[int, int]
+    ) -> None:
+        """On real frames, with weights of the initialisation: the golden ones magnify every rounding."""
+        window = real_window(data_folder, *size)
+        torch.manual_seed(0)
+        whole = build_eqvi().eval().cuda()
+        half = same_again(whole)
+        half.set_precision(dtype)
+        made, expected = half.interpolate_window(window, [0.5])[0], whole.interpolate_window(window, [0.5])[0]
+        assert float(psnr(made, expected)) > 50
+
+    def test_gpu_agrees_with_cpu(self, eqvi: EqviInterpolator) -> None:
+        window = window_of(clip(4, 96, 128))
+        torch.backends.cudnn.allow_tf32, before = False, torch.backends.cudnn.allow_tf32
+        try:
+            made = same_again(eqvi).cuda().interpolate_window(window, [0.5])[0].cpu()
+        finally:
+            torch.backends.cudnn.allow_tf32 = before
+        error = (made - eqvi.interpolate_window(window, [0.5])[0]).abs()
+        assert float(error.mean()) < 1e-5
+        assert float(torch.quantile(error, 0.999)) < 1e-3
+
+    @pytest.mark.parametrize("how", [{"channels_last": True}, {"compile_networks": True}], ids=str)
+    def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
+        window = real_window(data_folder, 360, 640)
+        torch.manual_seed(0)
+        plain = build_eqvi().eval().cuda()
+        fast = same_again(plain)
+        fast.accelerate(**how)
+        made, expected = fast.interpolate_window(window, [0.5])[0], plain.interpolate_window(window, [0.5])[0]
+        assert float(psnr(made, expected)) > 60
