@@ -15,25 +15,18 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import multiprocessing
 import os
 import resource
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
+from benchmark.models import ready_model, synthetic_frames, windows
 from benchmark.report import table, write_result
-from vfi.data import Scene
-from vfi.interpolator import Interpolator
 from vfi.io import open_source
 from vfi.metrics import psnr
-from vfi.registry import find_model, load_model
 from vfi.types import Window
 
 CLIP_FRAMES = 5
@@ -50,31 +43,10 @@ class Peak(NamedTuple):
     """At most."""
 
 
-def ready_model(name: str, checkpoint: Path | None, device: str) -> Interpolator:
-    """The model with weights from a file, else with random ones."""
-    spec = find_model(name)
-    if checkpoint is not None or spec.checkpoint is None:
-        return load_model(name, checkpoint=checkpoint, device=device)
-    torch.manual_seed(0)
-    module, function = spec.build.split(":")
-    model: Interpolator = getattr(importlib.import_module(module), function)()
-    return model.eval().to(device)
-
-
-def windows(frames: list[Tensor]) -> Iterator[Window]:
-    """The windows of a clip, as the pipeline makes them."""
-    last = len(frames) - 1
-    for i in range(last):
-        inner = 0 < i < last - 1
-        prev, following = (frames[i - 1], frames[i + 2]) if inner else (None, None)
-        yield Window(prev, frames[i], frames[i + 1], following, keys=(i - 1, i, i + 1, i + 2))
-
-
 def peak_of(name: str, checkpoint: Path | None, width: int, height: int, tile: int | None) -> Peak:
     """Run through a short clip; called in a process of its own."""
     model = ready_model(name, checkpoint, "cpu")
-    scene = Scene.demo(height, width, duration=1.0)
-    frames = [scene.render(i / 24)[None] for i in range(CLIP_FRAMES)]
+    frames = synthetic_frames(height, width, CLIP_FRAMES)
     gc.collect()
     loaded = resident()
     for window in windows(frames):
@@ -108,8 +80,7 @@ def measure_sizes(options: argparse.Namespace) -> dict[str, Any]:
 def measure_growth(options: argparse.Namespace) -> dict[str, Any]:
     """Memory after a fifth of a long clip and at its end."""
     model = ready_model(options.model, options.checkpoint, "cpu")
-    scene = Scene.demo(GROWTH_HEIGHT, GROWTH_WIDTH, duration=1.0)
-    frames = [scene.render(i / 24)[None] for i in range(24)]
+    frames = synthetic_frames(GROWTH_HEIGHT, GROWTH_WIDTH, 24)
     held: dict[int, int] = {}
     for number in range(1, options.growth - 2):
         i = [(number + offset) % len(frames) for offset in (-1, 0, 1, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -44,6 +45,7 @@ def test_new_frames_come_near_the_truth(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["compile", "channels_last"])
 def test_what_the_model_cannot_do_is_refused_before_anything_is_written(tmp_path: Path, option: str) -> None:
     film = write_video(tmp_path / "film.mp4", 3)
+    options: dict[str, Any] = {option: True}
     with pytest.raises(ConfigError, match="has no networks"):
-        interpolate_video(film, tmp_path / "out.mp4", model="quadratic", **{option: True})
+        interpolate_video(film, tmp_path / "out.mp4", model="quadratic", **options)
     assert not (tmp_path / "out.mp4").exists()
