@@ -44,8 +44,10 @@ def arrays(count: int, height: int = 17, width: int = 23) -> list[np.ndarray]:
     return [random.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(count)]
 
 
-def tensors(count: int, height: int = 17, width: int = 23, *, channels: int = 3) -> list[Tensor]:
-    return [torch.rand(1, channels, height, width) for _ in range(count)]
+def tensors(
+    count: int, height: int = 17, width: int = 23, *, channels: int = 3, batch: int = 1
+) -> list[Tensor]:
+    return [torch.rand(batch, channels, height, width) for _ in range(count)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -323,3 +325,28 @@ def test_alpha_is_never_taken_for_colour() -> None:
 def test_a_model_without_networks_cannot_be_accelerated() -> None:
     with pytest.raises(ConfigError, match="Fade has no networks that could be compiled or laid out anew"):
         Fade().accelerate(compile_networks=True)
+
+
+class TestTimePerSample:
+    def test_each_sample_has_its_own(self) -> None:
+        start, end = tensors(2, batch=2)
+        made = Fade().interpolate([start, end], torch.tensor([0.25, 0.75]))
+        for i, t in enumerate((0.25, 0.75)):
+            torch.testing.assert_close(made[i], torch.lerp(start[i], end[i], t))
+
+    def test_one_for_all(self) -> None:
+        start, end = tensors(2, batch=2)
+        made = Fade().interpolate([start, end], torch.tensor(0.25))
+        torch.testing.assert_close(made, torch.lerp(start, end, 0.25))
+
+    @pytest.mark.parametrize(
+        ("t", "problem"),
+        [
+            (torch.tensor([0.5]), r"one time for each of the 2 samples, but its shape is \(1,\)"),
+            (torch.tensor([0.5, 1.0]), "between 0 and 1"),
+            (torch.tensor([0.5, float("nan")]), "between 0 and 1"),
+        ],
+    )
+    def test_nonsense_is_refused(self, t: Tensor, problem: str) -> None:
+        with pytest.raises(ValueError, match=problem):
+            Fade().interpolate(tensors(2, batch=2), t)

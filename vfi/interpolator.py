@@ -160,7 +160,7 @@ class Interpolator(nn.Module, ABC):
         self._anchor: Tensor
 
     def interpolate(
-        self, frames: Sequence[np.ndarray] | Sequence[Tensor], t: float | Sequence[float] = 0.5
+        self, frames: Sequence[np.ndarray] | Sequence[Tensor], t: float | Sequence[float] | Tensor = 0.5
     ) -> Any:
         """Make the frame, or the frames, between the middle two of the frames given.
 
@@ -168,7 +168,7 @@ class Interpolator(nn.Module, ABC):
             frames: 2 frames around the interval, or 4 consecutive ones with the interval in the middle (a
                 model of two frames ignores the outer ones): all uint8 RGB arrays ``[H, W, 3]``, or all float
                 RGB tensors ``[B, 3, H, W]`` in [0, 1]. Any height and width, but one for all.
-            t: Time or times, each in (0, 1).
+            t: Time or times, each in (0, 1). A tensor ``[B]`` is one time for each sample.
 
         Returns:
             One frame of the frames' kind, type, size and device for one time, a list of frames for a list.
@@ -177,9 +177,8 @@ class Interpolator(nn.Module, ABC):
             ValueError: if the frames differ in kind or size, their number is not 2 or 4, or a time does not
                 lie between 0 and 1.
         """
-        one = isinstance(t, (int, float, np.floating))
-        times = [float(t)] if one else list(t)
-        _require_times(times)
+        one = isinstance(t, (int, float, np.floating, Tensor))
+        times: list[float | Tensor] = [t] if one else list(t)
         if len(frames) not in (2, 4):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
         tensors, as_array = _as_tensors(frames)
@@ -191,14 +190,14 @@ class Interpolator(nn.Module, ABC):
 
     @torch.inference_mode()
     def interpolate_window(
-        self, window: Window, times: Sequence[float], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
     ) -> list[Tensor]:
         """Make frames at several times, the motion being estimated once.
 
         Args:
             window: Frames ``[B, 3, H, W]`` or, with alpha as fourth channel, ``[B, 4, H, W]``, float in
                 [0, 1], any size, any device. With :attr:`Window.keys` neighbouring windows share work.
-            times: Each in (0, 1).
+            times: Each in (0, 1): numbers, or tensors ``[B]`` with a time for each sample.
             tile: Rows that are synthesised at once, see :meth:`choose_tile`; None for all. Bounds the memory
                 needed; how near the result stays to the untiled one is the model's to say.
 
@@ -206,9 +205,9 @@ class Interpolator(nn.Module, ABC):
             One frame per time, of the window's shape, in [0, 1], float32, on the model's device.
 
         Raises:
-            ValueError: if a time does not lie between 0 and 1.
+            ValueError: if a time does not lie between 0 and 1, or a tensor of times has another length.
         """
-        _require_times(times)
+        moments = [_moment(time, window.start.shape[0], self.device) for time in times]
         height, width = window.start.shape[-2:]
         padding = Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
         ready = _each_frame(window, lambda frame: padding.pad(frame.to(self.device, self.dtype)))
@@ -219,8 +218,6 @@ class Interpolator(nn.Module, ABC):
             # frames are others than the colour's, so that it must not be found under their keys.
             alpha = _each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1))
             layers.append(alpha._replace(keys=None))
-        batch = color.start.shape[0]
-        moments = [torch.full((batch,), float(time), device=self.device) for time in times]
         made: list[Tensor] = []
         for frames in self._make_layers(layers, moments, tile):
             frame = self._from_network(frames[0])
@@ -328,10 +325,17 @@ def _each_frame(window: Window, change: Callable[[Tensor], Tensor]) -> Window:
     )
 
 
-def _require_times(times: Sequence[float]) -> None:
-    for t in times:
-        if not 0 < t < 1:
-            raise ValueError(f"t must lie between 0 and 1, both excluded, but it is {t}")
+def _moment(t: float | Tensor, batch: int, device: torch.device) -> Tensor:
+    """A time as a tensor ``[batch]``."""
+    moment = torch.as_tensor(t, dtype=torch.float32, device=device)
+    if moment.shape not in ((), (batch,)):
+        raise ValueError(
+            f"t must be a number or a tensor with one time for each of the {batch} samples, "
+            f"but its shape is {tuple(moment.shape)}"
+        )
+    if not bool(((moment > 0) & (moment < 1)).all()):
+        raise ValueError(f"t must lie between 0 and 1, both excluded, but it is {t}")
+    return moment.expand(batch)
 
 
 def _as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
