@@ -230,6 +230,20 @@ def test_too_little_memory_is_named_with_what_would_do(height: int, megabytes: s
         Fade().choose_tile(height, width, needed - 1)
 
 
+def test_overlapping_rows_count_too() -> None:
+    class Overlapping(Fade):
+        def memory_use(self, height: int, width: int) -> MemoryUse:
+            return MemoryUse(PER_PIXEL, PER_TILE_PIXEL, overlap=32)
+
+    height, width = 1000, 200
+    for rows in (SMALLEST_TILE, 500):
+        memory = width * (height * PER_PIXEL + (rows + 64) * PER_TILE_PIXEL)
+        assert Overlapping().choose_tile(height, width, memory) == rows
+        if rows == SMALLEST_TILE:
+            with pytest.raises(ConfigError, match="raise --max-memory"):
+                Overlapping().choose_tile(height, width, memory - 1)
+
+
 def test_a_model_that_measured_nothing_is_not_bounded() -> None:
     class Unmeasured(Fade):
         def memory_use(self, height: int, width: int) -> MemoryUse:

@@ -253,6 +253,7 @@ class Ensemble(Interpolator):
         return MemoryUse(
             per_pixel=BYTES_PER_PIXEL + max(use.per_pixel for use in uses),
             per_tile_pixel=max(use.per_tile_pixel for use in uses),
+            overlap=uses[0].overlap,
         )
 
     def _make_layers(

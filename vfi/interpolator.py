@@ -32,6 +32,8 @@ class MemoryUse(NamedTuple):
     """For each pixel of the whole picture, however it is tiled."""
     per_tile_pixel: float
     """For each pixel that is synthesised at once."""
+    overlap: int = 0
+    """Rows on either side of a tile that are synthesised along with it."""
 
 
 class Interpolator(nn.Module, ABC):
@@ -295,13 +297,14 @@ class Interpolator(nn.Module, ABC):
         per_row = width * memory.per_tile_pixel
         if max_memory is None or fixed + height * per_row <= max_memory:
             return None
-        needed = fixed + min(SMALLEST_TILE, height) * per_row
+        beside = 2 * memory.overlap
+        needed = fixed + min(SMALLEST_TILE + beside, height) * per_row
         if needed > max_memory:
             raise ConfigError(
                 f"Frames of {width}x{height} need at least {_in_megabytes(needed)} of memory, more than the "
                 f"{_in_megabytes(max_memory)} allowed: raise --max-memory or use smaller frames."
             )
-        return int((max_memory - fixed) / per_row)
+        return max(int((max_memory - fixed) / per_row) - beside, SMALLEST_TILE)
 
     def _to_network(self, frame: Tensor) -> Tensor:
         """RGB in [0, 1] as the network wants it."""

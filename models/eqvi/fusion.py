@@ -130,7 +130,7 @@ class MsFusionInterpolator(Interpolator):
     def memory_use(self, height: int, width: int) -> MemoryUse:
         """See the base class: EQVI's at both scales; the fusion network takes less than EQVI gave back."""
         full, half = self.eqvi.memory_use(height, width), self.eqvi.memory_use(height // 2, width // 2)
-        return MemoryUse(full.per_pixel + half.per_pixel / SCALES**2, full.per_tile_pixel)
+        return full._replace(per_pixel=full.per_pixel + half.per_pixel / SCALES**2)
 
 
 def halve(window: Window) -> Window:

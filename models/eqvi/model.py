@@ -182,6 +182,7 @@ class EqviInterpolator(Interpolator):
         return MemoryUse(
             per_pixel=BYTES_PER_PIXEL + context + BYTES_PER_FLOW_PIXEL * reduced,
             per_tile_pixel=BYTES_PER_TILE_PIXEL,
+            overlap=TILE_OVERLAP,
         )
 
     def _synthesize_rows(
