@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"vfi.flow_estimator", "vfi.reuse"},
     {"vfi.interpolator"},
     {"vfi.ensemble"},
-    {"vfi.models.layers"},
+    {"vfi.models.layers", "vfi.models.attention"},
     {"vfi.models.flow"},
     {"vfi.models.eqvi", "vfi.models.sgm"},
     {"vfi.models.quadratic"},  # EQVI's motion model without its learned parts
