@@ -12,17 +12,17 @@ would take more than 1 GiB, they run one after the other.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 
 from vfi.flow_estimator import FlowEstimator
 from vfi.ops import Padding, pixel_grid, resize_flow
 from vfi.types import FlowPair
+
+from .upsampling import enlarge_convex
 
 REDUCTION = 8
 """Pixels of the frame per pixel of the field that is refined."""
@@ -35,9 +35,6 @@ ITERATIONS = 12
 
 BATCHED_CORRELATIONS = 2**28
 """Up to so many numbers both directions are computed as one batch."""
-
-NEIGHBOURS = 9
-"""Pixels at 1/8 of which a pixel of the frame gets its weighted mean."""
 
 
 class EncodedFrame(NamedTuple):
@@ -133,26 +130,6 @@ class RaftFlow(FlowEstimator):
             height, width = flow.shape[-2:]
             return resize_flow(flow, REDUCTION * height, REDUCTION * width, align_corners=True)
         return enlarge_convex(flow, self.mask_predictor(hidden))
-
-
-def enlarge_convex(flow: Tensor, logits: Tensor) -> Tensor:
-    """Enlarge a flow, every fine vector being a weighted mean of the 3x3 coarse ones around it.
-
-    Args:
-        flow: ``[B, 2, h, w]``, pixels of its own resolution.
-        logits: ``[B, 9 S S, h, w]`` for S times the size: of neighbour, row and column within the coarse
-            pixel, in this order; the softmax over the neighbours gives the weights.
-
-    Returns:
-        ``[B, 2, S h, S w]``, pixels of the new resolution.
-    """
-    scale = math.isqrt(logits.shape[1] // NEIGHBOURS)
-    height, width = flow.shape[-2:]
-    weights = logits.unflatten(1, (NEIGHBOURS, scale**2)).softmax(dim=1)  # [B, 9, S S, h, w]
-    around = F.unfold(flow * scale, kernel_size=3, padding=1)
-    around = around.unflatten(1, (2, NEIGHBOURS)).unflatten(3, (height, width))  # [B, 2, 9, h, w]
-    fine = torch.einsum("bnshw,bcnhw->bcshw", weights, around)
-    return F.pixel_shuffle(fine.flatten(1, 2), scale)
 
 
 def build_raft(*, iterations: int = ITERATIONS) -> RaftFlow:

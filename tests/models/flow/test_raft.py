@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 
 from vfi.models.flow import raft
-from vfi.models.flow.raft import RaftFlow, build_raft, build_raft_small, enlarge_convex
+from vfi.models.flow.raft import RaftFlow, build_raft, build_raft_small
+from vfi.models.flow.upsampling import enlarge_convex
 from vfi.ops import Padding
 
 
