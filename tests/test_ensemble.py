@@ -272,11 +272,27 @@ def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
     return flow.passes
 
 
-def test_every_member_reuses_what_it_knew_of_the_window_before() -> None:
+def test_every_view_reuses_what_was_known_of_the_window_before() -> None:
     everyone = members_of(SWITCHES)
+    views = {member.view for member in everyone}
     assert passes_for_a_clip(members_of([])) == 7
-    assert passes_for_a_clip(everyone) == 7 * len(everyone)
-    assert passes_for_a_clip(everyone, room=False) > 7 * len(everyone), "the room is needed"
+    assert passes_for_a_clip(everyone) == 7 * len(views), "reversed members need no flows of their own"
+    assert passes_for_a_clip(everyone, room=False) > 7 * len(views), "the room is needed"
+
+
+def test_flows_of_reversed_pairs_are_those_of_the_pairs() -> None:
+    """What members share changes nothing: with keys the same is made as without, where nothing is kept."""
+    from vfi.registry import load_model
+
+    window = pictures(40, 56)
+    switches = ["reverse_test", "reverse_flip"]
+    made = [
+        Ensemble(load_model("quadratic", device="cpu"), members_of(switches)).interpolate_window(
+            shown, [0.3]
+        )[0]
+        for shown in (window, window._replace(keys=None))
+    ]
+    assert torch.equal(*made)
 
 
 def test_motion_is_estimated_once_for_all_times() -> None:
@@ -326,6 +342,16 @@ def test_memory_is_that_of_the_most_demanding_member() -> None:
     assert turned.per_pixel - upright.per_pixel == 200
     assert (upright.per_tile_pixel, turned.per_tile_pixel) == (200, 600)
     assert upright.per_pixel > Fade().memory_use(100, 300).per_pixel
+
+
+@pytest.mark.parametrize(("height", "width", "overlap"), [(100, 300, 16), (300, 100, 48), (100, 99, 17)])
+def test_rows_beside_turned_tiles_are_counted(height: int, width: int, overlap: int) -> None:
+    class Tiled(Fade):
+        def memory_use(self, height: int, width: int) -> MemoryUse:
+            return MemoryUse(1, 1, overlap=16)
+
+    assert Ensemble(Tiled(), members_of(["flip_test"])).memory_use(height, width).overlap == 16
+    assert Ensemble(Tiled(), members_of(["rotation_test"])).memory_use(height, width).overlap == overlap
 
 
 def test_tiles_have_as_many_pixels_in_every_member() -> None:
@@ -428,4 +454,4 @@ def test_mistakes_are_named() -> None:
 def test_an_ensemble_of_an_ensemble_keeps_enough() -> None:
     quadratic = QuadraticInterpolator(CountingFlow())
     Ensemble(Ensemble(quadratic, members_of(["flip_test"])), members_of(["reverse_test"]))
-    assert quadratic._pairs.windows == 6
+    assert quadratic._pairs.windows == 3, "reversed members show nothing new"

@@ -282,6 +282,20 @@ class TestReuseCache:
         assert cache.get_or_compute((0, 1), self.frame, lambda: "there") == "there"
         assert cache.get_or_compute((1, 0), self.frame, lambda: "back") == "back"
 
+    def test_pairs_are_found_in_either_order(self) -> None:
+        cache = ReuseCache(2)
+
+        def ask(keys: tuple[int, int] | None) -> str:
+            made = "".join(map(str, keys)) if keys else "new"
+            return cache.get_or_compute_pair(keys, self.frame, lambda: made, lambda known: known[::-1] + "!")
+
+        assert [ask((0, 1)), ask((0, 1)), ask((1, 0)), ask((1, 1)), ask((1, 1))] == [
+            "01", "01", "10!", "11", "11",
+        ]  # fmt: skip
+        assert ask(None) == "new"
+        cache = ReuseCache(1)
+        assert [ask((1, 0)), ask((0, 1)), ask((1, 0))] == ["10", "01!", "10"]
+
     @pytest.mark.parametrize(
         "other",
         [torch.zeros(1, 3, 4, 5), torch.zeros(1, 3, 4, 4).half(), torch.zeros(1, 3, 4, 4, device="meta")],

@@ -211,8 +211,8 @@ class Ensemble(Interpolator):
         self.model.set_precision(dtype)
 
     def keep(self, windows: int) -> None:
-        """See the base class: each variant of a window has as many as there are members."""
-        self.model.keep(windows * len(self.members))
+        """See the base class: each variant of a window is shown in as many ways as members differ in."""
+        self.model.keep(windows * len({member.view for member in self.members}))
 
     def estimate_motion(self, window: Window) -> EnsembleMotion:
         """What each member knows about the window. See the base class."""
@@ -247,14 +247,15 @@ class Ensemble(Interpolator):
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         """The model's for the most demanding member, and the ensemble's own. See the base class."""
-        uses = [self.model.memory_use(height, width)]
+        use = self.model.memory_use(height, width)
         if any(member.view.exchanges_sides for member in self.members):
-            uses.append(self.model.memory_use(width, height))
-        return MemoryUse(
-            per_pixel=BYTES_PER_PIXEL + max(use.per_pixel for use in uses),
-            per_tile_pixel=max(use.per_tile_pixel for use in uses),
-            overlap=uses[0].overlap,
-        )
+            turned = self.model.memory_use(width, height)
+            # Rows beside a tile of a turned picture are as long as the plain one is high.
+            overlap = max(use.overlap, -(-turned.overlap * height // width))
+            use = MemoryUse(
+                max(use.per_pixel, turned.per_pixel), max(use.per_tile_pixel, turned.per_tile_pixel), overlap
+            )
+        return use._replace(per_pixel=BYTES_PER_PIXEL + use.per_pixel)
 
     def _make_layers(
         self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None

@@ -94,8 +94,10 @@ class Interpolator(nn.Module, ABC):
         """Make room in the model's caches for several variants of every window, such as mirrored ones.
 
         An ensemble shows the model its variants of a window in turn; with room for all of them each still
-        finds what was computed for the same variant of the window before. Concerns every :class:`ReuseCache`
-        that is an attribute of the model; a model that wraps another one passes the call on.
+        finds what was computed for the same variant of the window before. Windows that hold the same frames
+        in the opposite order are one variant: what a model keeps of a pair it finds in either order
+        (:meth:`~vfi.reuse.ReuseCache.get_or_compute_pair`). Concerns every cache that is an attribute of the
+        model; a model that wraps another one passes the call on.
 
         Args:
             windows: How many variants there are, 1 or more.

@@ -41,3 +41,26 @@ class ReuseCache:
         while len(self._entries) > self.capacity * self.windows:
             del self._entries[next(iter(self._entries))]
         return result
+
+    def get_or_compute_pair(
+        self,
+        keys: tuple[Hashable, Hashable] | None,
+        frame: Tensor,
+        compute: Callable[[], Any],
+        swap: Callable[[Any], Any],
+    ) -> Any:
+        """The known result for a pair of frames, found in either order, or a new one.
+
+        Args:
+            keys: Identities of both frames, in order; None: nothing is looked up or kept.
+            frame: One of the frames, for its size, type and device.
+            compute: Called without arguments when nothing is known of the pair.
+            swap: Makes the result for this order of one for the other.
+
+        Returns:
+            What ``compute`` returned, now or earlier, for this order of the frames.
+        """
+        if keys is None:
+            return compute()
+        first, result = self.get_or_compute(frozenset(keys), frame, lambda: (keys[0], compute()))
+        return result if first == keys[0] else swap(result)

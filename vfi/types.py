@@ -30,6 +30,10 @@ class FlowPair(NamedTuple):
     occlusion_1: Tensor | None = None
     """``[B, 1, H, W]`` in [0, 1]; 1 = in frame 1, hidden in frame 0."""
 
+    def swapped(self) -> FlowPair:
+        """The same for the frames in the other order."""
+        return FlowPair(self.flow_10, self.flow_01, self.occlusion_1, self.occlusion_0)
+
 
 class Window(NamedTuple):
     """Up to four consecutive frames around the interval from ``start`` to ``end``.

@@ -55,6 +55,13 @@ per pixel of the flow, and per pixel of a tile."""
 KEPT_PAIRS, KEPT_FRAMES, KEPT_CONTEXTS = 7, 4, 2
 """Of a window's five pairs three are found by the next one, while two new ones come in."""
 
+MOST_VARIANTS_WITH_FEATURES = 2
+"""Of a window, such as both scales of MS-Fusion. With more of them, features of single frames are computed
+anew: that costs little time, and they would take more memory than all flows."""
+
+BYTES_PER_KEPT_PAIR = 16
+"""Per pixel of the flow."""
+
 
 class EqviMotion(NamedTuple):
     """What EQVI knows of a window before a time is chosen."""
@@ -127,6 +134,12 @@ class EqviInterpolator(Interpolator):
         for network in (self.refinenet, self.masknet, self.synthesisnet, self.feat_ext):
             network.to(dtype)
 
+    def keep(self, windows: int) -> None:
+        """See the base class and :data:`MOST_VARIANTS_WITH_FEATURES`."""
+        self._pairs.windows = windows
+        with_features = windows if windows <= MOST_VARIANTS_WITH_FEATURES else 1
+        self._encoded.windows = self._contexts.windows = with_features
+
     @torch.no_grad()
     def estimate_motion(self, window: Window) -> EqviMotion:
         """Everything that does not depend on t, without gradient.
@@ -179,8 +192,9 @@ class EqviInterpolator(Interpolator):
         """See the base class."""
         reduced = 1 / self._reduction(height, width) ** 2
         context = 0 if height * width > LARGE_PICTURE else BYTES_OF_CONTEXT
+        kept_more = (self._pairs.windows - 1) * KEPT_PAIRS * BYTES_PER_KEPT_PAIR
         return MemoryUse(
-            per_pixel=BYTES_PER_PIXEL + context + BYTES_PER_FLOW_PIXEL * reduced,
+            per_pixel=BYTES_PER_PIXEL + context + (BYTES_PER_FLOW_PIXEL + kept_more) * reduced,
             per_tile_pixel=BYTES_PER_TILE_PIXEL,
             overlap=TILE_OVERLAP,
         )
@@ -263,7 +277,7 @@ class EqviInterpolator(Interpolator):
             )
             return self.flownet.match(*encoded)
 
-        flows = self._pairs.get_or_compute(pair_key, frame_a, estimate)
+        flows = self._pairs.get_or_compute_pair(pair_key, frame_a, estimate, FlowPair.swapped)
         return FlowPair(resize_flow(flows.flow_01, height, width), resize_flow(flows.flow_10, height, width))
 
     def _encode(self, frame: Tensor, key: Hashable | None) -> Any:

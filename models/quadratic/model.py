@@ -67,8 +67,9 @@ BYTES_PER_PIXEL, BYTES_PER_FLOW_PIXEL, BYTES_PER_TILE_PIXEL = 40, 900, 70
 """Memory beside the window itself: per pixel of the picture, of the flow, and of a tile. Fitted, with about a
 tenth to spare, to the peaks of runs through four windows at 480p to 4320p, untiled and in tiles."""
 
-KEPT_PAIRS, BYTES_PER_KEPT_PAIR = 4, 24
-"""Pairs kept for the next window, and what each takes per pixel of the flow: two flows, two reliabilities."""
+KEPT_PAIRS, BYTES_PER_KEPT_PAIR = 4, 50
+"""Pairs kept for the next window, and what each takes per pixel of the flow where there are several variants
+of a window: two flows and two reliabilities, 24, and as much again that is lost between them."""
 
 
 class PairMotion(NamedTuple):
@@ -79,6 +80,10 @@ class PairMotion(NamedTuple):
     """``[B, 1, h, w]`` in (0, 1]: how far frame 0's flow can be believed."""
     reliability_1: Tensor
     """``[B, 1, h, w]`` in (0, 1]: the same for frame 1."""
+
+    def swapped(self) -> PairMotion:
+        """The same for the frames in the other order."""
+        return PairMotion(self.flows.swapped(), self.reliability_1, self.reliability_0)
 
 
 class WindowMotion(NamedTuple):
@@ -186,7 +191,7 @@ class QuadraticInterpolator(Interpolator):
                 reliability(small_1, small_0, flows.flow_10, flows.flow_01),
             )
 
-        return self._pairs.get_or_compute(keys, frame_0, estimate)
+        return self._pairs.get_or_compute_pair(keys, frame_0, estimate, PairMotion.swapped)
 
     def _fetch(self, window: Window, field: Tensor, reduction: int, top: int, bottom: int) -> Interpolation:
         """Rows ``top`` to ``bottom`` of the new frame, from the field of :func:`time_field`."""
