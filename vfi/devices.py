@@ -74,6 +74,17 @@ def cpu_computes(dtype: torch.dtype) -> bool:
         return False
 
 
+def total_memory(device: torch.device) -> int:
+    """The memory of a device, in bytes: the same in every run, whatever else runs at the time."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_properties(device).total_memory
+    import psutil
+
+    return psutil.virtual_memory().total
+
+
 def require_precision(subject: str, device: torch.device, dtype: torch.dtype) -> None:
     """Refuse half-precision on a CPU that has no instructions for it.
 

@@ -213,7 +213,7 @@ class ModelOptions:
     )
     max_memory: int | None = option(
         None,
-        "choose the tile so that this much is enough, such as 8GB",
+        "choose the tile so that this much is enough, such as 8GB; default: 60% of the device's memory",
         parse=options.memory,
         group="model",
         metavar="SIZE",

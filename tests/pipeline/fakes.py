@@ -35,9 +35,9 @@ class Blender(Interpolator):
         return Interpolation(torch.lerp(window.start, window.end, t.reshape(-1, 1, 1, 1)))
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
     ) -> list[Tensor]:
-        self.asked.append((window, list(times), tile))
+        self.asked.append((window, [float(time) for time in times], tile))
         return super().interpolate_window(window, times)
 
     @property

@@ -266,7 +266,7 @@ class CountingBlender(Blender):
         self.most = 0
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
     ) -> list[Tensor]:
         self.asked.clear()
         self.most = max(self.most, len(self.pictures))
@@ -297,7 +297,7 @@ class StoppingBlender(Blender):
         self.pairs = pairs
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
     ) -> list[Tensor]:
         if len(self.asked) == self.pairs:
             raise KeyboardInterrupt

@@ -88,14 +88,14 @@ def interpolate_source(
     transform = Transform(config.test_size, config.test_crop_size)
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)
-    tile = config.tile or model.choose_tile(height, width, config.max_memory)
+    tile, notes = settings.choose_tile(config, model, height, width)
     mark = settings.fingerprint(config, source.info, model, tile)
     head = settings.describe_run(config, source.info, model, output, tile)
     options = settings.sink_options(config, source.info, timing, transform, mark)
     frames = transform.frames(_at_least_two(source))
     with open_sink(output, source, options) as sink, DecisionLog(config.log, head) as log:
         renderer = Renderer(model, timing, settings.render_rules(config, tile), skip=sink.completed)
-        report = _Run(source, sink, log, renderer, output, progress).work(frames, config)
+        report = _Run(source, sink, log, renderer, output, progress).work(frames, config, notes)
     if report.damage:
         raise DamagedInputError(f"{report.damage} What could be read is in {output}.")
     return report
@@ -155,8 +155,8 @@ class _Run:
         self.frames_in = 0
         self.cuts = 0
 
-    def work(self, frames: Iterable[SourceFrame], config: InterpolateConfig) -> Report:
-        """Pass all frames through and complete the output."""
+    def work(self, frames: Iterable[SourceFrame], config: InterpolateConfig, notes: Iterable[str]) -> Report:
+        """Pass all frames through and complete the output; ``notes`` go before those of the sink."""
         shots = find_shots(self._count(frames), settings.scene_rules(config))
         self.meter.tell(self.sink.completed)
         with stopping(self.sink), _torch_threads(self.renderer.model):
@@ -164,14 +164,14 @@ class _Run:
                 for frame in self._render(part):
                     self.sink.write(frame)
                     self.meter.tell(frame.index + 1)
-            notes = self.sink.finish()
+            told = self.sink.finish()
         report = Report(
             output=self.output,
             frames_in=self.frames_in,
             frames_out=self.renderer.count,
             cuts=self.cuts,
             seconds=round(self.meter.seconds, 3),
-            notes=tuple(notes),
+            notes=(*notes, *told),
             damage=self.source.damage,
         )
         self.log.finish(report)

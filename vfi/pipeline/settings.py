@@ -14,6 +14,7 @@ import torch
 
 from vfi import __version__
 from vfi.config import InterpolateConfig
+from vfi.devices import total_memory
 from vfi.ensemble import Ensemble, members_of
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io.animation import ANIMATION_SUFFIXES
@@ -28,6 +29,10 @@ from vfi.schedule import Timing, number_between, slow_motion_timing
 
 if TYPE_CHECKING:
     from vfi.interpolator import Interpolator
+
+MEMORY_SHARE = 0.6
+"""Of the memory of the device that a model may use where nothing is said: decoder, encoder and everything
+else on the machine want some too."""
 
 _PIXEL_OPTIONS = (
     "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options",
@@ -189,6 +194,29 @@ def with_ensemble(model: Interpolator, config: InterpolateConfig) -> Interpolato
         return Ensemble(model, members_of(config.ensemble))
     model.keep(1)  # an ensemble of an earlier run may have made it keep more
     return model
+
+
+def choose_tile(
+    config: InterpolateConfig, model: Interpolator, height: int, width: int
+) -> tuple[int | None, list[str]]:
+    """The rows that are made at once, and what is to be said of that.
+
+    Nothing said, the model gets :data:`MEMORY_SHARE` of the device's memory. It is a share of all memory, not
+    of what is free, so that a run that is resumed chooses as it did before.
+
+    Raises:
+        ConfigError: the memory does not hold the smallest tile.
+    """
+    if config.tile is not None:
+        return config.tile, []
+    limit = config.max_memory or int(MEMORY_SHARE * total_memory(model.device))
+    tile = model.choose_tile(height, width, limit)
+    if tile is None:
+        return None, []
+    return tile, [
+        f"Frames were made in tiles of {tile} rows, to stay within {limit / 2**30:.1f} GiB of memory "
+        "(--max-memory)."
+    ]
 
 
 def default_output(config: InterpolateConfig) -> Path:
