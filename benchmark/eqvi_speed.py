@@ -11,6 +11,7 @@ Random weights do where none are given: the cost does not depend on them.
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +25,6 @@ from benchmark.models import ready_model, synthetic_frames, windows
 from benchmark.original_cost import original_eqvi
 from benchmark.report import table, write_result
 from vfi.models.eqvi import EqviInterpolator
-from vfi.types import Window
 
 INTER_FRAMES = (1, 3, 7)
 WARM_WINDOWS = 2
@@ -65,13 +65,13 @@ def measure(model: EqviInterpolator, height: int, width: int) -> dict[str, Any]:
     baseline: list[float] = []
     shared: dict[int, list[float]] = {number: [] for number in INTER_FRAMES}
     differences: list[Tensor] = []
-    model.keep(len(INTER_FRAMES))  # each number of frames has the clip for itself
+    models = {number: copy.deepcopy(model) for number in INTER_FRAMES}  # each with caches of its own
     timed(model.device, original_eqvi, model, inner[-1], half)  # the first run of anything is slower
     for position, window in enumerate(inner):
         made: dict[int, list[Tensor]] = {}
         for number in INTER_FRAMES:
             seconds, made[number] = timed(
-                model.device, model.interpolate_window, for_itself(window, number), times_of(number)
+                model.device, models[number].interpolate_window, window, times_of(number)
             )
             if position >= WARM_WINDOWS:
                 shared[number].append(seconds / number)
@@ -93,13 +93,6 @@ def measure(model: EqviInterpolator, height: int, width: int) -> dict[str, Any]:
         },
         "difference": {"largest": float(difference.max()), "mean": float(difference.mean())},
     }
-
-
-def for_itself(window: Window, number: int) -> Window:
-    """The window under keys that no other number of new frames uses."""
-    assert window.keys is not None
-    first, second, third, fourth = ((number, key) for key in window.keys)
-    return window._replace(keys=(first, second, third, fourth))
 
 
 def times_of(number: int) -> list[float]:
