@@ -30,7 +30,7 @@ OPERATORS: dict[str, Operator] = {
     "softmax_splat": lambda values, flow: softmax_splat(values, flow, values[:, :1]),
     "resize": lambda values, flow: resize_flow(flow, 11, 6),
     "pad": lambda values, flow: Padding.to_fit(9, 13, multiple=8).pad(values),
-    "correlation": lambda values, flow: correlation(values, values.flip(3), radius=2),
+    "correlation": lambda values, flow: correlation(values, values.flip(3), max_displacement=2),
     "grid": lambda values, flow: pixel_grid(9, 13, device=flow.device) + flow,
 }
 

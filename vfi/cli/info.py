@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 Rows = list[tuple[str, str]]
 
@@ -72,13 +71,16 @@ def devices() -> Rows:
 def backends() -> Rows:
     """What computes the operators and the optical flow, and why."""
     import cv2
+    import torch
 
-    compiled = find_spec("vfi_correlation") is not None
-    correlation = "found" if compiled else "not installed"
+    from vfi.ops import live_backend
+    from vfi.ops.backends import OPERATORS
+
+    kinds = ["cpu", "cuda", *(["mps"] if torch.backends.mps.is_available() else [])]
+    live = [live_backend(operator, kind) for operator in OPERATORS for kind in kinds]
     return [
         ("backward_warp", "PyTorch (grid_sample)"),
-        ("forward_splat", "PyTorch (registered operator)"),
-        ("correlation", f"PyTorch (compiled package vfi_correlation: {correlation})"),
+        *((f"{found.operator}, {found.device}", f"{found.name} ({found.reason})") for found in live),
         ("flow", f"OpenCV DIS on the CPU, {cv2.getNumThreads()} threads"),
     ]
 

@@ -5,8 +5,10 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 :mod:`vfi.ops.reference` says in plain loops what each of them means.
 """
 
+from vfi.ops.backends import Backend, live_backend
 from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
+from vfi.ops.correlation_layer import Correlation
 from vfi.ops.fill import fill_holes
 from vfi.ops.flow import compose_flow, round_trip_error
 from vfi.ops.grid import pixel_grid
@@ -16,6 +18,8 @@ from vfi.ops.splat import Splat, average_splat, forward_splat, normalise_splat, 
 from vfi.ops.warp import backward_warp
 
 __all__ = [
+    "Backend",
+    "Correlation",
     "Padding",
     "Splat",
     "average_splat",
@@ -26,6 +30,7 @@ __all__ = [
     "correlation",
     "fill_holes",
     "forward_splat",
+    "live_backend",
     "normalise_splat",
     "pixel_grid",
     "resize_flow",

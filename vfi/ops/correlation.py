@@ -1,53 +1,56 @@
 """Local correlation: how well each pixel of one feature map matches the neighbourhood of another.
 
-Plain PyTorch, which runs everywhere and is what the networks of the PWC family are checked against. Compiled
-implementations are to come behind the same function.
+The cost volume of the networks of the PWC family. :func:`vfi.ops.backends.live_backend` says what computes
+it.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.ops.checks import working_dtype
+from vfi.ops import correlation_kernel  # noqa: F401  (registers torch.ops.vfi.correlation)
 
 
-def correlation(features_a: Tensor, features_b: Tensor, *, radius: int = 4) -> Tensor:
-    """Mean product over the channels with every displacement up to ``radius``.
+def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int = 4) -> Tensor:
+    """Mean product over the channels with every displacement up to ``max_displacement``.
 
-    ``out[(dy + r) (2 r + 1) + dx + r, y, x] = mean_c a[c, y, x] b[c, y + dy, x + dx]``, with b taken as zero
-    outside.
+    ``out[(dy + r) (2 r + 1) + dx + r, y, x] = mean_c a[c, y, x] b[c, y + dy, x + dx]``, with r the largest
+    displacement and b taken as zero outside.
 
-    Differentiable any number of times. Halves: products and sums are float32, only the result is rounded;
-    float64 is kept.
+    Differentiable any number of times by ``torch.autograd`` (``backward``, ``grad``); of ``torch.func``,
+    ``vmap`` works, the transforms that differentiate (``grad``, ``jvp``) do not. Halves: products and sums
+    are float32, only the result is rounded; float64 is kept.
 
     Args:
         features_a: ``[B, C, H, W]`` floating point.
-        features_b: likewise.
-        radius: largest displacement along each axis, in pixels of the features; 0 or more.
+        features_b: likewise, on the same device; the type may differ, then both are taken in the wider one.
+        max_displacement: along each axis, in pixels of the features; 0 or more.
 
     Returns:
-        ``[B, (2 radius + 1)^2, H, W]`` on a's grid, dy slowest, in the type of ``features_a``.
+        ``[B, (2 max_displacement + 1)^2, H, W]`` on a's grid, dy slowest, in the type of ``features_a``.
 
     Raises:
-        ValueError: if the shapes differ, C is 0 or the radius is negative.
+        ValueError: if the shapes differ, a side or the batch is empty, a type is no floating point type, the
+            devices differ or the displacement is negative.
     """
-    if features_a.ndim != 4 or features_a.shape != features_b.shape or features_a.shape[1] == 0:
+    if features_a.ndim != 4 or features_a.shape != features_b.shape or 0 in features_a.shape:
         raise ValueError(
-            "features_a and features_b must have one shape [B, C, H, W] with C > 0, "
+            "features_a and features_b must have one shape [B, C, H, W] without an empty side, "
             f"but their shapes are {tuple(features_a.shape)} and {tuple(features_b.shape)}"
         )
-    if radius < 0:
-        raise ValueError(f"radius must be 0 or more, not {radius}")
-    height, width = features_a.shape[-2:]
-    dtype = working_dtype(features_a, features_b)
-    a = features_a.to(dtype)
-    b = F.pad(features_b.to(dtype), (radius, radius, radius, radius))
-    side = 2 * radius + 1
-    planes = [
-        (a * b[..., row : row + height, column : column + width]).mean(dim=1)
-        for row in range(side)
-        for column in range(side)
-    ]
-    return torch.stack(planes, dim=1).to(features_a.dtype)
+    if not (features_a.is_floating_point() and features_b.is_floating_point()):
+        raise ValueError(
+            "features_a and features_b must be floating point, "
+            f"but they are {features_a.dtype} and {features_b.dtype}"
+        )
+    if features_a.device != features_b.device:
+        raise ValueError(
+            "features_a and features_b must lie on one device, "
+            f"but they lie on {features_a.device} and {features_b.device}"
+        )
+    if max_displacement < 0:
+        raise ValueError(f"max_displacement must be 0 or more, not {max_displacement}")
+    dtype = torch.promote_types(features_a.dtype, features_b.dtype)
+    out = torch.ops.vfi.correlation(features_a.to(dtype), features_b.to(dtype), max_displacement)
+    return out.to(features_a.dtype)

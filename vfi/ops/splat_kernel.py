@@ -1,8 +1,8 @@
 """The operators ``torch.ops.vfi.splat`` and ``splat_backward`` in plain PyTorch.
 
 Callers use :mod:`vfi.ops.splat`. This module registers with ``torch.library`` what the operators are: schema,
-meaning on every device, shapes for compilers, gradient. A compiled package may add faster implementations for
-CPU or CUDA under the same names.
+meaning on every device, shapes for compilers, gradient. Faster implementations for CUDA come in under the
+same names; see :mod:`vfi.ops.backends`.
 
 How it works. A source pixel with flow (u, v) reaches the four target pixels around its landing point. Their
 upper-left one is found once; the other three lie at the same distance from it everywhere, so all four share
@@ -92,7 +92,18 @@ def _corners(width: int) -> tuple[tuple[int, int, int], ...]:
     return (0, 0, 0), (1, 0, 1), (0, 1, row), (1, 1, row + 1)
 
 
-def _splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
+def plain_splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
+    """The operator in plain PyTorch, on any device.
+
+    Args:
+        values: ``[B, C, H, W]``.
+        flow: ``[B, 2, H, W]``, pixels.
+        weight: ``[B, 1, H, W]``.
+        kernel: ``"bilinear"`` or ``"gaussian"``.
+
+    Returns:
+        The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
+    """
     batch, channels, height, width = values.shape
     dtype = working_dtype(values, flow, weight)
     plane_height, plane_width = height + 2 * MARGIN, width + 2 * MARGIN
@@ -138,10 +149,22 @@ def _splat_rows(
         target[..., distance:].scatter_add_(2, indices, contribution)
 
 
-def _splat_backward(
+def plain_splat_backward(
     grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gather with the weights of the splat; see :func:`_splat` for the layout."""
+    """The gradient of the operator in plain PyTorch: it gathers with the weights of the splat.
+
+    Args:
+        grad_sum: ``[B, C, H, W]``, the gradient that arrives at the sums.
+        grad_norm: ``[B, 1, H, W]``, the gradient that arrives at the weights.
+        values: ``[B, C, H, W]``.
+        flow: ``[B, 2, H, W]``, pixels.
+        weight: ``[B, 1, H, W]``.
+        kernel: ``"bilinear"`` or ``"gaussian"``.
+
+    Returns:
+        The gradients of ``values``, ``flow`` and ``weight``.
+    """
     batch, channels, height, width = values.shape
     dtype = working_dtype(values, flow, weight)
     index, fraction = _land(finite_flow(flow, dtype), 0, height)
@@ -207,8 +230,8 @@ def _refuse(ctx: Any, *gradients: Tensor) -> None:
     raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
 
 
-torch.library.impl("vfi::splat", "default", _splat)
-torch.library.impl("vfi::splat_backward", "default", _splat_backward)
+torch.library.impl("vfi::splat", "default", plain_splat)
+torch.library.impl("vfi::splat_backward", "default", plain_splat_backward)
 torch.library.register_fake("vfi::splat", _splat_shapes)
 torch.library.register_fake("vfi::splat_backward", _splat_backward_shapes)
 torch.library.register_autograd("vfi::splat", _gradient, setup_context=_remember)

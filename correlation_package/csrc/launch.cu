@@ -1,0 +1,128 @@
+// The kernels of vfi/ops/cuda as __global__ functions, and how many blocks they take. vfi/ops/cupy_kernels.py says the
+// same for CuPy.
+#include "launch.h"
+
+#include "correlation.cuh"
+#include "splat.cuh"
+
+namespace vfi {
+namespace {
+
+template <typename T>
+__global__ void __launch_bounds__(CORRELATE_THREADS, sizeof(T) == 8 ? 1 : 2)
+    correlate_kernel(const T* a, const T* b, T* out, int channels, int height, int width, int reach) {
+  correlate<T>(a, b, out, channels, height, width, reach);
+}
+
+template <typename T, bool REVERSED>
+__global__ void __launch_bounds__(GATHER_THREADS)
+    gather_kernel(const T* weights, const T* features, T* out, int channels, int height, int width, int reach) {
+  gather<T, REVERSED>(weights, features, out, channels, height, width, reach);
+}
+
+template <typename T, typename S>
+__global__ void __launch_bounds__(SPLAT_THREADS)
+    splat_kernel(const T* values, const S* flow, const S* weight, S* total, S* norm, long long batch, int channels,
+                 int height, int width, int gaussian) {
+  splat<T>(values, flow, weight, total, norm, batch, channels, height, width, gaussian);
+}
+
+template <typename T, typename S>
+__global__ void __launch_bounds__(SPLAT_THREADS)
+    splat_gradient_kernel(const T* grad_total, const T* grad_norm, const T* values, const S* flow, const S* weight,
+                          T* grad_values, S* grad_flow, S* grad_weight, long long batch, int channels, int height,
+                          int width, int gaussian) {
+  splat_gradient<T>(grad_total, grad_norm, values, flow, weight, grad_values, grad_flow, grad_weight, batch, channels,
+                    height, width, gaussian);
+}
+
+int64_t parts(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+// The number of blocks along x, whose limit is 2^31 - 1; 0 where it is passed.
+unsigned blocks(int64_t count) { return count <= 0x7fffffff ? static_cast<unsigned>(count) : 0; }
+
+// Calls launch(T()) with the type of C++ that `type` stands for.
+template <typename Launch>
+cudaError_t with_type(Type type, const Launch& launch) {
+  switch (type) {
+    case Type::float16:
+      launch(Half{});
+      break;
+    case Type::bfloat16:
+      launch(BFloat{});
+      break;
+    case Type::float32:
+      launch(float{});
+      break;
+    case Type::float64:
+      launch(double{});
+      break;
+  }
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t launch_correlate(Type type, const void* a, const void* b, void* out, const Picture& picture, int reach,
+                             cudaStream_t stream) {
+  const int64_t groups = parts(2 * reach + 1, SIDE);
+  const unsigned grid = blocks(parts(picture.width, TILE_WIDTH) * parts(picture.height, CORRELATE_HEIGHT) * groups *
+                               groups * picture.batch);
+  if (grid == 0) return cudaErrorInvalidConfiguration;
+  return with_type(type, [&](auto number) {
+    typedef decltype(number) T;
+    correlate_kernel<T><<<grid, CORRELATE_THREADS, 0, stream>>>(
+        static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(out), picture.channels, picture.height,
+        picture.width, reach);
+  });
+}
+
+cudaError_t launch_gather(Type type, bool reversed, const void* weights, const void* features, void* out,
+                          const Picture& picture, int reach, cudaStream_t stream) {
+  const int64_t at_once = (type == Type::float64 ? 2 : 4) * GATHER_WARPS;
+  const unsigned grid = blocks(parts(picture.channels, at_once) * parts(picture.width, TILE_WIDTH) *
+                               parts(picture.height, GATHER_HEIGHT) * picture.batch);
+  if (grid == 0) return cudaErrorInvalidConfiguration;
+  return with_type(type, [&](auto number) {
+    typedef decltype(number) T;
+    const auto kernel = reversed ? gather_kernel<T, true> : gather_kernel<T, false>;
+    kernel<<<grid, GATHER_THREADS, 0, stream>>>(static_cast<const T*>(weights), static_cast<const T*>(features),
+                                                static_cast<T*>(out), picture.channels, picture.height, picture.width,
+                                                reach);
+  });
+}
+
+cudaError_t launch_splat(Type type, const void* values, const void* flow, const void* weight, void* total, void* norm,
+                         const Picture& picture, bool gaussian, cudaStream_t stream) {
+  const int64_t portions = picture.channels > SPLAT_CHANNELS ? parts(picture.channels, SPLAT_CHANNELS) : 1;
+  const unsigned grid = blocks(
+      parts(static_cast<int64_t>(picture.height) * picture.width * picture.batch * portions, SPLAT_THREADS));
+  if (grid == 0) return cudaErrorInvalidConfiguration;
+  return with_type(type, [&](auto number) {
+    typedef decltype(number) T;
+    typedef typename SumOf<T>::Type S;
+    splat_kernel<T, S><<<grid, SPLAT_THREADS, 0, stream>>>(
+        static_cast<const T*>(values), static_cast<const S*>(flow), static_cast<const S*>(weight),
+        static_cast<S*>(total), static_cast<S*>(norm), picture.batch, picture.channels, picture.height, picture.width,
+        gaussian);
+  });
+}
+
+cudaError_t launch_splat_gradient(Type type, const void* grad_total, const void* grad_norm, const void* values,
+                                  const void* flow, const void* weight, void* grad_values, void* grad_flow,
+                                  void* grad_weight, const Picture& picture, bool gaussian, cudaStream_t stream) {
+  const unsigned grid =
+      blocks(parts(static_cast<int64_t>(picture.height) * picture.width * picture.batch, SPLAT_THREADS));
+  if (grid == 0) return cudaErrorInvalidConfiguration;
+  return with_type(type, [&](auto number) {
+    typedef decltype(number) T;
+    typedef typename SumOf<T>::Type S;
+    splat_gradient_kernel<T, S><<<grid, SPLAT_THREADS, 0, stream>>>(
+        static_cast<const T*>(grad_total), static_cast<const T*>(grad_norm), static_cast<const T*>(values),
+        static_cast<const S*>(flow), static_cast<const S*>(weight), static_cast<T*>(grad_values),
+        static_cast<S*>(grad_flow), static_cast<S*>(grad_weight), picture.batch, picture.channels, picture.height,
+        picture.width, gaussian);
+  });
+}
+
+}  // namespace vfi

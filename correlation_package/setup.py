@@ -1,0 +1,206 @@
+"""Builds the kernels: always for the CPU, and for CUDA where its toolkit is found.
+
+Environment variables:
+
+* ``VFI_CORRELATION_CUDA``: ``0`` builds for the CPU only, ``1`` refuses to build without CUDA.
+* ``CUDA_HOME``: the toolkit; else the one that ``nvcc`` belongs to.
+* ``TORCH_CUDA_ARCH_LIST``: such as ``8.0;9.0+PTX``; else the GPUs of this machine, or everything from Turing
+  on.
+* ``MAX_JOBS``: compilers at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from setuptools import setup
+from setuptools.command.sdist import sdist
+
+HERE = Path(__file__).resolve().parent
+SHARED_KERNELS = "vfi_ops_cuda"
+"""Folder of an sdist that takes the CUDA sources that live with vfi, where CuPy uses them too."""
+EVERY_ARCHITECTURE = "7.5;8.0;9.0+PTX"
+
+
+def stop(message: str) -> None:
+    """End the build with one sentence."""
+    raise SystemExit(f"\nvfi-correlation cannot be built: {message} vfi works without it, only slower.\n")
+
+
+def find_torch() -> Any:
+    """PyTorch of the environment that is installed into, also from within pip's isolated build."""
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        site.addsitedir(place)
+    try:
+        import torch
+    except ImportError as error:
+        stop(
+            f"PyTorch is not installed here ({error}); install vfi first, then build with "
+            "--no-build-isolation."
+        )
+    return torch
+
+
+def require_compiler() -> None:
+    """Stop where there is no compiler to call."""
+    if sys.platform == "win32":
+        stop("its vectors need GCC or Clang, which Windows builds of PyTorch do not go with.")
+    compiler = os.environ.get("CXX") or "c++"
+    if shutil.which(compiler.split()[0]) is None:
+        stop(f"there is no C++ compiler called {compiler!r}; install g++ or clang, or name one in CXX.")
+
+
+def find_cuda_home() -> str | None:
+    """The CUDA toolkit: ``CUDA_HOME``, or where nvcc says it is: that on the path may be a wrapper."""
+    named = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    if named:
+        return named
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        return "/usr/local/cuda" if Path("/usr/local/cuda/bin/nvcc").is_file() else None
+    told = subprocess.run(
+        [nvcc, "--dryrun", "-x", "cu", "-c", os.devnull], capture_output=True, text=True
+    ).stderr
+    place = re.search(r"_HERE_=(.+)", told)
+    return str(Path(place[1].strip()).parent) if place else str(Path(nvcc).resolve().parents[1])
+
+
+def choose_cuda(torch: Any) -> str | None:
+    """Set up the build for CUDA, or the reason why there is none."""
+    asked = os.environ.get("VFI_CORRELATION_CUDA", "")
+    if asked not in ("", "0", "1"):
+        stop(f"VFI_CORRELATION_CUDA must be 0 or 1, not {asked!r}.")
+    home = find_cuda_home()
+    reason = None
+    if asked == "0":
+        reason = "VFI_CORRELATION_CUDA was 0"
+    elif torch.version.cuda is None:
+        reason = "PyTorch was one without CUDA"
+    elif home is None or not Path(home, "bin", "nvcc").is_file():
+        reason = f"there was no CUDA toolkit{f' in {home}' if home else ''}"
+    if reason is None and home is not None:
+        os.environ["CUDA_HOME"] = home
+        if not torch.cuda.is_available():
+            os.environ.setdefault("TORCH_CUDA_ARCH_LIST", EVERY_ARCHITECTURE)
+        require_matching_toolkit(torch, home)
+    elif asked == "1":
+        stop(f"VFI_CORRELATION_CUDA is 1, but {reason}.")
+    return reason
+
+
+def require_matching_toolkit(torch: Any, home: str) -> None:
+    """Stop where toolkit and PyTorch are of different major versions: they do not link."""
+    nvcc = str(Path(home, "bin", "nvcc"))
+    told = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
+    release = re.search(r"release (\d+)\.(\d+)", told)
+    if release is None:
+        stop(f"{nvcc} does not tell its version; name a working toolkit in CUDA_HOME.")
+    elif release[1] != torch.version.cuda.split(".")[0]:
+        stop(
+            f"the CUDA toolkit in {home} is {release[1]}.{release[2]}, but PyTorch is built for CUDA "
+            f"{torch.version.cuda}; name a fitting one in CUDA_HOME, or set VFI_CORRELATION_CUDA=0 for the "
+            "CPU only."
+        )
+
+
+def shared_kernels() -> Path:
+    """The folder of the CUDA sources."""
+    for folder in (HERE / SHARED_KERNELS, HERE.parent / "vfi" / "ops" / "cuda"):
+        if folder.is_dir():
+            return folder
+    stop("vfi/ops/cuda is not beside it; build it in a clone of vfi, or from an sdist.")
+    raise AssertionError
+
+
+def extension(cpp_extension: Any, with_cuda: bool) -> Any:
+    """What is compiled and linked."""
+    sources = ["csrc/cpu.cpp", "csrc/cpu_kernels.cpp"]
+    openmp = ["-fopenmp"] if sys.platform == "linux" else []  # what PyTorch shares its threads by
+    flags = {"cxx": ["-O3", "-g0", "-std=c++17", "-fvisibility=hidden", *openmp]}
+    if not with_cuda:
+        return cpp_extension.CppExtension(
+            "vfi_correlation.kernels", sources, extra_compile_args=flags, extra_link_args=openmp
+        )
+    sources += ["csrc/cuda.cpp", "csrc/launch.cu"]
+    flags["nvcc"] = ["-O3", "-std=c++17"]
+    return cpp_extension.CUDAExtension(
+        "vfi_correlation.kernels",
+        sources,
+        include_dirs=[str(shared_kernels())],
+        extra_compile_args=flags,
+        extra_link_args=openmp,
+    )
+
+
+def build_command(torch: Any, cpp_extension: Any, without_cuda: str | None) -> type:
+    """The command that compiles, and writes down what for."""
+
+    class Build(cpp_extension.BuildExtension):  # type: ignore[misc]
+        def finalize_options(self) -> None:
+            super().finalize_options()
+            # What an earlier build left fits another PyTorch, or lacks CUDA.
+            self.force = True
+            self.build_temp = f"{self.build_temp}-{torch.__version__}"
+
+        def get_export_symbols(self, ext: Any) -> list[str]:
+            return []  # it is no Python module: PyTorch loads it
+
+        def build_extension(self, ext: Any) -> None:
+            super().build_extension(ext)
+            built_for = {
+                "torch": torch.__version__,
+                "cuda": None if without_cuda else torch.version.cuda,
+                "architectures": None
+                if without_cuda
+                else os.environ.get("TORCH_CUDA_ARCH_LIST", "of this machine"),
+                "without_cuda": without_cuda,
+            }
+            place = Path(self.get_ext_fullpath(ext.name)).with_name("built_for.json")
+            place.write_text(json.dumps(built_for, indent=2) + "\n", encoding="utf-8")
+
+    return Build.with_options(no_python_abi_suffix=True)
+
+
+class SourceDistribution(sdist):
+    """An sdist that takes along the CUDA sources."""
+
+    def make_release_tree(self, base_dir: str, files: Any) -> None:
+        """Copy what setuptools lists, and the sources."""
+        super().make_release_tree(base_dir, files)
+        shutil.copytree(shared_kernels(), Path(base_dir, SHARED_KERNELS), dirs_exist_ok=True)
+        shutil.copytree(HERE / "csrc", Path(base_dir, "csrc"), dirs_exist_ok=True)
+
+
+def main() -> None:
+    """Describe the distribution; look for compilers only where something is to be compiled."""
+    needs_compiler = {"bdist_wheel", "build", "build_ext", "editable_wheel", "install", "develop"} & set(
+        sys.argv
+    )
+    if not needs_compiler:
+        setup(cmdclass={"sdist": SourceDistribution})
+        return
+    torch = find_torch()
+    require_compiler()
+    without_cuda = choose_cuda(torch)
+    print(f"vfi-correlation: {'CPU only: ' + without_cuda if without_cuda else 'CPU and CUDA'}", flush=True)
+    from torch.utils import cpp_extension
+
+    setup(
+        ext_modules=[extension(cpp_extension, with_cuda=without_cuda is None)],
+        cmdclass={
+            "sdist": SourceDistribution,
+            "build_ext": build_command(torch, cpp_extension, without_cuda),
+        },
+    )
+
+
+main()

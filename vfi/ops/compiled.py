@@ -1,0 +1,116 @@
+"""The optional distribution ``vfi-correlation``: finding it, judging it, loading its kernels.
+
+Kernels are loaded once, when :mod:`vfi.ops` is imported, and register themselves under the names of our
+operators. Nothing is compiled here. A package that does not fit is left alone, a warning is logged, and
+:data:`STATE` says why.
+
+``VFI_OPS_WITHOUT``, a comma-separated list of ``compiled`` and ``cupy``, leaves out what it names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from vfi.errors import ConfigError
+
+PACKAGE = "vfi_correlation"
+INTERFACE = 1
+"""Number of our operators' schemas; the package names the one it was written for."""
+
+SWITCH = "VFI_OPS_WITHOUT"
+OPTIONAL = ("compiled", "cupy")
+REMEDY = "pip install ./correlation_package, in a clone of vfi, builds it anew"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What became of the compiled package."""
+
+    kernels: Mapping[str, str]
+    """For each type of device (``cpu``, ``cuda``) that it has kernels for: which."""
+    missing: str = ""
+    """Why there are none for the others: a part of a sentence."""
+
+
+def left_out() -> frozenset[str]:
+    """What ``VFI_OPS_WITHOUT`` names.
+
+    Returns:
+        Some of :data:`OPTIONAL`.
+
+    Raises:
+        ConfigError: if it names anything else.
+    """
+    names = frozenset(filter(None, (name.strip() for name in os.environ.get(SWITCH, "").split(","))))
+    if not names <= set(OPTIONAL):
+        raise ConfigError(f"{SWITCH} may name {' and '.join(OPTIONAL)}, not {', '.join(sorted(names))}.")
+    return names
+
+
+def misfit(built: dict[str, Any], interface: int) -> str | None:
+    """Why kernels must not be loaded.
+
+    Args:
+        built: what the package's ``built_for()`` tells.
+        interface: the package's ``INTERFACE``.
+
+    Returns:
+        The reason, or None if they fit.
+    """
+    if interface != INTERFACE:
+        return f"it is made for interface {interface} of the operators, vfi has {INTERFACE}; {REMEDY}"
+    if _release(built["torch"]) != _release(torch.__version__):
+        return f"it was built for PyTorch {built['torch']}, this is {torch.__version__}; {REMEDY}"
+    if built["cuda"] is not None and torch.version.cuda != built["cuda"]:
+        here = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
+        return f"it was built for a PyTorch with CUDA {built['cuda']}, this one has {here}; {REMEDY}"
+    return None
+
+
+def _release(version: str) -> str:
+    """The part of a version whose change lets kernels break: ``2.11`` of ``2.11.0+cu130``."""
+    return ".".join(version.split("+")[0].split(".")[:2])
+
+
+def load() -> Compiled:
+    """Load the kernels if they are installed and fit.
+
+    Returns:
+        What became of it.
+    """
+    if "compiled" in left_out():
+        return Compiled({}, f"{PACKAGE} is left out by {SWITCH}")
+    if find_spec(PACKAGE) is None:
+        return Compiled({}, f"{PACKAGE} is not installed")
+    try:
+        package = importlib.import_module(PACKAGE)
+        built = package.built_for()
+        problem = misfit(built, package.INTERFACE)
+        if problem is None:
+            torch.ops.load_library(str(package.LIBRARY))
+            return _loaded(built, package.instructions())
+    # Whatever is wrong with a broken installation, vfi runs without it and says so.
+    except Exception as error:
+        problem = f"it cannot be loaded ({' '.join(str(error).split())[:200]}); {REMEDY}"
+    logging.getLogger(__name__).warning("%s is not used: %s.", PACKAGE, problem)
+    return Compiled({}, f"{PACKAGE} is not used: {problem}")
+
+
+def _loaded(built: dict[str, Any], instructions: str) -> Compiled:
+    name = f"{PACKAGE} for PyTorch {built['torch']}"
+    on_cpu = f"{name}, {instructions} instructions"
+    if built["cuda"] is None:
+        return Compiled({"cpu": on_cpu}, f"{PACKAGE} was built without CUDA, because {built['without_cuda']}")
+    return Compiled({"cpu": on_cpu, "cuda": f"{name}, GPUs {built['architectures']}"})
+
+
+STATE = load()
+"""What became of the compiled package in this process."""
