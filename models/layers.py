@@ -1,7 +1,7 @@
 """Building blocks that several networks share.
 
 All convolutions here keep height and width (divided by the stride, rounded up), have a bias and, where said,
-a leaky ReLU of slope :data:`SLOPE`.
+a leaky ReLU of slope :data:`SLOPE` or a PReLU.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def conv_leaky(
     return nn.Sequential(
         conv(inputs, outputs, kernel, stride=stride, dilation=dilation), nn.LeakyReLU(SLOPE, inplace=True)
     )
+
+
+def conv_prelu(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1) -> nn.Sequential:
+    """:func:`conv` and a PReLU with one slope per channel, named ``1.weight``."""
+    return nn.Sequential(conv(inputs, outputs, kernel, stride=stride), nn.PReLU(outputs))
 
 
 def leaky(x: Tensor) -> Tensor:

@@ -1,0 +1,219 @@
+"""Attention between two frames within windows: what mixes them in SGM-VFI's feature extractor.
+
+Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024, whose
+extractor follows Zhang et al., "Extracting Motion and Appearance via Inter-Frame Attention", CVPR 2023.
+Parameters have the names of the released files. Tokens are kept as ``[2 B, h, w, C]``, frame 0's first.
+
+Peculiarities that the released weights were trained with, and that are kept:
+
+* What is found is added to the normalised tokens, not to the block's input.
+* Where windows are shifted, the mask of the padding is not: it keeps apart what lies three positions away
+  from where the padding ends (:func:`window_mask`).
+
+Deviation from the authors' code, which keeps one mask and uses it again for every picture of the same padded
+area: masks are computed for height and width.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vfi.models.attention import sine_positions
+
+WINDOW = 7
+"""Positions per side of a window."""
+
+SHIFT = 3
+"""Positions by which every other block's windows are shifted."""
+
+HEAD_CHANNELS = 32
+MLP_EXPANSION = 4
+NORM_EPSILON = 1e-6
+
+APART = -100.0
+"""Added to the score of positions that must not look at each other."""
+
+
+class CrossFrameAttention(nn.Module):
+    """Positions of each frame's windows look at the same window of the other frame."""
+
+    def __init__(self, channels: int) -> None:
+        """``channels`` is a multiple of :data:`HEAD_CHANNELS`."""
+        super().__init__()
+        self.heads = channels // HEAD_CHANNELS
+        self.q = nn.Linear(channels, channels)
+        self.kv = nn.Linear(channels, 2 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
+        """Let each frame look at the other.
+
+        Args:
+            windows: ``[2 B, K, L, C]``: K windows of L positions, frame 0's samples first.
+            mask: ``[K, L, L]``, added to the scores; None for none.
+
+        Returns:
+            ``[2 B, K, L, C]``, what was found.
+        """
+        samples = windows.shape[0]
+        queries = self.q(windows)
+        keys, values = self.kv(windows.roll(samples // 2, dims=0)).chunk(2, dim=-1)
+        if mask is not None:
+            mask = mask.repeat(samples, 1, 1)[:, None]  # [2 B K, 1, L, L]
+
+        def by_head(tokens: Tensor) -> Tensor:
+            return tokens.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        found = F.scaled_dot_product_attention(
+            by_head(queries), by_head(keys), by_head(values), attn_mask=mask
+        )
+        return self.proj(found.transpose(1, 2).flatten(2).unflatten(0, (samples, -1)))
+
+
+class DepthwiseConv(nn.Module):
+    """A 3x3 convolution of each channel by itself, on tokens."""
+
+    def __init__(self, channels: int) -> None:
+        """Default initialisation."""
+        super().__init__()
+        self.dwconv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[B, h, w, C]`` to the same."""
+        return self.dwconv(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class TokenNetwork(nn.Module):
+    """Two linear layers with a depthwise convolution between them."""
+
+    def __init__(self, channels: int) -> None:
+        """Default initialisation."""
+        super().__init__()
+        hidden = MLP_EXPANSION * channels
+        self.fc1 = nn.Linear(channels, hidden)
+        self.dwconv = DepthwiseConv(hidden)
+        self.fc2 = nn.Linear(hidden, channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[B, h, w, C]`` to the same."""
+        return self.fc2(F.gelu(self.dwconv(self.fc1(tokens))))
+
+
+class CrossFrameBlock(nn.Module):
+    """Attention between the frames, then a small network on every position."""
+
+    def __init__(self, channels: int, *, shifted: bool) -> None:
+        """Default initialisation.
+
+        Args:
+            channels: Of the tokens.
+            shifted: Whether the windows are shifted by :data:`SHIFT`.
+        """
+        super().__init__()
+        self.shift = SHIFT if shifted else 0
+        self.norm1 = nn.LayerNorm(channels, eps=NORM_EPSILON)
+        self.attn = CrossFrameAttention(channels)
+        self.norm2 = nn.LayerNorm(channels, eps=NORM_EPSILON)
+        self.mlp = TokenNetwork(channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[2 B, h, w, C]``, frame 0's samples first, to the same."""
+        height, width, channels = tokens.shape[1:]
+        top, bottom, left, right = window_padding(height, width)
+        padded = F.pad(tokens, (0, 0, left, right, top, bottom))
+        size = padded.shape[1:3]
+        windows = cut_windows(padded.roll((-self.shift, -self.shift), dims=(1, 2)))
+        positions = sine_positions(WINDOW, WINDOW, channels, device=tokens.device, dtype=tokens.dtype)
+        known = self.norm1(windows) + positions.flatten(0, 1)
+        mask = window_mask(height, width, self.shift, tokens.device)
+        # The residual is the normalised tensor: released weights know it no other way.
+        known = known + self.attn(known, None if mask is None else mask.to(known.dtype))
+        padded = join_windows(known, size[0], size[1]).roll((self.shift, self.shift), dims=(1, 2))
+        tokens = padded[:, top : top + height, left : left + width]
+        return tokens + self.mlp(self.norm2(tokens))
+
+
+def window_padding(height: int, width: int) -> tuple[int, int, int, int]:
+    """Positions to add so that windows cover a plane: top, bottom, left, right; centred, the rest behind."""
+    rows, columns = -height % WINDOW, -width % WINDOW
+    return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+
+
+def cut_windows(tokens: Tensor) -> Tensor:
+    """Cut a plane in windows, row by row.
+
+    Args:
+        tokens: ``[B, h, w, ...]``, whose sides are multiples of :data:`WINDOW`.
+
+    Returns:
+        ``[B, K, WINDOW * WINDOW, ...]``.
+    """
+    cells = tokens.unflatten(2, (-1, WINDOW)).unflatten(1, (-1, WINDOW))  # [B, rows, 7, columns, 7, ...]
+    return cells.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of :func:`cut_windows`.
+
+    Args:
+        windows: ``[B, K, WINDOW * WINDOW, C]``.
+        height: Of the plane, a multiple of :data:`WINDOW`.
+        width: Likewise.
+
+    Returns:
+        ``[B, height, width, C]``.
+    """
+    cells = windows.unflatten(2, (WINDOW, WINDOW)).unflatten(1, (height // WINDOW, width // WINDOW))
+    return cells.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def window_mask(height: int, width: int, shift: int, device: torch.device) -> Tensor | None:
+    """Which positions of a window must not look at each other.
+
+    The padding keeps to itself, each side of it by itself; and where windows are shifted, so does what came
+    in from the opposite edge. The regions of the padding lie where they are without the shift.
+
+    Args:
+        height: Of the plane, before padding.
+        width: Likewise.
+        shift: Positions.
+        device: Where the mask is made.
+
+    Returns:
+        ``[K, L, L]``, 0 or :data:`APART`, float32; None where nothing is kept apart.
+    """
+    with torch.inference_mode(False):  # kept, and perhaps used in training later
+        return _window_mask(height, width, shift, device)
+
+
+@lru_cache(maxsize=8)
+def _window_mask(height: int, width: int, shift: int, device: torch.device) -> Tensor | None:
+    top, bottom, left, right = window_padding(height, width)
+    rows, columns = height + top + bottom, width + left + right
+    apart = torch.zeros((), dtype=torch.bool, device=device)
+    if rows > height or columns > width:
+        apart = apart | _differ(
+            _bands(rows, top, rows - bottom, device), _bands(columns, left, columns - right, device)
+        )
+    if shift:
+        apart = apart | _differ(
+            _bands(rows, rows - WINDOW, rows - shift, device),
+            _bands(columns, columns - WINDOW, columns - shift, device),
+        )
+    return apart * APART if apart.ndim else None
+
+
+def _bands(length: int, first: int, second: int, device: torch.device) -> Tensor:
+    """The band each position lies in: 0 before ``first``, 1 from there on, 2 from ``second`` on."""
+    position = torch.arange(length, device=device)
+    return (position >= first).long() + (position >= second).long()
+
+
+def _differ(of_rows: Tensor, of_columns: Tensor) -> Tensor:
+    """Which positions of a window lie in different regions, ``[K, L, L]``."""
+    labels = cut_windows(3 * of_rows[None, :, None] + of_columns[None, None])[0]  # [K, L]
+    return labels[:, :, None] != labels[:, None]

@@ -1,0 +1,113 @@
+"""SGM-VFI's feature extractor: convolutions down to 1/8 of each frame, then attention between the two.
+
+Parameters have the names of the released files. Only the attention looks at both frames, so everything before
+it is computed once per frame, whatever pairs the frame takes part in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vfi.models.layers import conv, conv_prelu
+
+from .attention import NORM_EPSILON, CrossFrameBlock
+
+
+class ConvStage(nn.Module):
+    """Two convolutions with PReLU at one size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Default initialisation."""
+        super().__init__()
+        self.conv = nn.Sequential(*conv_prelu(inputs, outputs), *conv_prelu(outputs, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, inputs, H, W]`` to ``[B, outputs, H, W]``."""
+        return self.conv(x)
+
+
+class TokenEmbedding(nn.Module):
+    """A convolution to half the size, and tokens of what it gives, normalised."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Default initialisation."""
+        super().__init__()
+        self.proj = conv(inputs, outputs, stride=2)
+        self.norm = nn.LayerNorm(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, inputs, H, W]`` to ``[B, H / 2, W / 2, outputs]``."""
+        return self.norm(self.proj(x).permute(0, 2, 3, 1))
+
+
+class FrameFeatures(NamedTuple):
+    """What belongs to one frame."""
+
+    features_s4: Tensor
+    """``[B, 4 F, H / 4, W / 4]``."""
+    tokens: Tensor
+    """``[B, H / 8, W / 8, 8 F]``, on their way to the attention."""
+
+
+class FeatureExtractor(nn.Module):
+    """Features of two frames, those at 1/8 aware of each other."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        """Default initialisation.
+
+        Args:
+            width: Channels at full size, F.
+            depth: Blocks of attention.
+        """
+        super().__init__()
+        self.block1 = ConvStage(3, width)
+        self.patch_embed2 = conv_prelu(width, 2 * width, stride=2)
+        self.block2 = ConvStage(2 * width, 2 * width)
+        self.patch_embed3 = conv_prelu(2 * width, 4 * width, stride=2)
+        self.block3 = ConvStage(4 * width, 4 * width)
+        self.patch_embed4 = TokenEmbedding(4 * width, 8 * width)
+        self.block4 = nn.ModuleList(CrossFrameBlock(8 * width, shifted=j % 2 == 1) for j in range(depth))
+        self.norm4 = nn.LayerNorm(8 * width, eps=NORM_EPSILON)
+
+    def pyramid(self, frame: Tensor) -> list[Tensor]:
+        """The convolutions' features, finest first.
+
+        Args:
+            frame: ``[B, 3, H, W]``, sides multiples of 8.
+
+        Returns:
+            ``[B, F, H, W]``, ``[B, 2 F, H / 2, W / 2]``, ``[B, 4 F, H / 4, W / 4]``.
+        """
+        features = self.block1(frame)
+        features_s2 = self.block2(self.patch_embed2(features))
+        return [features, features_s2, self.block3(self.patch_embed3(features_s2))]
+
+    def encode(self, frame: Tensor) -> FrameFeatures:
+        """What belongs to one frame.
+
+        Args:
+            frame: ``[B, 3, H, W]``, sides multiples of 8.
+
+        Returns:
+            The record for :meth:`pair`, and the features at 1/4.
+        """
+        features_s4 = self.pyramid(frame)[-1]
+        return FrameFeatures(features_s4, self.patch_embed4(features_s4))
+
+    def pair(self, tokens_0: Tensor, tokens_1: Tensor) -> Tensor:
+        """The features at 1/8 of two frames, each aware of the other.
+
+        Args:
+            tokens_0: ``[B, h, w, 8 F]`` of :meth:`encode`.
+            tokens_1: Likewise, of the other frame.
+
+        Returns:
+            ``[2 B, 8 F, h, w]``: first frame 0's, then frame 1's.
+        """
+        tokens = torch.cat((tokens_0, tokens_1))
+        for block in self.block4:
+            tokens = block(tokens)
+        return self.norm4(tokens).permute(0, 3, 1, 2)

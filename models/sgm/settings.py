@@ -1,0 +1,146 @@
+"""SGM-VFI's two networks, and what can be chosen when they run: points, size of the flow, matching time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from vfi.ops import Padding
+
+DENSE_HEIGHT = 32
+"""Rows at 1/8; fields that are not higher are matched at all positions. Only their height counts."""
+
+LARGEST_FLOW = 1024 * 576
+"""Pixels; the flow of larger pictures is estimated at a reduced size, as in the authors' benchmarks."""
+
+REDUCTIONS = (
+    Fraction(1),
+    Fraction(4, 5),
+    Fraction(1, 2),
+    Fraction(2, 5),
+    Fraction(1, 4),
+    Fraction(1, 5),
+    Fraction(1, 8),
+    Fraction(1, 10),
+)
+"""From which the automatic choice takes the first one with which the flow is not too large, else the last."""
+
+REDUCED_MULTIPLE = 16
+"""Pixels; of the sides of pictures that were reduced for the flow, so that the matching features fit."""
+
+LARGEST_DENOMINATOR = 64
+"""Of a reduction; its pictures are padded to sides that it divides."""
+
+Points = float | str | Fraction
+"""A share of all positions, in [0, 1], as number or text such as ``"1/2"``; or ``"all"``."""
+
+
+@dataclass(frozen=True)
+class SgmNetwork:
+    """What the shapes of the weights depend on."""
+
+    width: int
+    """Channels at full size, F."""
+    depth: int
+    """Blocks of attention."""
+
+
+SMALL, BASE = SgmNetwork(width=16, depth=4), SgmNetwork(width=32, depth=6)
+"""Those that weights were released for."""
+
+
+@dataclass(frozen=True)
+class SgmSettings:
+    """How the model runs; no weight depends on it.
+
+    Raises:
+        ValueError: if a value lies outside its range.
+    """
+
+    points: Points = 0.5
+    """Share of the positions of each frame that are matched with the whole other frame, those where the local
+    flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
+    down_scale: float | Fraction | None = None
+    """Size of the pictures that the flow is estimated on, in sides of the pictures; None: 1 up to
+    :data:`LARGEST_FLOW` pixels, less for larger ones."""
+    matching_time: float | None = None
+    """Time that matches are brought to; None: the time asked for. The authors' training forward has 0.5
+    always, which is wrong for other times, but is what its numbers were made with."""
+    dense_height: int = DENSE_HEIGHT
+    """See :data:`DENSE_HEIGHT`; 0: the share of points counts for fields of any height."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        share = self.share
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
+        if self.down_scale is not None and not 0 < self._asked_scale(self.down_scale) <= 1:
+            raise ValueError(
+                f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {self.down_scale!r}"
+            )
+        if self.matching_time is not None and not 0 < self.matching_time < 1:
+            raise ValueError(f"matching_time must lie between 0 and 1, not {self.matching_time!r}")
+        if self.dense_height < 0:
+            raise ValueError(f"dense_height must not be negative, but it is {self.dense_height}")
+
+    @property
+    def share(self) -> Fraction | None:
+        """The share of points as a number; None for all, found without looking for the worst."""
+        if self.points == "all":
+            return None
+        try:
+            return Fraction(self.points)
+        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}') from None
+
+    @property
+    def matches(self) -> bool:
+        """Whether there is any matching."""
+        return self.share != 0
+
+    def point_count(self, height: int, width: int) -> int | Literal["all"]:
+        """How many positions of each frame are matched.
+
+        Args:
+            height: Of the frame at 1/8.
+            width: Likewise.
+        """
+        share = self.share
+        if share is None or height <= self.dense_height:
+            return "all"
+        return max(int(share * height * width), 1)
+
+    def scale(self, height: int, width: int) -> Fraction:
+        """The size of the pictures that the flow is estimated on.
+
+        Args:
+            height: Of the whole picture.
+            width: Likewise.
+        """
+        if self.down_scale is not None:
+            return self._asked_scale(self.down_scale)
+        fitting = (scale for scale in REDUCTIONS if height * width * scale * scale <= LARGEST_FLOW)
+        return next(fitting, REDUCTIONS[-1])
+
+    @staticmethod
+    def _asked_scale(down_scale: float | Fraction) -> Fraction:
+        return Fraction(down_scale).limit_denominator(LARGEST_DENOMINATOR)
+
+
+def padding_before(height: int, width: int, scale: Fraction) -> Padding:
+    """What a picture needs so that its reduced sides are multiples of :data:`REDUCED_MULTIPLE`.
+
+    Args:
+        height: Of the whole picture.
+        width: Likewise.
+        scale: To which it is reduced; 1: nothing is ever added.
+    """
+    if scale == 1:
+        return Padding()
+    return Padding.to_fit(
+        height,
+        width,
+        multiple=REDUCED_MULTIPLE * scale.denominator // math.gcd(scale.numerator, REDUCED_MULTIPLE),
+    )

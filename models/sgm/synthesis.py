@@ -1,0 +1,119 @@
+"""SGM-VFI's synthesis: context of both frames fetched along the flows, and a U-Net that corrects the blend.
+
+Parameters have the names of the released files. A frame's context does not depend on flows; only its fetching
+does, so it is computed once per frame. All inputs are at full size; sides are multiples of 16.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vfi.models.layers import conv, conv_prelu
+from vfi.ops import backward_warp
+
+LEVELS = 4
+"""Sizes of the context, 1/2 to 1/16."""
+
+MULTIPLE = 2**LEVELS
+"""Pixels; what the sides must be a multiple of."""
+
+UNET_INPUTS = 17
+"""Both frames, both fetched, the mask's logit and the flows."""
+
+
+class HalvingBlock(nn.Module):
+    """Two convolutions with PReLU, the first to half the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Default initialisation."""
+        super().__init__()
+        self.conv1 = conv_prelu(inputs, outputs, stride=2)
+        self.conv2 = conv_prelu(outputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, inputs, H, W]`` to ``[B, outputs, H / 2, W / 2]``."""
+        return self.conv2(self.conv1(x))
+
+
+class ContextNetwork(nn.Module):
+    """What the synthesis wants to know of a frame, at four sizes."""
+
+    def __init__(self, width: int) -> None:
+        """``width`` is that of the whole model, F."""
+        super().__init__()
+        self.conv1 = HalvingBlock(3, 2 * width)
+        self.conv2 = HalvingBlock(2 * width, 4 * width)
+        self.conv3 = HalvingBlock(4 * width, 8 * width)
+        self.conv4 = HalvingBlock(8 * width, 16 * width)
+
+    def forward(self, frame: Tensor) -> list[Tensor]:
+        """``[B, 3, H, W]`` to ``[B, 2 F, H / 2, W / 2]`` ... ``[B, 16 F, H / 16, W / 16]``."""
+        levels: list[Tensor] = []
+        for block in (self.conv1, self.conv2, self.conv3, self.conv4):
+            frame = block(frame)
+            levels.append(frame)
+        return levels
+
+
+class SynthesisNetwork(nn.Module):
+    """A U-Net from frames, flows and fetched context to what the blend lacks."""
+
+    def __init__(self, width: int) -> None:
+        """``width`` is that of the whole model, F."""
+        super().__init__()
+        self.down0 = HalvingBlock(UNET_INPUTS, 4 * width)
+        self.down1 = HalvingBlock(8 * width, 8 * width)
+        self.down2 = HalvingBlock(16 * width, 16 * width)
+        self.down3 = HalvingBlock(32 * width, 32 * width)
+        self.up0 = _doubling(64 * width, 16 * width)
+        self.up1 = _doubling(32 * width, 8 * width)
+        self.up2 = _doubling(16 * width, 4 * width)
+        self.up3 = _doubling(8 * width, 2 * width)
+        self.conv = conv(2 * width, 3)
+
+    def forward(self, x: Tensor, context_0: list[Tensor], context_1: list[Tensor]) -> Tensor:
+        """Synthesise.
+
+        Args:
+            x: ``[B, UNET_INPUTS, H, W]``.
+            context_0: Of frame 0, fetched; as :class:`ContextNetwork` lists it.
+            context_1: Likewise of frame 1.
+
+        Returns:
+            ``[B, 3, H, W]`` in (-1, 1), to be added to the blend.
+        """
+        s2 = self.down0(x)
+        s4 = self.down1(torch.cat((s2, context_0[0], context_1[0]), dim=1))
+        s8 = self.down2(torch.cat((s4, context_0[1], context_1[1]), dim=1))
+        s16 = self.down3(torch.cat((s8, context_0[2], context_1[2]), dim=1))
+        x = self.up0(torch.cat((s16, context_0[3], context_1[3]), dim=1))
+        x = self.up1(torch.cat((x, s8), dim=1))
+        x = self.up2(torch.cat((x, s4), dim=1))
+        x = self.up3(torch.cat((x, s2), dim=1))
+        return 2 * self.conv(x).sigmoid() - 1
+
+
+def fetch_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tensor]:
+    """A frame's context along a flow, every level along the flow at its size.
+
+    Args:
+        context: Of the whole frame, see :class:`ContextNetwork`.
+        flow: ``[B, 2, h, W]``, pixels at full size, on rows ``top`` and following of the picture.
+        top: See ``flow``; a multiple of :data:`MULTIPLE`, as ``h`` is.
+
+    Returns:
+        The same levels on those rows.
+    """
+    fetched: list[Tensor] = []
+    for level in context:
+        flow = F.interpolate(flow, scale_factor=0.5, mode="bilinear", align_corners=False) / 2
+        top //= 2
+        fetched.append(backward_warp(level, flow, padding="border", origin=(top, 0)))
+    return fetched
+
+
+def _doubling(inputs: int, outputs: int) -> nn.Sequential:
+    """A transposed convolution to twice the size, and PReLU."""
+    return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.PReLU(outputs))
