@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -32,6 +36,16 @@ def load_golden_metadata(name: str) -> dict[str, str]:
     """What is stored beside the tensors of one set: seeds, times, names (every part has all of it)."""
     with safe_open(golden_files(name)[0], framework="pt") as file:
         return dict(file.metadata() or {})
+
+
+@cache
+def load_sgm_manifest(name: str) -> dict[str, Any]:
+    """What is known of one set of SGM-VFI vectors, such as ``"local_small"``.
+
+    Returns:
+        ``inputs``; ``tensors`` by name, each with ``fp32_vs_fp64``; ``scalars`` by name, each with ``value``.
+    """
+    return json.loads((GOLDEN / "sgm_vfi" / "manifest.json").read_text(encoding="utf-8"))[name]
 
 
 def assert_matches_eqvi(actual: Tensor, golden: Tensor, *, has_threshold: bool) -> None:
@@ -66,5 +80,28 @@ def assert_matches_sgm(actual: Tensor, golden: Tensor, float32_error: float) -> 
         AssertionError: if an error is larger than 8 times that and than 2e-6.
     """
     assert actual.shape == golden.shape
-    error = (actual.double() - golden.double()).abs().max()
-    assert error <= max(8 * float32_error, 2e-6)
+    error, allowed = (actual.double() - golden.double()).abs().max(), max(8 * float32_error, 2e-6)
+    assert error <= allowed, f"an error of {error:.1e}, where {allowed:.1e} is allowed"
+
+
+def assert_matches_sgm_set(name: str, found: Mapping[str, Tensor]) -> None:
+    """Compare with SGM-VFI vectors of one set, each with the tolerance that the manifest gives it.
+
+    Args:
+        name: Of the set, such as ``"local_small"``.
+        found: Our results under the names of the vectors; others than these are passed over.
+
+    Raises:
+        AssertionError: if a vector is missing among ours, or differs: integers at all, others by more than
+            :func:`assert_matches_sgm` allows; it names the vector.
+    """
+    known = load_sgm_manifest(name)["tensors"]
+    for key, golden in load_golden(f"sgm_vfi/{name}").items():
+        assert key in found, f"{name} has {key}, which was not computed"
+        if golden.is_floating_point():
+            try:
+                assert_matches_sgm(found[key], golden, known[key]["fp32_vs_fp64"])
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {key}: {error}") from error
+        else:
+            assert torch.equal(found[key], golden), f"{name}: {key} differs"
