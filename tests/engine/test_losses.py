@@ -5,8 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.golden_support import assert_matches_eqvi, load_golden
-from vfi.engine.losses import eqvi_loss, laplacian_loss, laplacian_pyramid, smoothing_kernel
+from tests.golden_recipe import synthetic_frames
+from tests.golden_support import (
+    assert_matches_eqvi,
+    assert_matches_sgm_set,
+    load_golden,
+    load_sgm_manifest,
+)
+from vfi.engine.losses import (
+    PYRAMID_LEVELS,
+    eqvi_loss,
+    laplacian_loss,
+    laplacian_pyramid,
+    sgm_loss,
+    smoothing_kernel,
+)
 
 
 def test_kernel_pyramid_and_loss_are_the_golden_ones() -> None:
@@ -24,7 +37,7 @@ def test_kernel_pyramid_and_loss_are_the_golden_ones() -> None:
 
 
 def test_the_kernel_is_a_sum_and_not_a_product() -> None:
-    additive, product = smoothing_kernel(), smoothing_kernel(additive=False)
+    additive, product = smoothing_kernel(), smoothing_kernel("gaussian")
     assert float(additive.sum()) == pytest.approx(1)
     assert float(product.sum()) == pytest.approx(1)
     corner, centre = torch.exp(torch.tensor(-1.0)), 1.0
@@ -59,3 +72,44 @@ def test_gradient_points_towards_the_truth() -> None:
 def test_small_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 32 pixels per side, but it is 40x31"):
         laplacian_loss(torch.rand(1, 3, 31, 40), torch.rand(1, 3, 31, 40))
+
+
+class TestSgm:
+    """The pyramid that SGM-VFI was trained with."""
+
+    @pytest.fixture
+    def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+        frames = torch.from_numpy(synthetic_frames(3, 64, 96, 41)).permute(0, 3, 1, 2).float() / 255
+        return frames[:2], frames[1:]
+
+    def test_pyramid_and_loss_are_the_golden_ones(self, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+        made, truth = pair
+        levels = laplacian_pyramid(made, "binomial")
+        assert_matches_sgm_set("lap_loss", {f"level{i}_input": level for i, level in enumerate(levels)})
+        scalars = {name: entry["value"] for name, entry in load_sgm_manifest("lap_loss")["scalars"].items()}
+        for i, level in enumerate(laplacian_pyramid(made - truth, "binomial")[:PYRAMID_LEVELS]):
+            assert float(level.abs().mean()) == pytest.approx(scalars[f"l1_level{i}"], rel=2e-5)
+        assert float(laplacian_loss(made, truth, "binomial")) == pytest.approx(scalars["loss"], rel=2e-5)
+
+    def test_blends_count_half(self, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+        made, truth = pair
+        one = laplacian_loss(made, truth, "binomial")
+        loss = sgm_loss(made, [made, truth, made], truth)
+        assert [float(term) for term in loss.merged] == pytest.approx([float(one), 0, float(one)])
+        assert float(loss.frame) == float(one)
+        assert float(loss.total) == pytest.approx(2 * float(one))
+
+    def test_what_is_left_does_not_count(self) -> None:
+        picture = torch.rand(1, 3, 64, 64)
+        assert float(laplacian_loss(picture, picture + 0.25, "binomial")) < 1e-6
+        assert float(laplacian_pyramid(picture + 0.25, "binomial")[-1].mean()) > 0.25
+
+    @pytest.mark.parametrize("size", [(32, 64), (64, 80), (33, 64)])
+    def test_sizes_that_do_not_halve_five_times_are_refused(self, size: tuple[int, int]) -> None:
+        picture = torch.rand(1, 3, *size)
+        with pytest.raises(ValueError, match="multiples of 32 from 64 on"):
+            laplacian_loss(picture, picture, "binomial")
+
+    def test_unknown_pyramids_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="not 'other'"):
+            smoothing_kernel("other")  # pyright: ignore[reportArgumentType] - that is the test

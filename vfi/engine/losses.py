@@ -1,24 +1,40 @@
 """What training minimises.
 
-EQVI's loss: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Training"; the
-Laplacian term after Niklaus and Liu, "Context-Aware Synthesis for Video Frame Interpolation", CVPR 2018.
+EQVI's loss: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Training". SGM-VFI's:
+Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024. The Laplacian
+term of both after Niklaus and Liu, "Context-Aware Synthesis for Video Frame Interpolation", CVPR 2018, with
+other pyramids (:data:`Pyramid`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Pyramid = Literal["additive", "gaussian", "binomial"]
+"""How pictures are smoothed and levels made.
+
+``"additive"``: a kernel proportional to ``g(i) + g(j)``, as EQVI was trained; ``"gaussian"``: the product
+``g(i) g(j)``. In both ``g(i) = exp(-i^2 / sigma^2)``, without the usual factor of a half, a level is the
+difference to the smoothed picture, and what is left after the last level counts in the loss.
+
+``"binomial"``: ``b(i) b(j)`` with b = 1, 4, 6, 4, 1, as SGM-VFI was trained; a level is the difference to the
+next one enlarged again, and what is left does not count (Burt and Adelson, 1983).
+"""
+
 PYRAMID_LEVELS = 5
-"""Differences between a picture and its smoothed self; what is left after them is one more term."""
+"""Differences between a picture and its smoothed self."""
 
 KERNEL_SIGMA = 2.0
 KERNEL_RADIUS = 2
+BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 LAPLACIAN_WEIGHT, L1_WEIGHT = 5.0, 10.0
+MERGED_WEIGHT = 0.5
 
 
 class EqviLoss(NamedTuple):
@@ -29,64 +45,95 @@ class EqviLoss(NamedTuple):
     l1: Tensor
 
 
-def smoothing_kernel(*, additive: bool = True) -> Tensor:
+class SgmLoss(NamedTuple):
+    """SGM-VFI's loss and what it consists of, scalars."""
+
+    total: Tensor
+    frame: Tensor
+    merged: list[Tensor]
+    """Of each blend on the way to the frame."""
+
+
+def smoothing_kernel(pyramid: Pyramid = "additive") -> Tensor:
     """The kernel that smooths a level of the Laplacian pyramid.
 
     Args:
-        additive: Proportional to ``g(i) + g(j)``, as EQVI was trained; False for the product ``g(i) g(j)``,
-            a Gaussian. In both, ``g(i) = exp(-i^2 / sigma^2)``, without the usual factor of a half.
+        pyramid: Which.
 
     Returns:
         ``[5, 5]``, sum 1.
+
+    Raises:
+        ValueError: if there is no such pyramid.
     """
     distance = torch.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1, dtype=torch.float64)
     weights = torch.exp(-distance.square() / KERNEL_SIGMA**2)
-    kernel = weights[:, None] + weights if additive else weights[:, None] * weights
+    if pyramid == "binomial":
+        weights = torch.tensor(BINOMIAL, dtype=torch.float64)
+    elif pyramid not in ("additive", "gaussian"):
+        raise ValueError(f'pyramid must be "additive", "gaussian" or "binomial", not {pyramid!r}')
+    kernel = weights[:, None] + weights if pyramid == "additive" else weights[:, None] * weights
     return (kernel / kernel.sum()).float()
 
 
-def laplacian_pyramid(picture: Tensor, *, additive_kernel: bool = True) -> list[Tensor]:
+def laplacian_pyramid(picture: Tensor, pyramid: Pyramid = "additive") -> list[Tensor]:
     """Split a picture into details of growing size.
 
     Args:
-        picture: ``[B, C, H, W]``; both sides at least 32.
-        additive_kernel: See :func:`smoothing_kernel`.
+        picture: ``[B, C, H, W]``; both sides at least 32, for ``"binomial"`` multiples of 32 from 64 on.
+        pyramid: Which.
 
     Returns:
-        :data:`PYRAMID_LEVELS` differences to the smoothed picture, finest first, each level half as large as
-        the one before, rounded down; then what is left.
+        :data:`PYRAMID_LEVELS` differences, finest first, each level half as large as the one before, rounded
+        down; then what is left.
 
     Raises:
-        ValueError: if the picture is too small.
+        ValueError: if the picture's size does not suit, or there is no such pyramid.
     """
     height, width = picture.shape[-2:]
-    if min(height, width) < 2**PYRAMID_LEVELS:
-        raise ValueError(f"the picture must have at least 32 pixels per side, but it is {width}x{height}")
-    channels = picture.shape[1]
-    kernel = smoothing_kernel(additive=additive_kernel).to(picture).expand(channels, 1, -1, -1)
-    padding = [KERNEL_RADIUS] * 4
+    step = 2**PYRAMID_LEVELS
+    if min(height, width) < step:
+        raise ValueError(f"the picture must have at least {step} pixels per side, but it is {width}x{height}")
+    if pyramid == "binomial" and (height % step or width % step or min(height, width) < 2 * step):
+        raise ValueError(
+            f"the picture's sides must be multiples of {step} from {2 * step} on, but it is {width}x{height}"
+        )
+    kernel = smoothing_kernel(pyramid).to(picture).expand(picture.shape[1], 1, -1, -1)
     levels: list[Tensor] = []
     for _ in range(PYRAMID_LEVELS):
-        smooth = F.conv2d(F.pad(picture, padding, mode="replicate"), kernel, groups=channels)
+        smooth = _smooth(picture, kernel, pyramid)
+        if pyramid == "binomial":
+            smaller = smooth[:, :, ::2, ::2]
+            spread = torch.zeros_like(picture)
+            spread[:, :, ::2, ::2] = smaller
+            smooth = _smooth(spread, 4 * kernel, pyramid)
+        else:
+            smaller = F.avg_pool2d(smooth, 2)
         levels.append(picture - smooth)
-        picture = F.avg_pool2d(smooth, 2)
+        picture = smaller
     return [*levels, picture]
 
 
-def laplacian_loss(made: Tensor, truth: Tensor, *, additive_kernel: bool = True) -> Tensor:
+def _smooth(picture: Tensor, kernel: Tensor, pyramid: Pyramid) -> Tensor:
+    edge = "reflect" if pyramid == "binomial" else "replicate"
+    return F.conv2d(F.pad(picture, [KERNEL_RADIUS] * 4, mode=edge), kernel, groups=picture.shape[1])
+
+
+def laplacian_loss(made: Tensor, truth: Tensor, pyramid: Pyramid = "additive") -> Tensor:
     """Unweighted sum over the levels of the mean absolute differences.
 
     Args:
         made: ``[B, C, H, W]``.
         truth: likewise.
-        additive_kernel: See :func:`smoothing_kernel`.
+        pyramid: Which; see there whether what is left after the levels counts too.
 
     Returns:
         A scalar.
     """
     # The pyramid is linear: that of the difference is the difference of the pyramids, at half the work.
-    levels = laplacian_pyramid(made - truth, additive_kernel=additive_kernel)
-    return torch.stack([level.abs().mean() for level in levels]).sum()
+    levels = laplacian_pyramid(made - truth, pyramid)
+    counting = levels[:PYRAMID_LEVELS] if pyramid == "binomial" else levels
+    return torch.stack([level.abs().mean() for level in counting]).sum()
 
 
 def eqvi_loss(made: Tensor, truth: Tensor) -> EqviLoss:
@@ -102,3 +149,19 @@ def eqvi_loss(made: Tensor, truth: Tensor) -> EqviLoss:
     laplacian = laplacian_loss(made, truth)
     l1 = F.l1_loss(made, truth)
     return EqviLoss(LAPLACIAN_WEIGHT * laplacian + L1_WEIGHT * l1, laplacian, l1)
+
+
+def sgm_loss(made: Tensor, merged: Sequence[Tensor], truth: Tensor) -> SgmLoss:
+    """SGM-VFI's loss on the finished frame and on the blends on the way to it.
+
+    Args:
+        made: ``[B, 3, H, W]``, clamped to [0, 1].
+        merged: Blends, likewise: two of the local model, three of the whole one.
+        truth: ``[B, 3, H, W]``.
+
+    Returns:
+        ``frame + 0.5 sum(merged)``, and the terms.
+    """
+    frame = laplacian_loss(made, truth, "binomial")
+    terms = [laplacian_loss(blend, truth, "binomial") for blend in merged]
+    return SgmLoss(torch.stack([frame, *(MERGED_WEIGHT * term for term in terms)]).sum(), frame, terms)
