@@ -67,17 +67,17 @@ def soft_lookup(
 ) -> Tensor:
     """For each query the mean of the values, weighted by ``softmax(query . key / sqrt(C))`` over all keys.
 
-    Computed for some queries at a time, so that the scores never need more than ``scores_at_once`` numbers
-    (but at least one query's): what is held grows with the number of queries, not with its product with the
-    number of keys. Only without gradients; with them, the backward pass keeps all scores.
+    Some queries are compared with some keys at a time (:class:`RunningMean`), so that what is held grows with
+    the number of queries and the number of keys, not with their product. Only without gradients: with them,
+    the backward pass keeps all scores.
 
     Halves are computed in float32, which coordinates as values need.
 
     Args:
         queries: ``[B, N, C]``.
         keys: ``[B, M, C]``.
-        values: ``[B, M, D]``.
-        scores_at_once: See above.
+        values: ``[B, M, D]``, or ``[1, M, D]`` for all samples.
+        scores_at_once: Numbers of the scores that are held at one time (but at least one per sample).
 
     Returns:
         ``[B, N, D]``, float32 (float64 if any input is).
@@ -86,18 +86,61 @@ def soft_lookup(
         ValueError: if ``scores_at_once`` is not positive.
     """
     dtype = working_dtype(queries, keys, values)
-    step = queries_at_once(keys, scores_at_once)
-    across = keys.to(dtype).mT * (keys.shape[-1] ** -0.5)  # [B, C, M]
-    values = values.to(dtype)
-    found = [(part.to(dtype) @ across).softmax(dim=-1) @ values for part in queries.split(step, dim=1)]
-    return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+    side = tile_side(queries.shape[0], scores_at_once)
+    keys, counted = keys.to(dtype) * keys.shape[-1] ** -0.5, counted_values(values.to(dtype))
+    tiles = list(zip(keys.split(side, dim=1), counted.split(side, dim=1), strict=True))
+    found: list[Tensor] = []
+    for part in queries.split(side, dim=1):
+        mean = RunningMean()
+        for some_keys, some_values in tiles:
+            mean.add(part.to(dtype) @ some_keys.mT, some_values)
+        found.append(mean.value())
+    return torch.cat(found, dim=1)
 
 
-def queries_at_once(keys: Tensor, scores_at_once: int) -> int:
-    """How many queries per sample may be compared with all of ``keys`` at one time; at least one.
+class RunningMean:
+    """Means of values, weighted by a softmax of scores that come piece by piece.
+
+    The largest score so far is kept, and relative to it the sum of the weights and the weighted sum of the
+    values; a larger score scales both down.
+    """
+
+    def __init__(self) -> None:
+        """Without a piece there is no mean."""
+        self._largest: Tensor | None = None
+        self._sums: Tensor | None = None
+
+    def add(self, scores: Tensor, counted: Tensor) -> None:
+        """Take in further values.
+
+        Args:
+            scores: ``[B, N, m]`` of N means and of the values in this piece.
+            counted: ``[B, m, D + 1]`` or ``[1, m, D + 1]``, from :func:`counted_values`.
+        """
+        largest = scores.detach().amax(dim=-1, keepdim=True)
+        if self._largest is not None:
+            largest = torch.maximum(largest, self._largest)
+        sums = (scores - largest).exp_() @ counted
+        if self._largest is not None and self._sums is not None:
+            sums = sums + self._sums * (self._largest - largest).exp()
+        self._largest, self._sums = largest, sums
+
+    def value(self) -> Tensor:
+        """The means ``[B, N, D]`` over all pieces; there must have been one."""
+        assert self._sums is not None
+        return self._sums[..., :-1] / self._sums[..., -1:]
+
+
+def counted_values(values: Tensor) -> Tensor:
+    """``[B, M, D]`` to ``[B, M, D + 1]``: ones behind the values, so that their weights are summed along."""
+    return torch.cat((values, torch.ones_like(values[..., :1])), dim=-1)
+
+
+def tile_side(batch: int, scores_at_once: int) -> int:
+    """How many queries may be compared with as many keys at one time; at least one.
 
     Args:
-        keys: ``[B, M, C]``.
+        batch: Samples that are compared at the same time.
         scores_at_once: Numbers that may be held.
 
     Returns:
@@ -108,4 +151,4 @@ def queries_at_once(keys: Tensor, scores_at_once: int) -> int:
     """
     if scores_at_once < 1:
         raise ValueError(f"scores_at_once must be at least 1, not {scores_at_once}")
-    return max(scores_at_once // max(keys.shape[0] * keys.shape[1], 1), 1)
+    return max(math.isqrt(scores_at_once // max(batch, 1)), 1)

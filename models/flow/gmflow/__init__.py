@@ -5,5 +5,6 @@ its features alone, which SGM-VFI builds on.
 """
 
 from .features import GmFlowFeatures
+from .model import GmFlow, ScaleSettings, build_gmflow, build_gmflow_refine
 
-__all__ = ["GmFlowFeatures"]
+__all__ = ["GmFlow", "GmFlowFeatures", "ScaleSettings", "build_gmflow", "build_gmflow_refine"]

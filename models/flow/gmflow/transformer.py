@@ -27,6 +27,10 @@ MLP_EXPANSION = 4
 """Width of the hidden layer, in units of its input of twice the features."""
 
 
+TOKENS_AT_ONCE = 2**13
+"""Tokens whose hidden layer is held at one time: it is eight times as wide as they are."""
+
+
 class Begun(NamedTuple):
     """One frame's tokens on their way into the transformer, whatever pair they take part in."""
 
@@ -82,7 +86,7 @@ class AttentionLayer(nn.Module):
         )
         message = self.norm1(self.merge(found))
         if self.mlp is not None and self.norm2 is not None:
-            message = self.norm2(self.mlp(torch.cat((source, message), dim=-1)))
+            message = self.norm2(_in_pieces(self.mlp, torch.cat((source, message), dim=-1)))
         return source + message
 
 
@@ -146,12 +150,6 @@ class FeatureTransformer(nn.Module):
             target = source.roll(begun_0.tokens.shape[0], dims=0)  # frames swapped
             source = block.cross_attn_ffn(aware, target, splits=splits, shifted=number % 2 == 1)
         return source.permute(0, 3, 1, 2)
-
-    def forward(self, features_0: Tensor, features_1: Tensor, *, splits: int = 1) -> Tensor:
-        """:meth:`begin` for both and :meth:`finish`: ``[B, C, H, W]`` twice to ``[2 B, C, H, W]``."""
-        begun = self.begin(torch.cat((features_0, features_1)), splits=splits)
-        halves = zip(*(part.chunk(2) for part in begun), strict=True)
-        return self.finish(*(Begun(*half) for half in halves), splits=splits)
 
     def _look_inside(self, number: int, tokens: Tensor, splits: int) -> Tensor:
         block = self.layers[number]
@@ -226,3 +224,11 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, *, rows: int, columns
         found[:, 0].unflatten(1, (height // rows, width // columns)).unflatten(0, (batch, rows, columns))
     )
     return windows.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def _in_pieces(network: nn.Module, tokens: Tensor) -> Tensor:
+    """A network that looks at single tokens, applied to some at a time where no gradients are wanted."""
+    if torch.is_grad_enabled():
+        return network(tokens)
+    pieces = tokens.flatten(0, -2).split(TOKENS_AT_ONCE)
+    return torch.cat([network(piece) for piece in pieces]).unflatten(0, tokens.shape[:-1])

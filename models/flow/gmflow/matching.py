@@ -1,0 +1,119 @@
+"""GMFlow's matching: where a pixel's feature is found in the other frame, everywhere or near by.
+
+Plain functions of features; they have no weights. Everything is computed in float32 at least, since a half
+cannot tell coordinates apart. Flows are in pixels of the features' own resolution.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from vfi.models.attention import SCORES_AT_ONCE, RunningMean, counted_values, soft_lookup, tile_side
+from vfi.ops import correlation, pixel_grid
+from vfi.ops.checks import working_dtype
+
+
+def global_matching(
+    features_0: Tensor, features_1: Tensor, *, both: bool, scores_at_once: int = SCORES_AT_ONCE
+) -> Tensor:
+    """Flow by comparing every pixel with every other: to the mean of all places, weighted by likeness.
+
+    The correlation is computed in pieces (:func:`vfi.models.attention.soft_lookup`), which bounds the memory
+    wherever no gradients are wanted.
+
+    Args:
+        features_0: ``[B, C, H, W]``.
+        features_1: Likewise.
+        both: Whether the flow from 1 to 0 is wanted too; it reads the same correlation the other way round.
+        scores_at_once: Numbers of the correlation that are held at one time.
+
+    Returns:
+        ``[B, 2, H, W]`` from 0 to 1; with ``both`` ``[2 B, 2, H, W]``, behind it from 1 to 0.
+    """
+    height, width = features_0.shape[-2:]
+    tokens_0, tokens_1 = (features.flatten(2).mT for features in (features_0, features_1))
+    dtype = working_dtype(features_0, features_1)
+    grid = pixel_grid(height, width, device=features_0.device, dtype=dtype)
+    places = grid.flatten(2).mT  # [1, H W, 2]
+    if both:
+        found = torch.cat(match_both_ways(tokens_0, tokens_1, places, scores_at_once=scores_at_once))
+    else:
+        found = soft_lookup(tokens_0, tokens_1, places, scores_at_once=scores_at_once)
+    return found.mT.unflatten(2, (height, width)) - grid
+
+
+def match_both_ways(
+    tokens_0: Tensor, tokens_1: Tensor, places: Tensor, *, scores_at_once: int = SCORES_AT_ONCE
+) -> tuple[Tensor, Tensor]:
+    """Matches of both frames' tokens from one pass over their correlation.
+
+    A piece of the correlation is a part of its rows, which frame 0's matches are a softmax over, and a part
+    of its columns, which frame 1's are; both are carried from piece to piece.
+
+    Args:
+        tokens_0: ``[B, N, C]``.
+        tokens_1: ``[B, N, C]``.
+        places: ``[1, N, 2]``, of the tokens of either frame.
+        scores_at_once: Numbers of the correlation that are held at one time.
+
+    Returns:
+        ``[B, N, 2]`` twice: where in frame 1 frame 0's tokens are found, and the reverse.
+    """
+    dtype = working_dtype(tokens_0, tokens_1, places)
+    side = tile_side(tokens_0.shape[0], scores_at_once)
+    scaled = tokens_1.to(dtype) / math.sqrt(tokens_1.shape[-1])
+    counted = counted_values(places.to(dtype)).split(side, dim=1)
+    columns = [
+        (part, RunningMean(), values) for part, values in zip(scaled.split(side, dim=1), counted, strict=True)
+    ]
+    found_0: list[Tensor] = []
+    for part, values in zip(tokens_0.to(dtype).split(side, dim=1), counted, strict=True):
+        row = RunningMean()
+        for other_part, column, other_values in columns:
+            scores = part @ other_part.mT  # [B, n, m]
+            row.add(scores, other_values)
+            column.add(scores.mT, values)
+        found_0.append(row.value())
+    return torch.cat(found_0, dim=1), torch.cat([column.value() for _, column, _ in columns], dim=1)
+
+
+def local_matching(features_0: Tensor, features_1: Tensor, *, radius: int) -> Tensor:
+    """Flow by comparing every pixel with those near the same place in the other frame.
+
+    Args:
+        features_0: ``[B, C, H, W]``.
+        features_1: Likewise.
+        radius: How many pixels to look along each axis.
+
+    Returns:
+        ``[B, 2, H, W]``, each component in [-radius, radius].
+    """
+    height, width = features_0.shape[-2:]
+    scores = neighbour_scores(features_0, features_1, radius=radius)  # [B, K, H, W]
+    steps = torch.arange(-radius, radius + 1, device=scores.device, dtype=scores.dtype)
+    offset_y, offset_x = torch.meshgrid(steps, steps, indexing="ij")
+    offsets = torch.stack((offset_x, offset_y), dim=-1).flatten(0, 1)  # [K, 2]
+    places = pixel_grid(height, width, device=scores.device, dtype=scores.dtype) + offsets[..., None, None]
+    furthest = offsets.new_tensor((width - 1, height - 1))[:, None, None]
+    outside = ((places < 0) | (places > furthest)).any(dim=1)  # [K, H, W]
+    weights = scores.masked_fill(outside, -math.inf).softmax(dim=1)
+    return torch.einsum("bkhw,kc->bchw", weights, offsets)
+
+
+def neighbour_scores(features_a: Tensor, features_b: Tensor, *, radius: int) -> Tensor:
+    """Likeness of every pixel of one map and the neighbours of the same place in another one.
+
+    Args:
+        features_a: ``[B, C, H, W]``.
+        features_b: Likewise; zero outside.
+        radius: How many pixels to look along each axis.
+
+    Returns:
+        ``[B, (2 radius + 1)^2, H, W]``, displacement row by row: products over the root of the channels.
+    """
+    dtype = working_dtype(features_a, features_b)
+    mean_product = correlation(features_a.to(dtype), features_b.to(dtype), max_displacement=radius)
+    return mean_product * math.sqrt(features_a.shape[1])
