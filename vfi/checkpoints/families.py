@@ -34,13 +34,57 @@ class Family:
     constants: Mapping[str, Kernel] = field(default_factory=lambda: MappingProxyType({}))
     """Our keys of what is no weight, with the values it must have; any leading axes of 1 are ignored."""
     tolerated: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Our keys that may be there and are left out, with the reason."""
+    """Our keys that may be there and are left out, with the reason; a key that begins with ``*`` stands for
+    all that end so."""
+    marks: tuple[str, ...] = ()
+    """Beginnings of keys that its files have and files of kin families lack."""
+    foreign: tuple[str, ...] = ()
+    """Beginnings of keys that only files of kin families have."""
+    flow: str = ""
+    """Beginning of our keys of its flow network, which another one may take the place of."""
+
+    def suits(self, keys: Iterable[str]) -> bool:
+        """Whether keys have all its marks and none of its kin's."""
+        keys = list(keys)
+
+        def has(beginning: str) -> bool:
+            return any(key.startswith(beginning) for key in keys)
+
+        return all(map(has, self.marks)) and not any(map(has, self.foreign))
 
 
 _VERTICAL: Kernel = ((0, -1, 0), (0, 0, 0), (0, 1, 0))
 _HORIZONTAL: Kernel = ((0, 0, 0), (-1, 0, 1), (0, 0, 0))
 
 _BILATERAL = "a scalar of models with a bilateral mask, which their forward pass ignores"
+
+_GMFLOW = frozenset({"backbone", "transformer", "feature_flow_attn", "upsampler"})
+_GMFLOW_REFINE = ("backbone.trident_conv.",)
+
+_CACHED = "a mask kept from the last picture of the training, which is computed anew"
+
+
+def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
+    """One of SGM-VFI's four networks: with or without matching, with six blocks of attention or four."""
+    told_by = (("matching_block.", matching), ("feature_bone.block4.4.", base))
+    return Family(
+        name=name,
+        title=title,
+        load_as=f"load it as {name.replace('_', '.', 1)}",
+        roots=frozenset(
+            {
+                "feature_bone",
+                "block",
+                "contextnet",
+                "unet",
+                *(("gmflow", "matching_block") if matching else ()),
+            }
+        ),
+        tolerated={"*.attn_mask": _CACHED, "*.HW": _CACHED},
+        marks=tuple(beginning for beginning, there in told_by if there),
+        foreign=tuple(beginning for beginning, there in told_by if not there),
+    )
+
 
 FAMILIES: tuple[Family, ...] = (
     Family(
@@ -52,6 +96,7 @@ FAMILIES: tuple[Family, ...] = (
         aliases=(("acc.flownet.", "flownet."),),
         # The release keeps the kernels of its image gradient among the parameters.
         constants={"get_grad.weight_v": _VERTICAL, "get_grad.weight_h": _HORIZONTAL},
+        flow="flownet.",
     ),
     Family(
         name="ms_fusion",
@@ -61,6 +106,7 @@ FAMILIES: tuple[Family, ...] = (
         renames=(("QVI_model.", "eqvi."), ("FusionNet.", "fusion.")),
         aliases=(("eqvi.acc.flownet.", "eqvi.flownet."),),
         constants={"eqvi.get_grad.weight_v": _VERTICAL, "eqvi.get_grad.weight_h": _HORIZONTAL},
+        flow="eqvi.flownet.",
     ),
     Family(
         name="scopeflow",
@@ -91,6 +137,24 @@ FAMILIES: tuple[Family, ...] = (
         load_as="load it as the flow backbone raft",
         roots=frozenset({"feature_encoder", "context_encoder", "update_block", "mask_predictor"}),
     ),
+    Family(
+        name="gmflow",
+        title="a GMFlow checkpoint",
+        load_as="load it as the flow backbone gmflow",
+        roots=_GMFLOW,
+        foreign=_GMFLOW_REFINE,
+    ),
+    Family(
+        name="gmflow_refine",
+        title="a GMFlow checkpoint with refinement",
+        load_as="load it as the flow backbone gmflow.refine",
+        roots=_GMFLOW,
+        marks=_GMFLOW_REFINE,
+    ),
+    _sgm("sgm_local_small", "a checkpoint of SGM-VFI's small local model", matching=False, base=False),
+    _sgm("sgm_local_base", "a checkpoint of SGM-VFI's large local model", matching=False, base=True),
+    _sgm("sgm_small", "a checkpoint of SGM-VFI, small", matching=True, base=False),
+    _sgm("sgm_base", "a checkpoint of SGM-VFI, base", matching=True, base=True),
 )
 
 
@@ -116,6 +180,8 @@ def common_prefix(keys: Iterable[str]) -> str:
 def recognise_keys(keys: Iterable[str]) -> Family | None:
     """The family that more than half of the keys belong to, whatever is missing or too much.
 
+    Of kin families, those whose files share most names, the one whose marks the keys have.
+
     Args:
         keys: Without the wrappers' prefix.
 
@@ -123,6 +189,9 @@ def recognise_keys(keys: Iterable[str]) -> Family | None:
         None if there is none.
     """
     keys = list(keys)
-    counts = [(sum(key.partition(".")[0] in family.roots for key in keys), family) for family in FAMILIES]
-    count, family = max(counts, key=lambda pair: pair[0])
+    roots = [key.partition(".")[0] for key in keys]
+    counts = [(sum(root in family.roots for root in roots), family) for family in FAMILIES]
+    count, _, family = max(
+        ((count, family.suits(keys), family) for count, family in counts), key=lambda found: found[:2]
+    )
     return family if 2 * count > len(keys) else None

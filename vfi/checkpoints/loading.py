@@ -54,9 +54,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         )
     state = _rename(path, stripped, family)
     notes = [*_drop_aliases(path, state, family), *_drop_constants(path, state, family)]
-    for key, reason in family.tolerated.items():
-        if state.pop(key, None) is not None:
-            notes.append(f"{key} is left out: {reason}")
+    notes += _drop_tolerated(state, family)
     return Checkpoint(raw, family, prefix, state, tuple(notes))
 
 
@@ -172,6 +170,20 @@ def _drop_constants(path: Path, state: dict[str, Tensor], family: Family) -> lis
                 f"The checkpoint {path} is refused: its {key} is not the constant {kernel} of every release."
             )
         notes.append(f"{key} is left out: it is a constant")
+    return notes
+
+
+def _drop_tolerated(state: dict[str, Tensor], family: Family) -> list[str]:
+    """Drop what may be there but is not used."""
+    notes: list[str] = []
+    for rule, reason in family.tolerated.items():
+        ending = rule[1:] if rule.startswith("*") else None
+        dropped = [key for key in state if (key.endswith(ending) if ending else key == rule)]
+        for key in dropped:
+            del state[key]
+        if dropped:
+            amount = f" ({len(dropped)})" if ending else ""
+            notes.append(f"{rule}{amount} is left out: {reason}")
     return notes
 
 

@@ -42,8 +42,9 @@ def checkpoint_folders() -> list[Path]:
 def find_checkpoint(spec: CheckpointSpec) -> Path | None:
     """The file with these weights, if it lies in one of the folders.
 
-    In each folder: the file at its place, else the safetensors file beside it, else the only checkpoint of
-    the right family in the place's own folder, whatever its name.
+    The folders are those of :func:`checkpoint_folders` and, where the authors have the file beside their
+    scripts, the working folder and the clone itself. In each: the file at its place, else the safetensors
+    file beside it, else the only checkpoint of the right family in the place's own folder, whatever its name.
 
     Args:
         spec: What is looked for.
@@ -54,7 +55,7 @@ def find_checkpoint(spec: CheckpointSpec) -> Path | None:
     Raises:
         ModelError: if several files in the place's folder would do.
     """
-    for folder in checkpoint_folders():
+    for folder in _folders_for(spec):
         place = folder / spec.place
         for candidate in (place, place.with_suffix(CONVERTED)):
             if candidate.is_file():
@@ -80,8 +81,14 @@ def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
     return ModelError(
         f"{subject} needs its weights ({spec.description}): get them from {spec.page} and put the file at "
         f"{first / spec.place}, or name it by --checkpoint (checkpoint= in Python); folders searched: "
-        f"{', '.join(map(str, places))}."
+        f"{', '.join(map(str, _folders_for(spec)))}."
     )
+
+
+def _folders_for(spec: CheckpointSpec) -> list[Path]:
+    """The folders in which the place of this file is looked for, in order."""
+    project = [Path.cwd(), *([CLONE] if (CLONE / "pyproject.toml").is_file() else [])]
+    return list(dict.fromkeys([*checkpoint_folders(), *(project if spec.in_project else [])]))
 
 
 def _only_checkpoint(folder: Path, family: str) -> Path | None:

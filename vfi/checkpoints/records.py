@@ -34,3 +34,6 @@ class CheckpointSpec:
     """Whole, or its first digits where only these are published; None where none are."""
     metrics: tuple[Metric, ...] = ()
     """As published by the authors."""
+    in_project: bool = False
+    """Whether the authors' project has its place beside its scripts, not in a folder ``checkpoints``: it is
+    then looked for in the working folder and in the clone too."""

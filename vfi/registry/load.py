@@ -147,7 +147,7 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
     try:
         # The weights that are drawn here and replaced below shall not change what a program draws later.
         with cast("Any", torch.random).fork_rng(devices=[]):
-            network = build(**options)
+            network = build(**{**spec.options, **options})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{_subject(spec)} refuses its options: {error}.") from error
     if spec.checkpoint is not None and path is not None:

@@ -7,15 +7,18 @@ Explicit tables; nothing is imported before it is asked for. Names are ``archite
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vfi.checkpoints.records import CheckpointSpec, Metric
 from vfi.errors import ModelError
 
 EQVI_PAGE = "https://github.com/lyh-18/EQVI"
 SCOPEFLOW_PAGE = "https://github.com/avirambh/ScopeFlow"
+SGM_PAGE = "https://github.com/MCG-NJU/SGM-VFI"
+GMFLOW_PAGE = "https://github.com/haofeixu/gmflow"
 TORCHVISION_PAGE = "https://download.pytorch.org/models"
 
 
@@ -32,6 +35,8 @@ class ModelSpec:
     """``"module:function"``; the function's keywords are the model's options."""
     checkpoint: CheckpointSpec | None = None
     """Its file of weights; None: it needs none."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    """Those that have another value than the function's own defaults, unless the caller gives them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class FlowSpec:
     """``"module:function"``; the function's keywords are the backbone's options."""
     checkpoint: CheckpointSpec | None = None
     """Its file of weights; None: it needs none."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    """As of :class:`ModelSpec`."""
 
 
 def _eqvi_checkpoint(
@@ -61,6 +68,42 @@ def _eqvi_checkpoint(
             Metric("REDS_VTSR x2, 5 clips", "PSNR", psnr_5),
             Metric("REDS_VTSR x2, 5 clips", "SSIM", ssim_5),
         ),
+    )
+
+
+def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpec:
+    """A file of SGM-VFI's authors, at the place where their project writes and looks for it."""
+    return CheckpointSpec(
+        place=Path("log", run, "ckpt", f"{run}.pth"),
+        family=family,
+        page=SGM_PAGE,
+        description=description,
+        licence="Apache-2.0",
+        in_project=True,
+    )
+
+
+def _sgm_models(size: str, run: str) -> tuple[ModelSpec, ...]:
+    """The whole models of one size: the files differ in the share of points they were trained with."""
+    shares = (
+        ("", "1/2", "half the positions"),
+        ("_quarter", "1/4", "a quarter"),
+        ("_eighth", "1/8", "an eighth"),
+    )
+    return tuple(
+        ModelSpec(
+            name=f"sgm.{size}{suffix}",
+            summary=f"SGM-VFI, {size}: large motion by global matching of {words}",
+            window=2,
+            build=f"vfi.models.sgm:build_{size}",
+            checkpoint=_sgm_checkpoint(
+                f"{run}-{share.replace('/', '-')}-points",
+                f"SGM-VFI {size}, {share} points",
+                family=f"sgm_{size}",
+            ),
+            options={"points": share},
+        )
+        for suffix, share, words in shares
     )
 
 
@@ -124,6 +167,22 @@ MODELS: tuple[ModelSpec, ...] = (
             ssim_5=0.7237,
         ),
     ),
+    ModelSpec(
+        name="sgm.local_small",
+        summary="SGM-VFI's local branch by itself, small: quick, for motion that is not large",
+        window=2,
+        build="vfi.models.sgm:build_local_small",
+        checkpoint=_sgm_checkpoint("ours-local", "SGM-VFI local, small", family="sgm_local_small"),
+    ),
+    ModelSpec(
+        name="sgm.local_base",
+        summary="SGM-VFI's local branch by itself, base: four times the weights",
+        window=2,
+        build="vfi.models.sgm:build_local_base",
+        checkpoint=_sgm_checkpoint("ours-base-local", "SGM-VFI local, base", family="sgm_local_base"),
+    ),
+    *_sgm_models("small", "ours"),
+    *_sgm_models("base", "ours-base"),
 )
 
 FLOWS: tuple[FlowSpec, ...] = (
@@ -165,6 +224,30 @@ FLOWS: tuple[FlowSpec, ...] = (
             page=f"{TORCHVISION_PAGE}/raft_small_C_T_V2-01064c6d.pth",
             description="torchvision's RAFT small, C_T_V2",
             sha256="01064c6d",
+        ),
+    ),
+    FlowSpec(
+        name="gmflow",
+        summary="GMFlow: every pixel compared with every other, for large motion; tells occlusions",
+        build="vfi.models.flow.gmflow:build_gmflow",
+        checkpoint=CheckpointSpec(
+            place=Path("pretrained", "gmflow_sintel-0c07dcb3.pth"),
+            family="gmflow",
+            page=GMFLOW_PAGE,
+            description="GMFlow fine-tuned on Sintel",
+            in_project=True,
+        ),
+    ),
+    FlowSpec(
+        name="gmflow.refine",
+        summary="GMFlow with a second, finer scale; tells occlusions",
+        build="vfi.models.flow.gmflow:build_gmflow_refine",
+        checkpoint=CheckpointSpec(
+            place=Path("pretrained", "gmflow_with_refine_sintel-3ed1cf48.pth"),
+            family="gmflow_refine",
+            page=GMFLOW_PAGE,
+            description="GMFlow with refinement, fine-tuned on Sintel",
+            in_project=True,
         ),
     ),
 )
