@@ -22,8 +22,12 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 REQUIREMENTS := pyproject.toml constraints.txt
 
+KERNELS := $(VENV)/.correlation-installed
+KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* vfi/ops/cuda/*)
+COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),c++,$(CXX))) 2> /dev/null)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest wheel-test lint format types check public-names clean
+.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check public-names clean
 
 help:
 	@echo "make demo         render a clip, interpolate it, compare with the truth (INPUT=my.mp4: your own)"
@@ -31,6 +35,7 @@ help:
 	@echo "make test-all     the slow ones too"
 	@echo "make test-oldest  the tests on the oldest supported dependencies, in an environment of their own"
 	@echo "make wheel-test   build the wheel, install it in a clean environment, test it from elsewhere"
+	@echo "make correlation  build the compiled package into the environment, test it and the CUDA sources"
 	@echo "make lint types   ruff and codespell; pyright"
 	@echo "make check        all that has to pass before a change goes in"
 	@echo "make format       let ruff format the code"
@@ -49,6 +54,15 @@ test-all: $(DEV)
 wheel-test: $(DEV)
 	$(PYTEST) -m slow tests/packaging/test_wheel.py
 
+# After wheel-test and before test, so that the one sees the operators without and the other with the kernels.
+ifeq ($(COMPILER),)
+correlation: $(DEV)
+	@echo "There is no C++ compiler here: the compiled package is not built, and its tests are skipped."
+else
+correlation: $(KERNELS)
+endif
+	$(PYTEST) -n $(WORKERS) -m "slow and not gpu" tests/ops
+
 lint: $(DEV)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -57,7 +71,7 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/pyright
 
-check: lint types wheel-test test
+check: lint types wheel-test correlation test
 
 format: $(DEV)
 	$(RUN) -m ruff check --fix .
@@ -72,6 +86,7 @@ test-oldest:
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf correlation_package/build correlation_package/dist correlation_package/*.egg-info
 
 $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -86,3 +101,7 @@ $(CORE): $(REQUIREMENTS) | $(RUN)
 $(DEV): $(REQUIREMENTS) | $(RUN)
 	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable ".[dev]"
 	@touch $(CORE) $@
+
+$(KERNELS): $(KERNEL_SOURCES) $(DEV)
+	$(RUN) -m pip install --no-build-isolation --no-deps --force-reinstall ./correlation_package
+	@touch $@

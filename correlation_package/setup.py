@@ -38,7 +38,7 @@ def stop(message: str) -> None:
 
 def find_torch() -> Any:
     """PyTorch of the environment that is installed into, also from within pip's isolated build."""
-    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+    for place in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
         site.addsitedir(place)
     try:
         import torch
