@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from vfi.errors import ConfigError
 
@@ -79,10 +79,10 @@ def total_memory(device: torch.device) -> int:
     if device.type == "cuda":
         import torch
 
-        return torch.cuda.get_device_properties(device).total_memory
+        return int(cast("Any", torch.cuda).get_device_properties(device).total_memory)
     import psutil
 
-    return psutil.virtual_memory().total
+    return int(cast("Any", psutil).virtual_memory().total)  # it brings no types
 
 
 def require_precision(subject: str, device: torch.device, dtype: torch.dtype) -> None:

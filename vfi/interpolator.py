@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vfi.errors import ConfigError
+from vfi.frames import as_array, as_tensors
 from vfi.ops import Padding
 from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
@@ -185,11 +186,11 @@ class Interpolator(nn.Module, ABC):
         times: list[float | Tensor] = [t] if one else list(t)
         if len(frames) not in (2, 4):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
-        tensors, as_array = _as_tensors(frames)
+        tensors, were_arrays = as_tensors(frames)
         outer = (tensors[0], tensors[3]) if len(tensors) == 4 else (None, None)
         middle = tensors[len(tensors) // 2 - 1 : len(tensors) // 2 + 1]
         made = self.interpolate_window(Window(outer[0], middle[0], middle[1], outer[1]), times)
-        results = [_as_array(frame) if as_array else frame.to(tensors[0]) for frame in made]
+        results = [as_array(frame) if were_arrays else frame.to(tensors[0]) for frame in made]
         return results[0] if one else results
 
     @torch.inference_mode()
@@ -212,11 +213,9 @@ class Interpolator(nn.Module, ABC):
             ValueError: if a time does not lie between 0 and 1, or a tensor of times has another length.
         """
         moments = [_moment(time, window.start.shape[0], self.device) for time in times]
-        height, width = window.start.shape[-2:]
-        padding = Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
+        padding = self._padding(window)
         ready = _each_frame(window, lambda frame: padding.pad(frame.to(self.device, self.dtype)))
-        color = _each_frame(ready, lambda frame: self._to_network(frame[:, :3]))
-        layers = [color]
+        layers = [_each_frame(ready, lambda frame: self._to_network(frame[:, :3]))]
         if window.start.shape[1] == 4:
             # Alpha moves with the colours: it is synthesised as a grey picture from the same motion. Its
             # frames are others than the colour's, so that it must not be found under their keys.
@@ -229,6 +228,50 @@ class Interpolator(nn.Module, ABC):
                 frame = torch.cat((frame, frames[1][:, :1]), dim=1)
             made.append(padding.unpad(frame).float().clamp(0, 1))
         return made
+
+    @torch.inference_mode()
+    def look_inside(self, window: Window, t: float) -> dict[str, Tensor]:
+        """What the model knows about a new frame, to be looked at rather than to go on with.
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` in [0, 1], any size.
+            t: In (0, 1).
+
+        Returns:
+            What the model has of the fields of :class:`~vfi.types.Interpolation`, and its
+            :meth:`findings`, by name; ``[B, C, H, W]``.
+        """
+        moment = _moment(t, window.start.shape[0], self.device)
+        padding = self._padding(window)
+        ready = _each_frame(
+            window, lambda frame: self._to_network(padding.pad(frame.to(self.device, self.dtype)))
+        )
+        motion = self.estimate_motion(ready)
+        found = self.synthesize(ready, motion, moment)._asdict() | self.findings(ready, motion, moment)
+        inside = {name: padding.unpad(value) for name, value in found.items() if value is not None}
+        return {
+            name: self._from_network(value) if name in ("frame", "coarse") else value
+            for name, value in inside.items()
+        }
+
+    def findings(self, window: Window, motion: Any, t: Tensor) -> dict[str, Tensor]:
+        """What else a model can show of how a frame came about.
+
+        Args:
+            window: As given to :meth:`estimate_motion`.
+            motion: What that returned.
+            t: ``[B]``.
+
+        Returns:
+            Pictures of the window's size by name, ``[B, 1, H, W]``; a name that ends in ``_0`` or ``_1``
+            lies on that frame's grid, any other on the new frame's.
+        """
+        return {}
+
+    def _padding(self, window: Window) -> Padding:
+        """What a window of any size needs to satisfy :attr:`size`."""
+        height, width = window.start.shape[-2:]
+        return Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
 
     def _make_layers(
         self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None
@@ -341,31 +384,6 @@ def _moment(t: float | Tensor, batch: int, device: torch.device) -> Tensor:
     if not bool(((moment > 0) & (moment < 1)).all()):
         raise ValueError(f"t must lie between 0 and 1, both excluded, but it is {t}")
     return moment.expand(batch)
-
-
-def _as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
-    """Frames of either kind as ``[B, 3, H, W]`` tensors, and whether they were arrays."""
-    as_array = all(isinstance(frame, np.ndarray) for frame in frames)
-    if not as_array and not all(isinstance(frame, Tensor) for frame in frames):
-        raise ValueError("frames must be all uint8 arrays [H, W, 3] or all float tensors [B, 3, H, W]")
-    shapes = {tuple(frame.shape) for frame in frames}
-    if len(shapes) > 1:
-        raise ValueError(f"frames must have one size, but they have {sorted(shapes)}")
-    types = ", ".join(sorted({str(frame.dtype) for frame in frames}))
-    shape = shapes.pop()
-    if as_array:
-        if len(shape) != 3 or shape[2] != 3 or types != "uint8":
-            raise ValueError(f"arrays must be uint8 [H, W, 3], but they are {types} {list(shape)}")
-        rows = [torch.from_numpy(np.array(frame, order="C")).permute(2, 0, 1) for frame in frames]
-        return [frame[None].float() / 255 for frame in rows], True
-    if len(shape) != 4 or shape[1] != 3 or not all(frame.is_floating_point() for frame in frames):
-        raise ValueError(f"tensors must be float [B, 3, H, W] in [0, 1], but they are {types} {list(shape)}")
-    return list(frames), False
-
-
-def _as_array(frame: Tensor) -> np.ndarray:
-    """``[1, 3, H, W]`` in [0, 1] as a uint8 array ``[H, W, 3]``, rounded to nearest."""
-    return (frame[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def _in_megabytes(size: float) -> str:

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from vfi.cli.comparison import Gap, compare, gaps, read_rgb
-from vfi.cli.comparison_picture import comparison_picture, error_picture, hardest_place, save_picture
+from vfi.cli.comparison_picture import comparison_picture, error_picture, hardest_place
 from vfi.data import Scene, write_clip
 from vfi.errors import InputError, OutputError
 from vfi.metrics import psnr, ssim
+from vfi.pipeline.panels import save_picture
 
 RATE = Fraction(24)
 

@@ -20,7 +20,7 @@ COMPOSED = {"vfi.models.eqvi", "vfi.models.sgm", "vfi.models.quadratic"}
 LAYERS: list[set[str]] = [
     {"vfi.errors", "vfi.types", "vfi.options"},
     {"vfi.ops"},
-    {"vfi.flow_estimator", "vfi.reuse"},
+    {"vfi.flow_estimator", "vfi.frames", "vfi.reuse"},
     {"vfi.interpolator"},
     {"vfi.ensemble"},
     {"vfi.models.layers", "vfi.models.attention"},

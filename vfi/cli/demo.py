@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from vfi.cli.comparison import Comparison, compare, read_rgb
-from vfi.cli.comparison_picture import comparison_picture, save_picture
+from vfi.cli.comparison_picture import comparison_picture
 from vfi.cli.progress import ProgressBar
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io import open_source
+from vfi.pipeline.panels import save_picture
 from vfi.registry import find_model
 
 TRUE_RATE = Fraction(48)
