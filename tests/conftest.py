@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.official_files import Kind, write_official
+from tests.official_files import Kind, SgmKind, write_official, write_official_sgm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_FOLDER = "VFI_TEST_FOLDER"
@@ -73,6 +74,16 @@ def official_scopeflow() -> Path:
     return _official("scopeflow")
 
 
+@pytest.fixture(scope="session")
+def official_sgm() -> Callable[[SgmKind], Path]:
+    """Gives files shaped like SGM-VFI's, with synthetic weights, each written when it is first asked for."""
+
+    def official(kind: SgmKind) -> Path:
+        return _written_once(f"sgm_{kind}.pth", lambda path: write_official_sgm(kind, path))
+
+    return official
+
+
 @pytest.fixture
 def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """The four folders that are searched, in order, all of this test; none exists yet."""
@@ -93,10 +104,14 @@ def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> d
 
 
 def _official(kind: Kind) -> Path:
-    """The file of this kind, written once per run; workers that come at the same time write the same."""
-    path = Path(os.environ[SHARED_FOLDER], f"{kind}.ckpt")
+    return _written_once(f"{kind}.ckpt", lambda path: write_official(kind, path))
+
+
+def _written_once(name: str, write: Callable[[Path], object]) -> Path:
+    """A file of this run, written once; workers that come at the same time write the same."""
+    path = Path(os.environ[SHARED_FOLDER], name)
     if not path.exists():
         own = path.with_suffix(f".{os.getpid()}")
-        write_official(kind, own)
+        write(own)
         own.replace(path)
     return path

@@ -1,8 +1,8 @@
-"""Files shaped like those that EQVI's and ScopeFlow's authors released, with synthetic weights.
+"""Files shaped like those that the authors of EQVI, ScopeFlow and SGM-VFI released, with synthetic weights.
 
 Keys, shapes, order, prefixes, duplicates, containers and pickled types are theirs, as listed in
-``tests/golden/eqvi/keys_*.json``, and so is the format: PyTorch before 1.6, from a GPU, with NumPy 1. The
-weights are those of the golden vectors (``tests/golden_recipe.py``).
+``tests/golden/*/keys_*.json``, and so is the format: for EQVI and ScopeFlow PyTorch before 1.6, from a GPU,
+with NumPy 1. The weights are those of the golden vectors (``tests/golden_recipe.py``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from torch import Tensor
 from tests.golden_recipe import synthetic_tensor
 
 Kind = Literal["eqvi", "ms_fusion", "scopeflow"]
+SgmKind = Literal["local_small", "local_base", "full_small", "full_base"]
 
+SGM_KEYS = Path(__file__).parent / "golden" / "sgm_vfi"
 KEYS = Path(__file__).parent / "golden" / "eqvi"
 SALT = "f"
 """Selects the weights that the golden vectors were made with."""
@@ -103,3 +105,36 @@ def _synthetic(entry: dict[str, Any], fixed: dict[str, Any]) -> np.ndarray:
     return synthetic_tensor(
         entry["source"], entry["shape"], kind=entry["kind"], gain=entry["gain"], salt=SALT
     )
+
+
+def sgm_keys(listing: str) -> dict[str, dict[str, Any]]:
+    """The keys of a file of SGM-VFI's golden vectors, such as ``"local_small"``, in order: shape and kind."""
+    return json.loads((SGM_KEYS / f"keys_{listing}.json").read_text(encoding="utf-8"))
+
+
+def sgm_weights(listing: str) -> OrderedDict[str, Tensor]:
+    """The synthetic weights under these keys."""
+    gains = json.loads((SGM_KEYS / "gains.json").read_text(encoding="utf-8"))
+    return OrderedDict(
+        (key, torch.from_numpy(synthetic_tensor(key, entry["shape"], kind=entry["kind"], gains=gains)))
+        for key, entry in sgm_keys(listing).items()
+    )
+
+
+def sgm_container(kind: SgmKind) -> dict[str, Any]:
+    """What a file of SGM-VFI's training holds: the wrapper's prefix, and masks cached by shifted blocks."""
+    state = OrderedDict((f"module.{key}", tensor) for key, tensor in sgm_weights(kind).items())
+    for block in (1, 3):
+        state[f"module.feature_bone.block4.{block}.attn_mask"] = torch.zeros(25, 49, 49)
+        state[f"module.feature_bone.block4.{block}.HW"] = torch.tensor([1225.0])
+    optimizer = {
+        "state": {0: {"step": torch.tensor(9.0), "exp_avg": torch.zeros(3)}},
+        "param_groups": [{"lr": 2e-5, "betas": (0.9, 0.999), "params": [0]}],
+    }
+    return {"epoch": 99, "model": state, "optimizer": optimizer}
+
+
+def write_official_sgm(kind: SgmKind, path: Path) -> Path:
+    """Write a file shaped like SGM-VFI's; the path, replaced if it exists."""
+    torch.save(sgm_container(kind), path)
+    return path
