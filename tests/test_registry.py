@@ -54,9 +54,9 @@ def test_every_flow_backbone_builds_what_it_says(spec: FlowSpec) -> None:
 def test_names_and_places_are_there_once() -> None:
     names = [spec.name for spec in (*MODELS, *FLOWS)]
     assert len(names) == len(set(names))
-    places = [spec.checkpoint.place for spec in (*MODELS, *FLOWS) if spec.checkpoint]
-    # A folder of its own, in which a file of another name can be told from those of other models.
-    assert len({place.parent for place in places}) == len(places)
+    files = [spec.checkpoint for spec in (*MODELS, *FLOWS) if spec.checkpoint]
+    # A folder of its own for each family, in which a file of another name can be told from those of others.
+    assert len({(file.place.parent, file.family) for file in files}) == len(files)
 
 
 def test_models_are_ready_to_use() -> None:
@@ -101,7 +101,7 @@ def test_unknown_models(name: str, sentence: str) -> None:
 def test_unknown_flow_backbones() -> None:
     with pytest.raises(
         ModelError,
-        match=r"backbone 'scopeflo' \(did you mean 'scopeflow'\?\); there are: dis, raft, .*scopeflow",
+        match=r"backbone 'scopeflo' \(did you mean 'scopeflow'\?\); there are: dis, gmflow, .*, raft, .*scopeflow",
     ):
         load_flow("scopeflo")
 

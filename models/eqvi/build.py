@@ -1,32 +1,38 @@
-"""EQVI and MS-Fusion with the flow network that their released weights contain."""
+"""EQVI and MS-Fusion, with the flow network that their released weights contain or with another one."""
 
 from __future__ import annotations
 
+from vfi.flow_estimator import FlowEstimator
 from vfi.models.flow.irr_pwc import build_irr_pwc
 
 from .fusion import MsFusionInterpolator
 from .model import EqviInterpolator
 
 
-def build_eqvi(*, flow_reduction: int | None = None) -> EqviInterpolator:
+def build_eqvi(*, flow: FlowEstimator | None = None, flow_reduction: int | None = None) -> EqviInterpolator:
     """EQVI without weights, on the CPU.
 
     Args:
+        flow: Finds the flows; None: the network of the released weights.
         flow_reduction: See :class:`EqviInterpolator`.
 
     Returns:
         The model.
     """
-    return EqviInterpolator(build_irr_pwc(), flow_reduction=flow_reduction)
+    flownet = build_irr_pwc() if flow is None else flow
+    return EqviInterpolator(flownet, flow_reduction=flow_reduction)
 
 
-def build_ms_fusion(*, flow_reduction: int | None = None) -> MsFusionInterpolator:
+def build_ms_fusion(
+    *, flow: FlowEstimator | None = None, flow_reduction: int | None = None
+) -> MsFusionInterpolator:
     """MS-Fusion without weights, on the CPU.
 
     Args:
+        flow: See :func:`build_eqvi`.
         flow_reduction: See :class:`EqviInterpolator`; of the run at full size.
 
     Returns:
         The model.
     """
-    return MsFusionInterpolator(build_eqvi(flow_reduction=flow_reduction))
+    return MsFusionInterpolator(build_eqvi(flow=flow, flow_reduction=flow_reduction))

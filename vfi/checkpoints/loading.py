@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -102,16 +102,18 @@ def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dic
     return {key: _own(tensor) for key, tensor in state.items()}
 
 
-def load_weights(network: nn.Module, path: Path, family: str) -> Checkpoint:
+def load_weights(network: nn.Module, path: Path, family: str, *, keep_flow: bool = False) -> Checkpoint:
     """Load a file into a network, wholly or not at all.
 
     Args:
         network: Built, with random weights; its state dict says which keys and shapes are wanted.
         path: The file, of any name.
         family: What it must be, a name in :data:`vfi.checkpoints.families.FAMILIES`.
+        keep_flow: Whether the network has another flow network than the file (:attr:`Family.flow`), which
+            keeps its weights; the file's are left out.
 
     Returns:
-        The file as it was read.
+        The file as it was read, without what was left out.
 
     Raises:
         ModelError: it cannot be read, is of another model, is not complete, or holds what is not finite. The
@@ -123,8 +125,26 @@ def load_weights(network: nn.Module, path: Path, family: str) -> Checkpoint:
             f"The checkpoint {path} is {checkpoint.family.title}, not {find_family(family).title}: "
             f"{checkpoint.family.load_as}."
         )
-    network.load_state_dict(checked_state(checkpoint, network.state_dict()), strict=True)
+    wanted, kept = network.state_dict(), {}
+    if keep_flow:
+        checkpoint, wanted, kept = _without_flow(checkpoint, wanted)
+    network.load_state_dict(kept | checked_state(checkpoint, wanted), strict=True)
     return checkpoint
+
+
+def _without_flow(
+    checkpoint: Checkpoint, state: Mapping[str, Tensor]
+) -> tuple[Checkpoint, dict[str, Tensor], dict[str, Tensor]]:
+    """A file without its flow network, and a network's state without its flow network and of that alone."""
+    beginning = checkpoint.family.flow
+    assert beginning, f"{checkpoint.family.name} has no flow network"
+    rest = {key: tensor for key, tensor in checkpoint.state.items() if not key.startswith(beginning)}
+    note = f"{beginning}* ({len(checkpoint.state) - len(rest)}) is left out: another flow takes its place"
+    return (
+        replace(checkpoint, state=rest, notes=(*checkpoint.notes, note)),
+        {key: tensor for key, tensor in state.items() if not key.startswith(beginning)},
+        {key: tensor for key, tensor in state.items() if key.startswith(beginning)},
+    )
 
 
 def _rename(path: Path, stripped: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:

@@ -101,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--backward", action="store_true", help="the other direction too, as name_backward")
     add("--overwrite", action="store_true", help="replace existing files")
     add = parser.add_argument_group("estimation").add_argument
-    add("--backbone", default="auto", metavar="NAME", help="dis, scopeflow, raft, ... (default: dis)")
+    add("--backbone", default="auto", metavar="NAME", help="dis, scopeflow, raft, gmflow, ... (default: dis)")
     add("--checkpoint", type=Path, metavar="FILE", help="file with the backbone's weights")
     add("--backbone-options", default={}, type=_mapping, metavar="MAPPING", help="such as '{iterations: 24}'")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
@@ -189,7 +189,9 @@ def estimate(
 
     matching = {"occlusion": True} if occlusion else {}
     if not matching.keys() <= inspect.signature(estimator.match).parameters.keys():
-        raise ConfigError(f"The flow backbone {name} does not tell occlusions: use --backbone scopeflow.")
+        raise ConfigError(
+            f"The flow backbone {name} does not tell occlusions: use --backbone scopeflow or gmflow."
+        )
     parameter = next(estimator.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
     start = perf_counter()

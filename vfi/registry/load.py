@@ -38,7 +38,9 @@ def load_model(
         device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Pictures
             are held in it; flows and coordinates stay float32.
-        **options: The model's own.
+        **options: The model's own. Where ``flow`` is one of them, it takes the name of another flow backbone
+            (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` the file with that
+            backbone's weights; those in the model's own file are left out then.
 
     Returns:
         The model in evaluation mode on its device.
@@ -135,6 +137,8 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
 
     build = _import(spec.build)
     known = list(inspect.signature(build).parameters)
+    if "flow" in known:
+        known.append("flow_checkpoint")
     for option in options:
         if option not in known:
             raise ConfigError(
@@ -144,6 +148,7 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
     if spec.checkpoint is None and checkpoint is not None:
         raise ModelError(f"{_subject(spec)} has no weights: leave out the checkpoint {checkpoint}.")
     path = spec.checkpoint and _checkpoint_path(spec, spec.checkpoint, checkpoint)
+    options = _with_flow(spec, options)
     try:
         # The weights that are drawn here and replaced below shall not change what a program draws later.
         with cast("Any", torch.random).fork_rng(devices=[]):
@@ -153,8 +158,25 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
     if spec.checkpoint is not None and path is not None:
         from vfi.checkpoints.loading import load_weights
 
-        load_weights(network, path, spec.checkpoint.family)
+        load_weights(network, path, spec.checkpoint.family, keep_flow=options.get("flow") is not None)
     return network
+
+
+def _with_flow(spec: ModelSpec | FlowSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the flow backbone they name, with its weights, in the place of its name."""
+    from vfi.flow_estimator import FlowEstimator
+
+    given = dict(options)
+    flow, file = given.get("flow"), given.pop("flow_checkpoint", None)
+    if isinstance(flow, str):
+        given["flow"] = load_flow(flow, file, device="cpu")
+    elif file is not None:
+        raise ConfigError(
+            f"{_subject(spec)} takes flow_checkpoint only with flow, the name of another flow backbone."
+        )
+    elif "flow" in given and not (flow is None or isinstance(flow, FlowEstimator)):
+        raise ConfigError(f"{_subject(spec)} wants the name of a flow backbone as flow, not {flow!r}.")
+    return given
 
 
 def _checkpoint_path(spec: ModelSpec | FlowSpec, file: CheckpointSpec, named: str | Path | None) -> Path:
