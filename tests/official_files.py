@@ -1,4 +1,4 @@
-"""Files shaped like those that the authors of EQVI, ScopeFlow and SGM-VFI released, with synthetic weights.
+"""Files shaped like the released ones of EQVI, ScopeFlow, SGM-VFI and GMFlow, with synthetic weights.
 
 Keys, shapes, order, prefixes, duplicates, containers and pickled types are theirs, as listed in
 ``tests/golden/*/keys_*.json``, and so is the format: for EQVI and ScopeFlow PyTorch before 1.6, from a GPU,
@@ -23,7 +23,7 @@ from torch import Tensor
 from tests.golden_recipe import synthetic_tensor
 
 Kind = Literal["eqvi", "ms_fusion", "scopeflow"]
-SgmKind = Literal["local_small", "local_base", "full_small", "full_base"]
+SgmKind = Literal["local_small", "local_base", "full_small", "full_base", "gmflow_1scale", "gmflow_2scale"]
 
 SGM_KEYS = Path(__file__).parent / "golden" / "sgm_vfi"
 KEYS = Path(__file__).parent / "golden" / "eqvi"
@@ -122,7 +122,9 @@ def sgm_weights(listing: str) -> OrderedDict[str, Tensor]:
 
 
 def sgm_container(kind: SgmKind) -> dict[str, Any]:
-    """What a file of SGM-VFI's training holds: the wrapper's prefix, and masks cached by shifted blocks."""
+    """What a file holds: the weights of GMFlow, or the state of SGM-VFI's training with cached masks."""
+    if kind.startswith("gmflow"):
+        return {"model": sgm_weights(kind)}
     state = OrderedDict((f"module.{key}", tensor) for key, tensor in sgm_weights(kind).items())
     for block in (1, 3):
         state[f"module.feature_bone.block4.{block}.attn_mask"] = torch.zeros(25, 49, 49)
@@ -135,6 +137,6 @@ def sgm_container(kind: SgmKind) -> dict[str, Any]:
 
 
 def write_official_sgm(kind: SgmKind, path: Path) -> Path:
-    """Write a file shaped like SGM-VFI's; the path, replaced if it exists."""
+    """Write a file shaped like SGM-VFI's or GMFlow's; the path, replaced if it exists."""
     torch.save(sgm_container(kind), path)
     return path
