@@ -1,7 +1,7 @@
 """Test-time ensembles: the mean of what a model makes of mirrored, turned, halved and reversed windows.
 
 A right model gives the same frame whichever way the pictures are shown to it; a trained one nearly does, and
-its errors differ, so that the mean is closer to the truth than any single frame, at as many times the cost.
+its errors differ, so that the mean tends to be closer to the truth, at as many times the cost.
 :class:`Ensemble` wraps any interpolator and is one itself::
 
     model = Ensemble(load_model("quadratic"), members_of(["flip_test", "reverse_test"]))
@@ -96,8 +96,7 @@ class Member:
     def show(self, window: Window) -> Window:
         """The window as this member shows it to the model.
 
-        The keys say how the frames are shown, not in which order: what a model keeps of single frames serves
-        both orders.
+        The keys say how the frames are shown, not in which order: what a model keeps serves both orders.
         """
         frames = [None if frame is None else self.view.apply(frame) for frame in window[:4]]
         keys = window.keys
@@ -164,14 +163,14 @@ class Ensemble(Interpolator):
 
     Device, type, inputs and number of frames are the model's. The motion of each member is estimated once per
     window; :meth:`interpolate_window` holds that of one member at a time. What the model keeps from window to
-    window is kept for every member (:meth:`~vfi.interpolator.Interpolator.keep`).
+    window it keeps for every view (:meth:`~vfi.interpolator.Interpolator.keep`).
     """
 
     def __init__(self, model: Interpolator, members: Sequence[Member]) -> None:
         """Wrap a model.
 
         Args:
-            model: Makes the frames; its caches get room for all members.
+            model: Makes the frames; its caches get room for all views.
             members: In which ways it is asked, see :func:`members_of`.
 
         Raises:

@@ -132,7 +132,7 @@ def reword(config: type[Configuration], message: str, arguments: Sequence[str] =
 
 def _add_option(group: Any, field: dataclasses.Field[Any]) -> None:
     """Declare one field; its value stays as it was typed, the configuration converts it."""
-    text = field.metadata["help"]
+    text = field.metadata["help"].replace("%", "%%")  # argparse fills in what follows a single one
     if field.metadata["parse"] is options.switch:
         flag = _flag(f"no_{field.name}" if field.default else field.name)
         action = "store_false" if field.default else "store_true"
