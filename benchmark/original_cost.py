@@ -1,8 +1,6 @@
 """What the authors' code would do for one frame, built from our own parts with all sharing switched off.
 
-The cost model of EQVI's code: for every new frame eight passes of the flow network (four without the outer
-frames), each with both frames' pyramids and the occlusions and both directions, of which one is used;
-contextual features of both frames anew. Ours computes the same frame, so the results can be compared.
+Ours computes the same frames, so the results can be compared.
 """
 
 from __future__ import annotations
@@ -15,11 +13,16 @@ from vfi.models.eqvi.model import EqviMotion
 from vfi.models.eqvi.rcsn import context_features
 from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
 from vfi.models.flow.irr_pwc import IrrPwc
+from vfi.models.sgm import SgmInterpolator
+from vfi.ops import backward_warp, forward_splat
 from vfi.types import FlowPair, Window
 
 
 def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
-    """A new frame, everything computed for it alone.
+    """A new frame of EQVI, everything computed for it alone.
+
+    Eight passes of the flow network (four without the outer frames), each with both frames' pyramids, the
+    occlusions, and both directions, of which one is used; contextual features of both frames.
 
     Args:
         model: Whose parts are used.
@@ -47,6 +50,36 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
     contexts = [context_features(model.feat_ext, frame) for frame in (start, end)]
     motion = EqviMotion(FlowPair(flow_01, flow_10), motion_0, motion_1, *contexts)
     return model.synthesize(window, motion, t).frame
+
+
+def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
+    """A new frame of SGM-VFI, everything computed for it alone, and some of it several times.
+
+    Features, matching features and context of both frames; the warps and splats of the importance map once
+    for the pictures and once for ones, each with indices of its own; both fetched frames once more after the
+    last flow block and once more in the synthesis.
+
+    Args:
+        model: Whose parts are used.
+        window: Frames ``[1, 3, H, W]`` BGR; only the middle two count.
+        t: ``[1]``, in (0, 1).
+
+    Returns:
+        ``[1, 3, H, W]``.
+    """
+    alone = window._replace(keys=None)
+    motion = model.estimate_motion(alone)
+    flow = model.estimate_flow(alone, motion, t)
+    frames = (window.start, window.end)
+    flows = flow.flow.chunk(2, dim=1)
+    for frame, flow_ta, flow_tb in ((frames[0], *flows), (frames[1], *reversed(flows))):
+        # The ones that find the holes, and what is pushed again for each of the three fields.
+        ones = backward_warp(torch.ones_like(frame[:, :1]), flow_ta, padding="border")
+        forward_splat(ones, flow_tb)
+        forward_splat(backward_warp(frame, flow_ta, padding="border"), flow_tb)
+        for _ in range(2):
+            backward_warp(frame, flow_ta, padding="border")
+    return model.synthesize(alone, motion, t).frame
 
 
 def _linear(flow: Tensor) -> QuadraticMotion:

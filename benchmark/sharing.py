@@ -1,11 +1,12 @@
-"""EQVI's sharing: seconds per new frame against the cost of the authors' way, in one run on the same frames.
+"""What sharing saves: seconds per new frame against the cost of the authors' way, in one run on one clip.
 
-    python -m benchmark.speed eqvi [--checkpoint FILE] [--size 448x256] [--device cpu] [--json FILE]
+    python -m benchmark.speed sharing [--model eqvi.stage123] [--checkpoint FILE] [--json FILE]
 
-The baseline is built from the same parts with all sharing switched off (``benchmark/original_cost.py``); it
-costs the same for every new frame, whatever their number. Ours is measured in the middle of a clip, windows
-taking turns with the baseline's frames, at 1, 3 and 7 new frames per pair. The outputs are compared too.
-Random weights do where none are given: the cost does not depend on them.
+The baseline is built from the model's own parts with all sharing switched off
+(``benchmark/original_cost.py``); it costs the same for every new frame, whatever their number. Ours is
+measured in the middle of a clip, windows taking turns with the baseline's frames, at 1, 3 and 7 new frames
+per pair. The outputs are compared too. Random weights do where none are given: the cost does not depend on
+them.
 """
 
 from __future__ import annotations
@@ -22,9 +23,18 @@ import torch
 from torch import Tensor
 
 from benchmark.models import ready_model, synthetic_frames, windows
-from benchmark.original_cost import original_eqvi
+from benchmark.original_cost import original_eqvi, original_sgm
 from benchmark.report import table, write_result
-from vfi.models.eqvi import EqviInterpolator
+from vfi.interpolator import Interpolator
+from vfi.types import Window
+
+Original = Callable[[Any, Window, Tensor], Tensor]
+
+ORIGINALS: dict[str, tuple[Original, str]] = {
+    "eqvi": (original_eqvi, "448x256"),
+    "sgm": (original_sgm, "448x272"),
+}
+"""What the authors' code of each family does, and the size it is usually asked for."""
 
 INTER_FRAMES = (1, 3, 7)
 WARM_WINDOWS = 2
@@ -35,16 +45,23 @@ MEASURED_WINDOWS = 3
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, measure, print, write."""
-    parser = argparse.ArgumentParser("python -m benchmark.speed eqvi", description="Measure EQVI's sharing.")
-    parser.add_argument("--checkpoint", type=Path, help="a file of eqvi.stage123; default: random weights")
-    parser.add_argument("--size", default="448x256")
+    parser = argparse.ArgumentParser(
+        "python -m benchmark.speed sharing", description="Measure what is saved."
+    )
+    parser.add_argument("--model", default="eqvi.stage123", help="an EQVI or SGM-VFI model")
+    parser.add_argument("--checkpoint", type=Path, help="its weights; default: random ones")
+    parser.add_argument("--size", help="WIDTHxHEIGHT; default: 448x256, for SGM-VFI 448x272")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="file for the result")
     options = parser.parse_args(arguments)
-    width, height = map(int, options.size.split("x"))
-    model = ready_model("eqvi.stage123", options.checkpoint, options.device)
-    assert isinstance(model, EqviInterpolator)
-    result = measure(model, height, width)
+    family = options.model.partition(".")[0]
+    if family not in ORIGINALS:
+        parser.error(
+            f"there is no cost model of {options.model}: choose one of eqvi.stage123, sgm.small, ..."
+        )
+    original, usual_size = ORIGINALS[family]
+    width, height = map(int, (options.size or usual_size).split("x"))
+    result = measure(ready_model(options.model, options.checkpoint, options.device), original, height, width)
     rows = [
         [name, f"{row['seconds_per_frame']:.3f}", f"{row['times_as_fast']:.2f}"]
         for name, row in result["shared"].items()
@@ -52,11 +69,11 @@ def main(arguments: Sequence[str]) -> None:
     baseline = ["the authors' way", f"{result['baseline']['seconds_per_frame']:.3f}", "1"]
     print(table(["new frames per pair", "seconds per new frame", "times as fast"], [baseline, *rows]))
     print("largest and mean difference of the frames:", result["difference"])
-    write_result(options.json, {"model": "eqvi.stage123", "size": [width, height], **result})
+    write_result(options.json, {"model": options.model, "size": [width, height], **result})
 
 
 @torch.inference_mode()
-def measure(model: EqviInterpolator, height: int, width: int) -> dict[str, Any]:
+def measure(model: Interpolator, original: Original, height: int, width: int) -> dict[str, Any]:
     """Seconds per new frame of both ways, and how far their frames are apart."""
     count = WARM_WINDOWS + MEASURED_WINDOWS + 2
     frames = [frame.to(model.device) for frame in synthetic_frames(height, width, count)]
@@ -66,7 +83,7 @@ def measure(model: EqviInterpolator, height: int, width: int) -> dict[str, Any]:
     shared: dict[int, list[float]] = {number: [] for number in INTER_FRAMES}
     differences: list[Tensor] = []
     models = {number: copy.deepcopy(model) for number in INTER_FRAMES}  # each with caches of its own
-    timed(model.device, original_eqvi, model, inner[-1], half)  # the first run of anything is slower
+    timed(model.device, original, model, inner[-1], half)  # the first run of anything is slower
     for position, window in enumerate(inner):
         made: dict[int, list[Tensor]] = {}
         for number in INTER_FRAMES:
@@ -76,7 +93,7 @@ def measure(model: EqviInterpolator, height: int, width: int) -> dict[str, Any]:
             if position >= WARM_WINDOWS:
                 shared[number].append(seconds / number)
         if position >= WARM_WINDOWS:
-            seconds, expected = timed(model.device, original_eqvi, model, window, half)
+            seconds, expected = timed(model.device, original, model, window, half)
             baseline.append(seconds)
             differences += [(frames[len(frames) // 2] - expected).abs().cpu() for frames in made.values()]
     cost = median(baseline)
