@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.cli.conftest import Outcome
+from tests.official_files import SgmKind
 from vfi.cli.flow import main
 from vfi.data import Scene, write_clip
 from vfi.errors import ConfigError, InputError, ModelError, OutputError, VfiError
@@ -330,3 +331,13 @@ def test_scopeflow_from_the_authors_file_tells_occlusions(here: Path, official_s
     run(f"a.png b.png --backbone scopeflow --checkpoint {official_scopeflow} --occlusion o.png --flo s.flo")
     assert read_flow(here / "s.flo").shape == (1, 2, HEIGHT, WIDTH)
     assert read_image(here / "o.png").shape == (HEIGHT, WIDTH, 3)
+
+
+def test_gmflow_from_the_authors_file_tells_occlusions(
+    here: Path, official_sgm: Callable[[SgmKind], Path]
+) -> None:
+    file = official_sgm("gmflow_1scale")
+    run(f"a.png b.png --backbone gmflow --checkpoint {file} --occlusion o.png --flo g.flo --backward")
+    assert read_flow(here / "g.flo").shape == (1, 2, HEIGHT, WIDTH)
+    assert read_flow(here / "g_backward.flo").shape == (1, 2, HEIGHT, WIDTH)
+    assert set(np.unique(read_image(here / "o.png"))) <= {0, 255}
