@@ -34,6 +34,39 @@ def conv_prelu(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1) -
     return nn.Sequential(conv(inputs, outputs, kernel, stride=stride), nn.PReLU(outputs))
 
 
+def conv_of_rest(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
+    """What a convolution makes of all input channels but some, to be added to what it makes of those.
+
+    For inputs of which a part stays while another one changes: the convolution is linear.
+
+    Args:
+        layer: The convolution, an ``nn.Conv2d``.
+        x: ``[B, C, H, W]``, the channels that stay, in their order.
+        changing: Those that are left out.
+
+    Returns:
+        ``[B, outputs, H, W]``, with the bias.
+    """
+    assert isinstance(layer, nn.Conv2d)
+    weight = torch.cat((layer.weight[:, : changing.start], layer.weight[:, changing.stop :]), dim=1)
+    return F.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
+
+
+def conv_of_part(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
+    """What a convolution makes of some input channels: the rest of :func:`conv_of_rest`, without the bias.
+
+    Args:
+        layer: The convolution, an ``nn.Conv2d``.
+        x: ``[B, C, H, W]``, the channels that change.
+        changing: Which these are.
+
+    Returns:
+        ``[B, outputs, H, W]``.
+    """
+    assert isinstance(layer, nn.Conv2d)
+    return F.conv2d(x, layer.weight[:, changing], None, layer.stride, layer.padding)
+
+
 def leaky(x: Tensor) -> Tensor:
     """Leaky ReLU in place: for the result of a convolution, which nobody else holds."""
     return F.leaky_relu(x, SLOPE, inplace=True)

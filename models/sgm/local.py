@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import conv_prelu
+from vfi.models.layers import conv_of_part, conv_of_rest, conv_prelu
+from vfi.ops import backward_warp
 
 BLOCK_CHANNELS = 128
 FLOW_CHANNELS = 4
@@ -36,25 +37,56 @@ class TimeFlow(NamedTuple):
 
 
 class FlowBlock(nn.Module):
-    """Estimates flows and mask, or what they lack, at its own size."""
+    """Estimates flows and mask, or what they lack, at its own size.
 
-    def __init__(self, inputs: int, channels: int = BLOCK_CHANNELS, *, inner: int = 2) -> None:
+    Most of the input does not depend on t. What the first convolution makes of that is computed once
+    (:meth:`know`), and what it makes of the rest is added to it.
+    """
+
+    def __init__(
+        self, inputs: int, channels: int = BLOCK_CHANNELS, *, inner: int = 2, changing: slice | None = None
+    ) -> None:
         """Default initialisation.
 
         Args:
             inputs: Channels of the input.
             channels: Of all layers but the last.
             inner: Convolutions within the skip connection.
+            changing: Those channels of the input that depend on t; None for all.
         """
         super().__init__()
+        self.changing = changing or slice(0, inputs)
         self.conv0 = nn.Sequential(conv_prelu(inputs, channels), conv_prelu(channels, channels))
         self.convblock = nn.Sequential(*(conv_prelu(channels, channels) for _ in range(inner)))
         # PReLU on an output that has both signs: see the module's docstring.
         self.lastconv = conv_prelu(channels, FLOW_CHANNELS + MASK_CHANNELS)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, h, w]`` to ``[B, 5, h, w]``: flows in pixels of this size, and the mask's logit."""
-        x = self.conv0(x)
+    def know(self, fixed: Tensor) -> Tensor:
+        """What the block keeps of the channels that do not depend on t.
+
+        Args:
+            fixed: ``[B, C, h, w]``, in their order.
+
+        Returns:
+            ``[B, channels, h, w]`` for :meth:`forward`.
+        """
+        return conv_of_rest(self.conv0.get_submodule("0.0"), fixed, self.changing)
+
+    def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
+        """Estimate.
+
+        Args:
+            x: ``[B, C, h, w]``, the channels that depend on t.
+            known: Of the others, from :meth:`know`; None where there are none.
+
+        Returns:
+            ``[B, 5, h, w]``: flows in pixels of this size, and the mask's logit.
+        """
+        if known is None:
+            x = self.conv0(x)
+        else:
+            x = known + conv_of_part(self.conv0.get_submodule("0.0"), x, self.changing)
+            x = self.conv0[1](self.conv0.get_submodule("0.1")(x))
         return self.lastconv(self.convblock(x) + x)
 
 
@@ -79,3 +111,44 @@ def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
     )  # [B, 5, H, W]
     flow, mask_logit = enlarged.split((FLOW_CHANNELS, MASK_CHANNELS), dim=1)
     return TimeFlow(flow * factor, mask_logit)
+
+
+def time_plane(t: Tensor, like: Tensor) -> Tensor:
+    """The time as a picture.
+
+    Args:
+        t: ``[B]``.
+        like: ``[B, C, h, w]``, whose size and type it gets.
+
+    Returns:
+        ``[B, 1, h, w]``.
+    """
+    return t.to(like).view(-1, 1, 1, 1).expand(-1, 1, *like.shape[-2:])
+
+
+def fetch_both(frames: Tensor, flow: Tensor) -> Tensor:
+    """Both frames along their half of the flow.
+
+    Args:
+        frames: ``[2 B, 3, H, W]``, frame 0, then frame 1.
+        flow: ``[B, 4, H, W]``, pixels.
+
+    Returns:
+        ``[2 B, 3, H, W]``.
+    """
+    return backward_warp(frames, torch.cat(flow.chunk(2, dim=1)), padding="border")
+
+
+def blend_frames(fetched: Tensor, mask_logit: Tensor) -> Tensor:
+    """Both frames' candidates, by weight.
+
+    Args:
+        fetched: ``[2 B, 3, H, W]``, from frame 0, then from frame 1.
+        mask_logit: ``[B, 1, H, W]``, of frame 0's weight.
+
+    Returns:
+        ``[B, 3, H, W]``.
+    """
+    blend = mask_logit.sigmoid()
+    from_0, from_1 = fetched.chunk(2)
+    return blend * from_0 + (1 - blend) * from_1

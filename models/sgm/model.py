@@ -28,9 +28,9 @@ Deviation from the authors' code: their training forward, and with it their plai
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +42,17 @@ from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
 from .features import FeatureExtractor
-from .local import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, reduce
+from .local import (
+    FLOW_CHANNELS,
+    MASK_CHANNELS,
+    FlowBlock,
+    TimeFlow,
+    blend_frames,
+    enlarge,
+    fetch_both,
+    reduce,
+    time_plane,
+)
 from .records import EncodedFrame, FlowSteps, LatestFlow, MatchingFeatures, SgmMotion, TrainingOutputs
 from .refine import MatchingBlock, MatchingInputs, MatchingSteps
 from .settings import SMALL, SgmNetwork, SgmSettings, padding_before
@@ -87,9 +97,14 @@ class SgmInterpolator(Interpolator):
         self.settings = settings or SgmSettings()
         width = network.width
         self.feature_bone = FeatureExtractor(width, network.depth)
-        inputs_coarse = 2 * 3 + 1 + 16 * width
-        inputs_fine = 4 * 3 + 1 + 1 + FLOW_CHANNELS + 8 * width
-        self.block = nn.ModuleList((FlowBlock(inputs_coarse), FlowBlock(inputs_fine)))
+        # Both frames; time, or frames fetched, mask, time, flows; features of both frames.
+        coarse, fine = slice(6, 6 + 1), slice(6, 6 + 6 + MASK_CHANNELS + 1 + FLOW_CHANNELS)
+        self.block = nn.ModuleList(
+            (
+                FlowBlock(coarse.stop + 16 * width, changing=coarse),
+                FlowBlock(fine.stop + 8 * width, changing=fine),
+            )
+        )
         self.contextnet = ContextNetwork(width)
         self.unet = SynthesisNetwork(width)
         self.gmflow = matcher
@@ -193,35 +208,24 @@ class SgmInterpolator(Interpolator):
         Returns:
             The steps. What goes into the matching has no gradient but that of the matching features.
         """
-        encoded_0, encoded_1 = motion.encoded_0, motion.encoded_1
-        frames = torch.cat((encoded_0.frame, encoded_1.frame))
-        estimate = self.block[0](
-            self._network_input(
-                encoded_0.frame_s8,
-                encoded_1.frame_s8,
-                _plane(t, encoded_0.frame_s8),
-                *motion.features_s8.chunk(2),
-            )
-        )
+        frames = torch.cat((motion.encoded_0.frame, motion.encoded_1.frame))
+        estimate = self.block[0](time_plane(t, motion.known_s8), motion.known_s8)
         local = enlarge(estimate, COARSE, frames.dtype)
         flow_s8 = estimate[:, :FLOW_CHANNELS].to(frames.dtype)
-        warped = _fetch_both(frames, local.flow)
+        warped = fetch_both(frames, local.flow)
         matching, matched, warped_matched = None, local, warped
         if motion.matching is not None:
             matching = self._match(motion, t, frames, local, flow_s8, warped)
             matched = local + matching.correction
-            warped_matched = _fetch_both(frames, matched.flow)
+            warped_matched = fetch_both(frames, matched.flow)
         residual = self.block[1](
             self._network_input(
-                encoded_0.frame_s4,
-                encoded_1.frame_s4,
                 *reduce(warped_matched, FINE).chunk(2),
                 reduce(matched.mask_logit, FINE),
-                _plane(t, encoded_0.frame_s4),
+                time_plane(t, motion.known_s4),
                 reduce(matched.flow, FINE) / FINE,
-                encoded_0.features_s4,
-                encoded_1.features_s4,
-            )
+            ),
+            motion.known_s4,
         )
         final = matched + enlarge(residual, FINE, frames.dtype)
         return FlowSteps(local, flow_s8, matching, matched, final, warped, warped_matched)
@@ -260,18 +264,38 @@ class SgmInterpolator(Interpolator):
         if height % COARSE or width % COARSE:
             raise ValueError(f"both sides must be multiples of {COARSE}, but the frames are {width}x{height}")
         padding = padding_before(height, width, scale)
-        encoded = [self._encode(window, index, scale, padding) for index in (1, 2)]
-        features_s8 = self.feature_bone.pair(encoded[0].tokens, encoded[1].tokens)
-        matching = flow_match = None
+        encoded_0, encoded_1 = (self._encode(window, index, scale, padding) for index in (1, 2))
+        features_s8 = self.feature_bone.pair(encoded_0.tokens, encoded_1.tokens)
+        coarse, fine = cast("Iterable[FlowBlock]", self.block)
+        known_s8 = coarse.know(
+            self._network_input(encoded_0.frame_s8, encoded_1.frame_s8, *features_s8.chunk(2))
+        )
+        known_s4 = fine.know(
+            self._network_input(
+                encoded_0.frame_s4, encoded_1.frame_s4, encoded_0.features_s4, encoded_1.features_s4
+            )
+        )
+        matching = flow_match = known_matching = None
         if self.gmflow is not None and self.settings.matches:
-            pair = self.gmflow.pair(encoded[0].matching, encoded[1].matching)
+            pair = self.gmflow.pair(encoded_0.matching, encoded_1.matching)
             # Only a last row or column goes, whatever was padded: see the module's docstring.
             matching = pair[..., : features_s8.shape[-2], : features_s8.shape[-1]]
-            if self.settings.point_count(*features_s8.shape[-2:]) == "all":
+            block = cast("MatchingBlock", self.matching_block[0])
+            known_matching = block.merge.know(matching, features_s8.detach())
+            if self.settings.point_count(*matching.shape[-2:]) == "all":
                 flow_match = match_all(matching)
-        contexts = self._context(window, 1), self._context(window, 2)
         return SgmMotion(
-            encoded[0], encoded[1], features_s8, matching, flow_match, *contexts, padding, LatestFlow()
+            encoded_0,
+            encoded_1,
+            known_s8,
+            known_s4,
+            matching,
+            flow_match,
+            known_matching,
+            self._context(window, 1),
+            self._context(window, 2),
+            padding,
+            LatestFlow(),
         )
 
     def _encode(self, window: Window, index: int, scale: Fraction, padding: Padding) -> EncodedFrame:
@@ -311,13 +335,14 @@ class SgmInterpolator(Interpolator):
     ) -> MatchingSteps:
         """The matching for one time."""
         assert motion.matching is not None
+        assert motion.known_matching is not None
         count = self.settings.point_count(*motion.matching.shape[-2:])
         time = self.settings.matching_time
         inputs = MatchingInputs(
             frames,
             torch.cat((motion.encoded_0.frame_s8, motion.encoded_1.frame_s8)),
             motion.matching,
-            motion.features_s8.detach(),
+            motion.known_matching,
             motion.flow_match,
             TimeFlow(local.flow.detach(), local.mask_logit.detach()),
             flow_s8.detach(),
@@ -358,28 +383,3 @@ class SgmInterpolator(Interpolator):
     def _network_input(self, *parts: Tensor) -> Tensor:
         """Parts as channels of one tensor, in the networks' type."""
         return torch.cat([part.to(self.precision) for part in parts], dim=1)
-
-
-def blend_frames(warped: Tensor, mask_logit: Tensor) -> Tensor:
-    """Both frames' candidates, by weight.
-
-    Args:
-        warped: ``[2 B, 3, H, W]``, from frame 0, then from frame 1.
-        mask_logit: ``[B, 1, H, W]``, of frame 0's weight.
-
-    Returns:
-        ``[B, 3, H, W]``.
-    """
-    blend = mask_logit.sigmoid()
-    warped_0, warped_1 = warped.chunk(2)
-    return blend * warped_0 + (1 - blend) * warped_1
-
-
-def _fetch_both(frames: Tensor, flow: Tensor) -> Tensor:
-    """Both frames along their half of the flow, ``[2 B, 3, H, W]``."""
-    return backward_warp(frames, torch.cat(flow.chunk(2, dim=1)), padding="border")
-
-
-def _plane(t: Tensor, like: Tensor) -> Tensor:
-    """The time as a picture, ``[B, 1, h, w]``."""
-    return t.to(like).view(-1, 1, 1, 1).expand(-1, 1, *like.shape[-2:])

@@ -55,12 +55,16 @@ class SgmMotion(NamedTuple):
 
     encoded_0: EncodedFrame
     encoded_1: EncodedFrame
-    features_s8: Tensor
-    """``[2 B, 8 F, h, w]`` of both frames, aware of each other."""
+    known_s8: Tensor
+    """``[B, 128, h, w]``, what the first flow block keeps of frames and features."""
+    known_s4: Tensor
+    """``[B, 128, 2 h, 2 w]``, likewise the second one."""
     matching: Tensor | None
     """``[2 B, 128, h, w]``, to be matched; None where nothing is."""
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions; None where they are sparse, which depends on t."""
+    known_matching: Tensor | None
+    """``[B, 256, h, w]``, what the merging of flows and matches keeps of all features; None likewise."""
     context_0: list[Tensor]
     """Of frame 0 at full size, see :class:`.synthesis.ContextNetwork`."""
     context_1: list[Tensor]

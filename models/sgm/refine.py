@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import conv
-from vfi.ops import backward_warp
+from vfi.models.layers import conv, conv_of_part, conv_of_rest
 
-from .local import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, reduce
+from .local import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, fetch_both, reduce
 from .sparse import importance_map, largest, match_points, shift_matches
 
 MATCHING_CHANNELS = 128
@@ -41,8 +40,8 @@ class MatchingInputs(NamedTuple):
     """``[2 B, 3, h, w]``, the same reduced."""
     features: Tensor
     """``[2 B, 128, h, w]``, to be matched."""
-    features_s8: Tensor
-    """``[2 B, 8 F, h, w]``, of the local model."""
+    known: Tensor
+    """``[B, 256, h, w]``, what :meth:`FlowMerge.know` keeps of the features."""
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions where matching is dense; None where it is sparse."""
     local: TimeFlow
@@ -86,6 +85,7 @@ class FlowMerge(nn.Module):
             feature_channels: Of the local features of both frames.
         """
         super().__init__()
+        self.changing = slice(0, 2 * FLOW_CHANNELS)
         inputs = 2 * FLOW_CHANNELS + 2 * MATCHING_CHANNELS + feature_channels
         candidates = 2 * NEIGHBOURHOOD**2
         self.conv = nn.Sequential(
@@ -94,20 +94,35 @@ class FlowMerge(nn.Module):
             conv(MERGE_CHANNELS, 2 * candidates, 1),
         )
 
-    def forward(self, flow_s8: Tensor, flow_filled: Tensor, features: Tensor) -> Tensor:
+    def know(self, matching: Tensor, features_s8: Tensor) -> Tensor:
+        """What is kept of the features, which do not depend on t.
+
+        Args:
+            matching: ``[2 B, 128, h, w]``, those that are matched.
+            features_s8: ``[2 B, 8 F, h, w]``, those of the local model.
+
+        Returns:
+            ``[B, 256, h, w]`` for :meth:`forward`.
+        """
+        features = torch.cat((side_by_side(matching), side_by_side(features_s8)), dim=1)
+        return conv_of_rest(self.conv[0], features, self.changing)
+
+    def forward(self, flow_s8: Tensor, flow_filled: Tensor, known: Tensor) -> Tensor:
         """Merge.
 
         Args:
             flow_s8: ``[B, 4, h, w]``, the local flows.
             flow_filled: ``[B, 4, h, w]``, those of the matches.
-            features: ``[B, ..., h, w]``, to be matched and local ones, of both frames.
+            known: Of the features, from :meth:`know`.
 
         Returns:
             ``[B, 4, h, w]``.
         """
         flows = torch.cat((flow_s8, flow_filled), dim=1)
-        x = torch.cat((flows.to(features.dtype), features), dim=1)
-        share = self.conv(x).to(flows).unflatten(1, (2, -1)).softmax(dim=2)  # [B, directions, 18, h, w]
+        x = known + conv_of_part(self.conv[0], flows.to(known.dtype), self.changing)
+        share = (
+            self.conv[2](self.conv[1](x)).to(flows).unflatten(1, (2, -1)).softmax(dim=2)
+        )  # [B, directions, 18, h, w]
         size = flows.shape[-2:]
         around = F.unfold(flows, NEIGHBOURHOOD, padding=NEIGHBOURHOOD // 2)
         around = around.unflatten(1, (2, 2, 2, -1)).unflatten(-1, size)  # [B, source, direction, xy, 9, h, w]
@@ -147,11 +162,10 @@ class MatchingBlock(nn.Module):
             points = largest(importance_s8, count)
             flow_match = match_points(known.features, points)
         shifted = shift_matches(flow_match, t, count)
-        flow = _side_by_side(shifted.flow)
+        flow = side_by_side(shifted.flow)
         # Component by component: a match that is exactly 0 counts as missing, as in training.
         filled = torch.where(flow == 0, known.flow_s8, flow)
-        features = torch.cat((_side_by_side(known.features), _side_by_side(known.features_s8)), dim=1)
-        merged = self.merge(known.flow_s8, filled, features)
+        merged = self.merge(known.flow_s8, filled, known.known)
         correction = self._refine(known, merged)
         return MatchingSteps(
             correction,
@@ -168,14 +182,14 @@ class MatchingBlock(nn.Module):
     def _refine(self, known: MatchingInputs, flow_merged: Tensor) -> TimeFlow:
         """The correction at full size."""
         local = known.local
-        warped_s8 = backward_warp(known.frames_s8, torch.cat(flow_merged.chunk(2, dim=1)), padding="border")
+        warped_s8 = fetch_both(known.frames_s8, flow_merged)
         x = torch.cat(
             (
-                _side_by_side(known.frames_s8),
-                reduce(_side_by_side(known.warped), SCALE),
+                side_by_side(known.frames_s8),
+                reduce(side_by_side(known.warped), SCALE),
                 reduce(local.mask_logit, SCALE),
                 reduce(local.flow, SCALE) / SCALE,
-                _side_by_side(warped_s8),
+                side_by_side(warped_s8),
                 flow_merged,
             ),
             dim=1,
@@ -184,6 +198,6 @@ class MatchingBlock(nn.Module):
         return enlarge(self.refine_block(x.to(weight_dtype)), SCALE, local.flow.dtype)
 
 
-def _side_by_side(both: Tensor) -> Tensor:
-    """``[2 B, C, ...]`` as ``[B, 2 C, ...]``."""
+def side_by_side(both: Tensor) -> Tensor:
+    """Both frames' halves as channels: ``[2 B, C, ...]`` as ``[B, 2 C, ...]``."""
     return torch.cat(both.chunk(2), dim=1)

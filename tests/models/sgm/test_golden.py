@@ -126,7 +126,8 @@ def test_features(size: str, request: pytest.FixtureRequest) -> None:
     model: SgmInterpolator = request.getfixturevalue(size)
     window, _ = golden_clip(64, 96, 4)
     finest, half, quarter = model.feature_bone.pyramid(torch.cat((window.start, window.end)))
-    found = {"af2": quarter, "af3": model.estimate_motion(window).features_s8}
+    tokens = model.feature_bone.patch_embed4(quarter)
+    found = {"af2": quarter, "af3": model.feature_bone.pair(*tokens.chunk(2))}
     found |= {"af0_s4": finest[..., ::4, ::4], "af1_s2": half[..., ::2, ::2]}
     assert_matches_sgm_set(f"features_{size}", found)
 
