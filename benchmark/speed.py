@@ -10,11 +10,15 @@ settings) included:
 
 Without ``--input`` a synthetic clip of 854x480 is made. A figure is the median of the runs; the roads take
 turns, so that a change of the machine's speed meets all of them.
+
+``python -m benchmark.speed operators`` compares the implementations of the operators:
+:mod:`benchmark.operators`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +29,7 @@ from typing import Any
 
 import av
 
+from benchmark import operators
 from benchmark.minterpolate import minterpolate
 from benchmark.report import table, write_result
 from vfi.data import Scene, write_clip
@@ -92,6 +97,9 @@ def measure(roads: dict[str, Callable[[], int]], runs: int) -> dict[str, list[fl
 
 def main() -> None:
     """Parse, measure, print, write."""
+    if sys.argv[1:2] == ["operators"]:
+        operators.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser("python -m benchmark.speed", description="Compare speeds as ratios.")
     parser.add_argument("--input", type=Path, help="a video file; default: a synthetic clip of 854x480")
     parser.add_argument("--model", default="auto")

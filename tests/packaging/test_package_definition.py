@@ -17,7 +17,7 @@ from tests.packaging.sources import REPOSITORY, imports, module_name, python_fil
 from vfi import __version__
 
 # Import names that differ from the name of the distribution.
-DISTRIBUTION_OF = {"cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
+DISTRIBUTION_OF = {"cupy": "cupy-cuda13x", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
 
 
 @pytest.fixture(scope="module")
