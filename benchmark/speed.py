@@ -11,8 +11,9 @@ settings) included:
 Without ``--input`` a synthetic clip of 854x480 is made. A figure is the median of the runs; the roads take
 turns, so that a change of the machine's speed meets all of them.
 
-``python -m benchmark.speed operators`` compares the implementations of the operators:
-:mod:`benchmark.operators`.
+``python -m benchmark.speed operators`` compares the implementations of the operators
+(:mod:`benchmark.operators`), ``python -m benchmark.speed sharing`` a network that shares what neighbouring
+frames have in common with one that does not (:mod:`benchmark.sharing`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any
 
 import av
 
-from benchmark import operators
+from benchmark import operators, sharing
 from benchmark.minterpolate import minterpolate
 from benchmark.report import table, write_result
 from vfi.data import Scene, write_clip
@@ -97,8 +98,9 @@ def measure(roads: dict[str, Callable[[], int]], runs: int) -> dict[str, list[fl
 
 def main() -> None:
     """Parse, measure, print, write."""
-    if sys.argv[1:2] == ["operators"]:
-        operators.main(sys.argv[2:])
+    others = {"operators": operators.main, "sharing": sharing.main}
+    if sys.argv[1:] and sys.argv[1] in others:
+        others[sys.argv[1]](sys.argv[2:])
         return
     parser = argparse.ArgumentParser("python -m benchmark.speed", description="Compare speeds as ratios.")
     parser.add_argument("--input", type=Path, help="a video file; default: a synthetic clip of 854x480")

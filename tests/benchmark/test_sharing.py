@@ -1,0 +1,50 @@
+"""What sharing saves, on frames of a few pixels: both ways make the same frames, and ours takes less."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+
+from benchmark import sharing
+from benchmark.models import ready_model, synthetic_frames, windows
+from benchmark.original_cost import original_eqvi, original_sgm
+from vfi.interpolator import Interpolator
+
+
+@cache
+def model_of(name: str) -> Interpolator:
+    return ready_model(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "original", "size"),
+    [("eqvi.stage123", original_eqvi, (32, 64)), ("sgm.small", original_sgm, (48, 64))],
+)
+def test_both_ways_make_the_same_frames(name: str, original: sharing.Original, size: tuple[int, int]) -> None:
+    model = model_of(name)
+    half = torch.tensor([0.5])
+    for window in list(windows(synthetic_frames(*size, 4)))[:2]:
+        with torch.inference_mode():
+            expected = original(model, window, torch.tensor([0.5]))
+            made = model.synthesize_frame(
+                window, model.estimate_motion(window), torch.tensor([0.5]), tile=None
+            )
+        assert float((made - expected).abs().mean()) < 1e-5
+
+
+def test_figures_are_per_new_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "INTER_FRAMES", (1, 2))
+    monkeypatch.setattr(sharing, "WARM_WINDOWS", 1)
+    monkeypatch.setattr(sharing, "MEASURED_WINDOWS", 1)
+    result = sharing.measure(model_of("eqvi.stage123"), original_eqvi, 32, 32)
+    assert set(result["shared"]) == {"1", "2"}
+    for row in result["shared"].values():
+        cost = result["baseline"]["seconds_per_frame"]
+        assert row["times_as_fast"] == pytest.approx(cost / row["seconds_per_frame"])
+    assert result["difference"]["mean"] < 1e-5
+
+
+def test_times_are_evenly_spread() -> None:
+    assert sharing.times_of(3) == [0.25, 0.5, 0.75]
