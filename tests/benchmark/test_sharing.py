@@ -27,19 +27,17 @@ def test_both_ways_make_the_same_frames(name: str, original: sharing.Original, s
     half = torch.tensor([0.5])
     for window in list(windows(synthetic_frames(*size, 4)))[:2]:
         with torch.inference_mode():
-            expected = original(model, window, torch.tensor([0.5]))
-            made = model.synthesize_frame(
-                window, model.estimate_motion(window), torch.tensor([0.5]), tile=None
-            )
+            expected = original(model, window, half)
+            made = model.synthesize_frame(window, model.estimate_motion(window), half, tile=None)
         assert float((made - expected).abs().mean()) < 1e-5
 
 
 def test_figures_are_per_new_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "INTER_FRAMES", (1, 2))
+    monkeypatch.setattr(sharing, "INTER_FRAMES", (1, 3))
     monkeypatch.setattr(sharing, "WARM_WINDOWS", 1)
     monkeypatch.setattr(sharing, "MEASURED_WINDOWS", 1)
     result = sharing.measure(model_of("eqvi.stage123"), original_eqvi, 32, 32)
-    assert set(result["shared"]) == {"1", "2"}
+    assert set(result["shared"]) == {"1", "3"}
     for row in result["shared"].values():
         cost = result["baseline"]["seconds_per_frame"]
         assert row["times_as_fast"] == pytest.approx(cost / row["seconds_per_frame"])
