@@ -23,6 +23,7 @@ from vfi.registry import (
     ModelSpec,
     find_flow,
     find_model,
+    first_available,
     list_flows,
     list_models,
     load_flow,
@@ -101,7 +102,7 @@ def test_unknown_models(name: str, sentence: str) -> None:
 def test_unknown_flow_backbones() -> None:
     with pytest.raises(
         ModelError,
-        match=r"backbone 'scopeflo' \(did you mean 'scopeflow'\?\); there are: dis, gmflow, .*, raft, .*scopeflow",
+        match=r"backbone 'scopeflo' \(did you mean 'scopeflow'\?\); there are: dis, gmflow, .*, raft",
     ):
         load_flow("scopeflo")
 
@@ -170,3 +171,19 @@ def test_unknown_names_of_the_package() -> None:
     with pytest.raises(AttributeError, match="module 'vfi' has no attribute 'load_modell'"):
         _ = package.load_modell
     assert {"load_model", "load_flow", "interpolate_video"} <= set(dir(package))
+
+
+class TestFirstAvailable:
+    def test_weights_in_their_place_count(self, own_checkpoint_folders: dict[str, Path]) -> None:
+        assert first_available("eqvi.stage123", "quadratic") == "quadratic"
+        spec = find_model("eqvi.stage123").checkpoint
+        assert spec is not None
+        place = own_checkpoint_folders["work"] / spec.place
+        place.parent.mkdir(parents=True)
+        place.write_bytes(b"whatever")
+        assert first_available("eqvi.stage123", "quadratic") == "eqvi.stage123"
+
+    @pytest.mark.usefixtures("own_checkpoint_folders")
+    def test_where_all_miss_their_weights_the_first_is_told(self) -> None:
+        with pytest.raises(ModelError, match=r"The model eqvi\.stage4 needs its weights"):
+            first_available("eqvi.stage4", "eqvi.stage3")

@@ -3,7 +3,7 @@
 :func:`load_model` and :func:`load_flow` give ready ones, :data:`MODELS` and :data:`FLOWS` are all there are.
 """
 
-from vfi.registry.load import load_flow, load_flow_weights, load_model, reference_states
+from vfi.registry.load import first_available, load_flow, load_flow_weights, load_model, reference_states
 from vfi.registry.table import (
     DEFAULT,
     DEFAULT_FLOW,
@@ -26,6 +26,7 @@ __all__ = [
     "ModelSpec",
     "find_flow",
     "find_model",
+    "first_available",
     "list_flows",
     "list_models",
     "load_flow",

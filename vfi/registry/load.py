@@ -58,6 +58,26 @@ def load_model(
     return model.eval()
 
 
+def first_available(*names: str) -> str:
+    """The first of several models that can be loaded here: its file is in its place, or it needs none.
+
+    Args:
+        names: of :func:`list_models`, best first.
+
+    Returns:
+        Its name.
+
+    Raises:
+        ModelError: an unknown name; or all of them miss their weights: then what is said of the first.
+    """
+    specs = [find_model(name) for name in names]
+    for spec in specs:
+        if spec.checkpoint is None or find_checkpoint(spec.checkpoint) is not None:
+            return spec.name
+    assert specs[0].checkpoint is not None
+    raise missing_checkpoint(_subject(specs[0]), specs[0].checkpoint)
+
+
 def load_flow(
     name: str = "auto",
     checkpoint: str | Path | None = None,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.pipeline.fakes import Blender, scene_array
-from vfi.pipeline.explain import POINT_COLOR, explain
+from vfi.pipeline.explanation import POINT_COLOR, explain
 from vfi.registry import load_model
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 

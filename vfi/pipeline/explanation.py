@@ -36,13 +36,18 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    model: Interpolator, frame_0: np.ndarray, frame_1: np.ndarray, t: float = 0.5, *, width: int = WIDTH
+    model: Interpolator,
+    frame_0: np.ndarray | Tensor,
+    frame_1: np.ndarray | Tensor,
+    t: float = 0.5,
+    *,
+    width: int = WIDTH,
 ) -> Explanation:
     """Interpolate between two frames, and show what happened.
 
     Args:
         model: Makes the frame.
-        frame_0: ``[H, W, 3]`` uint8 RGB.
+        frame_0: ``[H, W, 3]`` uint8 RGB, or ``[1, 3, H, W]`` float in [0, 1].
         frame_1: likewise, of the same size.
         t: In (0, 1).
         width: Of the picture, pixels.
@@ -53,15 +58,13 @@ def explain(
     Raises:
         ValueError: as :meth:`~vfi.interpolator.Interpolator.interpolate`.
     """
-    frame = model.interpolate([frame_0, frame_1], t)
     (start, end), _ = as_tensors([frame_0, frame_1])
-    inside = {
-        name: value[:1].float().cpu()
-        for name, value in model.look_inside(Window(None, start, end, None), t).items()
-    }
+    frame = as_array(model.interpolate([start, end], t))
+    known = model.look_inside(Window(None, start, end, None), t)
+    inside = {name: value.float().cpu() for name, value in known.items()}
     panels = [
-        Panel(frame_0, "Frame 0", "", ACCENTS["plain"]),
-        Panel(frame_1, "Frame 1", "", ACCENTS["plain"]),
+        Panel(as_array(start), "Frame 0", "", ACCENTS["plain"]),
+        Panel(as_array(end), "Frame 1", "", ACCENTS["plain"]),
         Panel(frame, "New frame", f"t = {t:g}", ACCENTS["ours"]),
         *_flow_panels(inside),
         *_map_panels(inside),
