@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -155,7 +156,7 @@ class TestInEqvi:
         ],
     )
     def test_refusals(
-        self, official_eqvi: Path, options: dict[str, object], error: type[Exception], sentence: str
+        self, official_eqvi: Path, options: dict[str, Any], error: type[Exception], sentence: str
     ) -> None:
         with pytest.raises(error, match=sentence):
             load_model("eqvi.stage3", official_eqvi, device="cpu", **options)

@@ -206,3 +206,18 @@ def test_sizes_are_those_of_the_released_networks() -> None:
         with torch.device("meta"):
             network = build()
         assert sum(parameter.numel() for parameter in network.parameters()) == count
+
+
+@pytest.mark.gpu
+@torch.inference_mode()
+def test_flows_on_a_gpu_are_those_of_the_cpu(network: GmFlow) -> None:
+    frames = clip(128, 192)
+    expected = network(*frames)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = network.to("cuda")(*(frame.cuda() for frame in frames))
+    finally:
+        network.to("cpu")
+    assert found.flow_01.device.type == "cuda"
+    torch.testing.assert_close(found.flow_01.cpu(), expected.flow_01, rtol=0, atol=2e-3)
+    torch.testing.assert_close(found.flow_10.cpu(), expected.flow_10, rtol=0, atol=2e-3)
