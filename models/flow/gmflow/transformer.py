@@ -140,7 +140,15 @@ class FeatureTransformer(nn.Module):
 
         Returns:
             ``[2 B, C, H, W]``: first the features of frame 0, then those of frame 1.
+
+        Raises:
+            ValueError: if the frames differ in size or number.
         """
+        if begun_0.tokens.shape != begun_1.tokens.shape:
+            raise ValueError(
+                "both frames must have one size, but their features are "
+                f"{tuple(begun_0.tokens.shape)} and {tuple(begun_1.tokens.shape)}, [B, H, W, C]"
+            )
         source = torch.cat((begun_0.tokens, begun_1.tokens))
         aware = torch.cat((begun_0.aware, begun_1.aware))
         for number, block in enumerate(self.layers):

@@ -72,6 +72,13 @@ def test_what_does_not_divide_into_windows_is_told() -> None:
         FeatureTransformer(8, blocks=1).begin(torch.zeros(1, 8, 8, 9), splits=2)
 
 
+def test_frames_of_two_sizes_are_refused() -> None:
+    transformer = FeatureTransformer(8, blocks=1)
+    begun = [transformer.begin(torch.zeros(1, 8, 4, width)) for width in (4, 6)]
+    with pytest.raises(ValueError, match=r"must have one size, .* \(1, 4, 4, 8\) and \(1, 4, 6, 8\)"):
+        transformer.finish(*begun)
+
+
 @torch.inference_mode()
 def test_swapped_frames_swap_the_features() -> None:
     network = GmFlowFeatures(attention_splits=2).eval()
