@@ -1,4 +1,5 @@
 // torch.ops.vfi.correlation, splat and their gradients for CUDA. The schemas are registered in Python, by vfi.ops.
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -120,6 +121,7 @@ SplatArguments prepare_splat(const at::Tensor& values, const at::Tensor& flow, c
 
 std::tuple<at::Tensor, at::Tensor> splat(const at::Tensor& values, const at::Tensor& flow, const at::Tensor& weight,
                                          std::string kernel) {
+  at::globalContext().alertNotDeterministic("vfi::splat on CUDA");
   const c10::cuda::CUDAGuard guard(values.device());
   const SplatArguments given = prepare_splat(values, flow, weight, kernel);
   const at::Tensor total = at::zeros(values.sizes(), values.options().dtype(given.sums));

@@ -8,9 +8,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +24,7 @@ from torch import Tensor
 from tests.ops.cuda_emulator import COMPILER, Emulator, all_kernels, one_source
 from vfi.ops import cupy_kernels
 from vfi.ops.correlation_kernel import plain_correlation, plain_correlation_backward
+from vfi.ops.cupy_kernels import KERNELS, Kernel
 from vfi.ops.splat_kernel import plain_splat, plain_splat_backward
 
 TOLERANCES = {torch.float64: 1e-13, torch.float32: 5e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -66,6 +73,59 @@ def test_sources_compile(tmp_path: Path, architecture: str) -> None:
     assert "cp.async" in compiled
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.call)
+def test_sources_compile_as_cupy_compiles_them(kernel: Kernel) -> None:
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="there is no NVRTC here")
+    error, program = nvrtc.nvrtcCreateProgram(kernel.source(torch.float16).encode(), b"kernel.cu", 0, [], [])
+    assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
+    options = [b"--gpu-architecture=compute_80", b"-std=c++17"]
+    (error,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+    assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
+
+
+@pytest.mark.parametrize("has_protocol", [True, False])
+def test_cupy_is_called_as_it_wants_to_be(monkeypatch: pytest.MonkeyPatch, has_protocol: bool) -> None:
+    """Numbers as wide as the kernel declares them, pointers, PyTorch's stream; before CuPy 14 and since."""
+    launches: list[tuple[tuple[int], tuple[int], tuple[Any, ...]]] = []
+    streams: list[object] = []
+
+    class RawKernel:
+        def __init__(self, code: str, name: str, options: tuple[str, ...]) -> None:
+            assert f"{name}(const float* values" in code
+
+        def __call__(self, grid: tuple[int], block: tuple[int], given: tuple[Any, ...]) -> None:
+            assert streams == [1234]
+            launches.append((grid, block, given))
+
+    @contextmanager
+    def current(pointer: int) -> Iterator[None]:
+        streams.append(pointer)
+        yield
+        streams.pop()
+
+    stream = SimpleNamespace()
+    if has_protocol:
+        stream.from_external = lambda given: current(given.__cuda_stream__()[1])
+    cuda = SimpleNamespace(
+        Device=lambda index: nullcontext(),
+        Stream=stream,
+        ExternalStream=lambda pointer, device: current(pointer),
+    )
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(RawKernel=RawKernel, cuda=cuda))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=1234))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    cupy_kernels._compiled.cache_clear()
+    values, flow, weight = torch.rand(1, 3, 20, 30), torch.rand(1, 2, 20, 30), torch.rand(1, 1, 20, 30)
+    total, norm = cupy_kernels.splat(values, flow, weight, "gaussian")
+    cupy_kernels._compiled.cache_clear()
+    pointers = [tensor.data_ptr() for tensor in (values, flow, weight, total, norm)]
+    ((grid, block, given),) = launches
+    assert (grid, block) == ((3,), (256,))
+    assert list(given) == [*pointers, 1, 3, 20, 30, 1]
+    assert [type(number) for number in given[5:]] == [np.int64, *4 * [np.int32]]
+
+
 def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cupy_kernels, "_start", lambda *arguments: pytest.fail("started"))
     wide = torch.empty(1, 1, 2**16, 2**15, device="meta")
@@ -74,6 +134,19 @@ def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     whole = torch.empty(1, 1, 4, 5, device="meta", dtype=torch.float8_e5m2)
     with pytest.raises(ValueError, match="no kernel for"):
         cupy_kernels.correlation(whole, whole, 1)
+
+
+def test_the_order_of_a_splat_is_told_where_it_matters() -> None:
+    values, flow, weight = (torch.zeros(1, channels, 3, 4, device="meta") for channels in (3, 2, 1))
+    try:
+        torch.use_deterministic_algorithms(True)
+        with pytest.raises(RuntimeError, match="deterministic"):
+            cupy_kernels.splat(values, flow, weight, "bilinear")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        with pytest.warns(UserWarning, match="deterministic"):
+            cupy_kernels._alert_not_deterministic("this")
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ stream of the tensors' device.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -191,7 +192,11 @@ def splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Te
 
     Returns:
         The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
+
+    Raises:
+        RuntimeError: if deterministic algorithms are asked for: the order of the sum differs from run to run.
     """
+    _alert_not_deterministic("vfi::splat on CUDA")
     own, flow, weight = _splat_inputs(values, flow, weight)
     batch, channels, height, width = values.shape
     total, norm = torch.zeros_like(own, dtype=flow.dtype), torch.zeros_like(weight)
@@ -227,6 +232,18 @@ def splat_backward(
     inputs = (from_sum, from_norm, own, wide_flow, wide_weight)
     _launch(SPLAT_GRADIENT, own, blocks, (*inputs, *gradients, *numbers))
     return gradients[0].to(values.dtype), gradients[1].to(flow.dtype), gradients[2].to(weight.dtype)
+
+
+def _alert_not_deterministic(name: str) -> None:
+    """What PyTorch's own operators do where ``torch.use_deterministic_algorithms`` was called."""
+    if not torch.are_deterministic_algorithms_enabled():
+        return
+    message = (
+        f"{name} does not have a deterministic implementation, but deterministic algorithms are asked for"
+    )
+    if not torch.is_deterministic_algorithms_warn_only_enabled():
+        raise RuntimeError(message)
+    warnings.warn(message, stacklevel=3)
 
 
 def _splat_inputs(values: Tensor, flow: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

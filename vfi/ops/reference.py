@@ -2,6 +2,7 @@
 
 The oracle of the tests. Every function takes what its namesake in :mod:`vfi.ops` takes, in float32 or
 float64, and is differentiable because PyTorch records each single step. Use it on pictures of a few pixels.
+:func:`correlation_by_shifts` alone is for whole pictures, too.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int
 
 
 def correlation_by_shifts(features_a: Tensor, features_b: Tensor, *, max_displacement: int = 4) -> Tensor:
-    """See :func:`vfi.ops.correlation`: the same in whole planes, which is what its speed is compared with."""
+    """See :func:`vfi.ops.correlation`: products of whole shifted planes.
+
+    What the speed of all others is compared with, and what runs on devices that have nothing else.
+    """
     height, width = features_a.shape[-2:]
     radius, side = max_displacement, 2 * max_displacement + 1
     b = F.pad(features_b, (radius, radius, radius, radius))
