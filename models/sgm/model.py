@@ -36,7 +36,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.interpolator import Interpolator
+from vfi.interpolator import Interpolator, MemoryUse
 from vfi.ops import Padding, backward_warp, resize_flow
 from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
@@ -55,7 +55,7 @@ from .local import (
 )
 from .records import EncodedFrame, FlowSteps, LatestFlow, MatchingFeatures, SgmMotion, TrainingOutputs
 from .refine import MatchingBlock, MatchingInputs, MatchingSteps
-from .settings import SMALL, SgmNetwork, SgmSettings, padding_before
+from .settings import KEPT_FRAMES, SMALL, SgmNetwork, SgmSettings, bytes_per_pixel, padding_before
 from .sparse import match_all
 from .synthesis import MULTIPLE, ContextNetwork, SynthesisNetwork, fetch_context
 
@@ -65,11 +65,9 @@ COARSE, FINE = 8, 4
 MATCHING_MULTIPLE = 16
 """Pixels; what the matching features' pictures are padded to."""
 
-TILE_OVERLAP = 96
-"""Rows on either side of a tile that are computed to be thrown away: as far as the U-Net looks, and more."""
-
-KEPT_FRAMES = 2
-"""Of a pair's two frames one is found by the next pair, while a new one comes in."""
+TILE_OVERLAP = 64
+"""Rows on either side of a tile that are computed to be thrown away. The U-Net looks 61 rows up from one that is
+a multiple of 16, and 46 down from the one before such a row: tiles change nothing."""
 
 
 class SgmInterpolator(Interpolator):
@@ -94,6 +92,7 @@ class SgmInterpolator(Interpolator):
             settings: How it runs; None for the defaults.
         """
         super().__init__()
+        self.network = network
         self.settings = settings or SgmSettings()
         width = network.width
         self.feature_bone = FeatureExtractor(width, network.depth)
@@ -177,6 +176,13 @@ class SgmInterpolator(Interpolator):
             frame = self._render(window, motion, latest.flow, slice(first, last)).frame
             made.append(frame[:, :, top - first : top - first + band])
         return torch.cat(made, dim=2)
+
+    def memory_use(self, height: int, width: int) -> MemoryUse:
+        """See the base class."""
+        per_pixel, per_tile_pixel = bytes_per_pixel(
+            self.network.width, self.settings.scale(height, width), windows=self._contexts.windows
+        )
+        return MemoryUse(per_pixel, per_tile_pixel, overlap=TILE_OVERLAP)
 
     def estimate_flow(self, window: Window, motion: SgmMotion, t: Tensor) -> TimeFlow:
         """Where time t's pixels come from.

@@ -30,6 +30,9 @@ REDUCTIONS = (
 REDUCED_MULTIPLE = 16
 """Pixels; of the sides of pictures that were reduced for the flow, so that the matching features fit."""
 
+KEPT_FRAMES = 2
+"""Of a pair's two frames one is found by the next pair, while a new one comes in."""
+
 LARGEST_DENOMINATOR = 64
 """Of a reduction; its pictures are padded to sides that it divides."""
 
@@ -144,3 +147,19 @@ def padding_before(height: int, width: int, scale: Fraction) -> Padding:
         width,
         multiple=REDUCED_MULTIPLE * scale.denominator // math.gcd(scale.numerator, REDUCED_MULTIPLE),
     )
+
+
+def bytes_per_pixel(width: int, scale: Fraction, *, windows: int) -> tuple[float, float]:
+    """Memory beside the window itself, fitted to peaks that were measured on a CPU.
+
+    Args:
+        width: Of the network, F.
+        scale: At which the flow is estimated.
+        windows: Variants of a window that take turns, whose features are kept for all.
+
+    Returns:
+        Bytes per pixel of the picture, and per pixel that is synthesised at once.
+    """
+    area = float(scale * scale)
+    kept_more = (windows - 1) * KEPT_FRAMES * (4 * width + (32 + 2 * width) * area)
+    return 100 + 12 * width + (800 + 20 * width) * area + kept_more, 250 + 50 * width

@@ -9,27 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_recipe import synthetic_array, synthetic_frames
+from tests.golden_recipe import synthetic_array
 from tests.golden_support import assert_matches_sgm_set, load_sgm_manifest
+from tests.models.sgm.pairs import at, clip, load, pair
 from tests.official_files import SgmKind
 from vfi.engine.losses import sgm_loss
 from vfi.ensemble import PLAIN, Ensemble, Member, View
 from vfi.models.sgm import SgmInterpolator, SgmSettings
 from vfi.models.sgm.records import FlowSteps, SgmMotion, TrainingOutputs
-from vfi.registry import load_model
 from vfi.types import Window
 
 Official = Callable[[SgmKind], Path]
-
-
-@pytest.fixture(scope="module")
-def small(official_sgm: Official) -> SgmInterpolator:
-    return load("sgm.small", official_sgm("full_small"))
-
-
-@pytest.fixture(scope="module")
-def local_small(official_sgm: Official) -> SgmInterpolator:
-    return load("sgm.local_small", official_sgm("local_small"))
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +27,9 @@ def base(official_sgm: Official) -> SgmInterpolator:
     return load("sgm.base", official_sgm("full_base"))
 
 
-@pytest.fixture
-def settings_of_small(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs the small model with other settings, for one test."""
-    return lambda **values: monkeypatch.setattr(small, "settings", SgmSettings(**values))
-
-
-def load(name: str, path: Path) -> SgmInterpolator:
-    model = load_model(name, checkpoint=path, device="cpu")
-    assert isinstance(model, SgmInterpolator)
-    return model
-
-
 def golden_clip(height: int, width: int, seed: int) -> tuple[Window, Tensor]:
     """The pair of a set of vectors, channels as they come, and the frame between them."""
-    frames = torch.from_numpy(synthetic_frames(3, height, width, seed)).permute(0, 3, 1, 2).float() / 255
-    return Window(None, frames[:1], frames[2:], None), frames[1:2]
-
-
-def at(t: float) -> Tensor:
-    return torch.tensor([t])
+    return pair(height, width, seed), clip(3, height, width, seed)[1:2]
 
 
 def every(step: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,421 @@
+"""SGM-VFI as a model: what is shared, tiles, sizes, times, alpha, precision, what training reaches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.models.sgm.pairs import at, clip, pair, window_of, windows
+from tests.official_files import sgm_keys
+from vfi.ensemble import Ensemble, members_of
+from vfi.metrics import psnr
+from vfi.models.sgm import (
+    SgmInterpolator,
+    SgmSettings,
+    build_base,
+    build_local_base,
+    build_local_small,
+    build_small,
+)
+from vfi.models.sgm.settings import padding_before
+from vfi.ops import resize_flow
+
+Settings = Callable[..., None]
+
+
+@pytest.fixture
+def counted(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each part of the small model is called."""
+    calls: Counter[str] = Counter()
+
+    def count(owner: Any, name: str, label: str) -> None:
+        method = getattr(owner, name)
+
+        def counting(*arguments: Any, **keywords: Any) -> Any:
+            calls[label] += 1
+            return method(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for owner, label in ((small.feature_bone, "features"), (small.gmflow, "matching")):
+        count(owner, "encode", f"{label} of a frame")
+        count(owner, "pair", f"{label} of a pair")
+    count(small.contextnet, "forward", "context")
+    count(small.unet, "forward", "synthesis")
+    count(small.block[0], "know", "known of a pair")
+    count(small.block[0], "forward", "flow")
+    return calls
+
+
+class TestReuse:
+    """Counted: what is computed how often in a whole clip."""
+
+    @pytest.mark.parametrize("inter_frames", [1, 3])
+    @pytest.mark.parametrize("count", [2, 5])
+    def test_a_clip_takes_each_frame_and_each_pair_once(
+        self, small: SgmInterpolator, counted: Counter[str], count: int, inter_frames: int
+    ) -> None:
+        times = [k / (inter_frames + 1) for k in range(1, inter_frames + 1)]
+        for window in windows(clip(count, 32, 32), object()):
+            assert len(small.interpolate_window(window, times)) == inter_frames
+        assert counted == {
+            "features of a frame": count,
+            "matching of a frame": count,
+            "context": count,
+            "features of a pair": count - 1,
+            "matching of a pair": count - 1,
+            "known of a pair": count - 1,
+            "flow": (count - 1) * inter_frames,
+            "synthesis": (count - 1) * inter_frames,
+        }
+
+    def test_ensembles_share_too(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        """Two views; time backwards needs nothing more of single frames."""
+        model = Ensemble(small, members_of(["flip_test", "reverse_test"])[::2])
+        try:
+            for window in windows(clip(4, 32, 32), object()):
+                model.interpolate_window(window, [0.5])
+        finally:
+            small.keep(1)
+        assert counted["features of a frame"] == counted["context"] == 2 * 4
+        assert counted["features of a pair"] == 2 * 3
+
+    def test_sharing_changes_nothing(self, small: SgmInterpolator) -> None:
+        for window in windows(clip(3, 48, 64), object()):
+            shared = small.interpolate_window(window, [0.3])
+            alone = small.interpolate_window(window._replace(keys=None), [0.3])
+            assert torch.equal(shared[0], alone[0])
+
+    def test_another_scale_is_not_taken_for_the_same(
+        self, small: SgmInterpolator, settings_of_small: Settings
+    ) -> None:
+        window = next(windows(clip(2, 64, 64), object()))
+        small.interpolate_window(window, [0.5])
+        settings_of_small(down_scale=0.5)
+        shared, alone = (small.interpolate_window(w, [0.5])[0] for w in (window, window._replace(keys=None)))
+        assert torch.equal(shared, alone)
+
+    def test_caches_stay_small(self, small: SgmInterpolator) -> None:
+        for window in windows(clip(5, 32, 32), object()):
+            small.interpolate_window(window, [0.5])
+        assert len(small._encoded._entries) == len(small._contexts._entries) == 2
+
+    @torch.inference_mode()
+    def test_alpha_takes_the_flow_of_the_colours(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        frames = clip(3, 32, 48)
+        window = window_of(*(torch.cat((f, f[:, :1]), dim=1) for f in (frames[:1], frames[2:])))
+        small.interpolate_window(window, [0.25, 0.5])
+        assert counted["flow"] == 2
+        assert counted["synthesis"] == 4
+        assert counted["context"] == 4
+
+
+class TestSymmetry:
+    """The networks see the frames in their order; what has no weights treats them alike."""
+
+    @pytest.mark.parametrize("points", ["1/2", "all"])
+    @torch.inference_mode()
+    def test_swapped_frames_have_swapped_features(
+        self, small: SgmInterpolator, settings_of_small: Settings, points: str
+    ) -> None:
+        settings_of_small(points=points, dense_height=0)
+        window = pair(48, 64)
+        there = small.estimate_motion(window)
+        back = small.estimate_motion(window._replace(start=window.end, end=window.start))
+        for first, second in ((there.matching, back.matching), (there.flow_match, back.flow_match)):
+            if first is None or second is None:
+                assert points == "1/2"
+                assert first is second
+                continue
+            torch.testing.assert_close(second, first.roll(1, dims=0), rtol=0, atol=2e-4)
+
+    @torch.inference_mode()
+    def test_swapped_frames_and_times_have_swapped_matches(self, small: SgmInterpolator) -> None:
+        """Given one local flow, the matching's flow at t is that of the swapped frames at 1 - t."""
+        window = pair(48, 64)
+        motion = small.estimate_motion(window)
+        assert motion.flow_match is not None
+        there = small.flow_steps(motion, at(0.25)).matching
+        back = small.flow_steps(
+            motion._replace(flow_match=motion.flow_match.roll(1, dims=0)), at(0.75)
+        ).matching
+        assert there is not None
+        assert back is not None
+        torch.testing.assert_close(back.flow_shifted, there.flow_shifted.roll(1, dims=0))
+
+
+class TestTimes:
+    def test_several_equal_one_at_a_time(self, small: SgmInterpolator) -> None:
+        window, times = pair(48, 64), [0.125, 0.5, 0.75]
+        together = small.interpolate_window(window, times)
+        alone = [small.interpolate_window(window, [t])[0] for t in times]
+        assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+        assert float((together[0] - together[2]).abs().max()) > 0.01
+
+    @torch.inference_mode()
+    def test_a_time_for_each_sample(self, small: SgmInterpolator, settings_of_small: Settings) -> None:
+        settings_of_small(points=0.5, dense_height=0)
+        first, second = pair(48, 64, seed=3), pair(48, 64, seed=4)
+        both = window_of(torch.cat((first.start, second.start)), torch.cat((first.end, second.end)))
+        together = small(both, torch.tensor([0.25, 0.75]))
+        for i, (window, t) in enumerate(((first, 0.25), (second, 0.75))):
+            alone = small(window, at(t))
+            torch.testing.assert_close(together.frame[i : i + 1], alone.frame, rtol=0, atol=1e-4)
+            torch.testing.assert_close(together.flow_t0[i : i + 1], alone.flow_t0, rtol=0, atol=2e-3)
+
+    @torch.inference_mode()
+    def test_matches_go_to_the_time_asked_for(
+        self, small: SgmInterpolator, settings_of_small: Settings
+    ) -> None:
+        """The authors' training forward has them at 0.5 always: an option."""
+        window = pair(48, 64)
+        motion = small.estimate_motion(window)
+
+        def shifted(t: float) -> Tensor:
+            matching = small.flow_steps(motion, at(t)).matching
+            assert matching is not None
+            return matching.flow_shifted
+
+        early, middle = shifted(0.25), shifted(0.5)
+        assert float(early[:1].abs().mean()) < 0.8 * float(early[1:].abs().mean())
+        settings_of_small(matching_time=0.5)
+        assert torch.equal(shifted(0.25), middle)
+
+
+class TestScale:
+    @torch.inference_mode()
+    def test_reduced_flow_is_in_pixels_of_the_picture(
+        self, local_small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(local_small, "settings", SgmSettings(down_scale=0.5))
+        window = pair(112, 144)  # padded to 128 by 160 and halved
+        motion = local_small.estimate_motion(window)
+        assert motion.encoded_0.frame.shape == (1, 3, 64, 80)
+        flow = local_small.estimate_flow(window, motion, at(0.5))
+        final = local_small.flow_steps(motion, at(0.5)).final
+        padding = padding_before(112, 144, local_small.settings.scale(112, 144))
+        assert torch.equal(flow.flow, padding.unpad(resize_flow(final.flow, 128, 160)))
+        assert flow.flow.shape == (1, 4, 112, 144)
+        assert flow.mask_logit.shape == (1, 1, 112, 144)
+
+    @torch.inference_mode()
+    def test_large_pictures_are_reduced(
+        self, local_small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("vfi.models.sgm.settings.LARGEST_FLOW", 64 * 80)
+        motion = local_small.estimate_motion(pair(128, 160))
+        assert motion.encoded_0.frame.shape == (1, 3, 64, 80)
+
+
+class TestTiles:
+    @torch.inference_mode()
+    @pytest.mark.parametrize("tile", [16, 100])
+    def test_tiles_change_nothing(self, local_small: SgmInterpolator, tile: int) -> None:
+        window = pair(304, 48)
+        motion = local_small.estimate_motion(window)
+        t = at(0.4)
+        whole = local_small.synthesize_frame(window, motion, t, tile=None)
+        tiled = local_small.synthesize_frame(window, motion, t, tile=tile)
+        torch.testing.assert_close(tiled, whole, rtol=0, atol=2e-6)
+
+    def test_memory_decides(self) -> None:
+        small, base = build_local_small(), build_local_base()
+        for model in (small, base):
+            enough = model.choose_tile(1088, 1920, 100 * 2**30)
+            assert enough is None
+            tile = model.choose_tile(2160, 3840, 8 * 2**30)
+            assert tile is not None
+            assert 64 <= tile < 2160
+        assert base.memory_use(1088, 1920).per_pixel > small.memory_use(1088, 1920).per_pixel
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 90), (33, 63)])
+@pytest.mark.parametrize("points", ["1/2", 0])
+def test_any_size(
+    small: SgmInterpolator, settings_of_small: Settings, points: float | str, size: tuple[int, int]
+) -> None:
+    settings_of_small(points=points, dense_height=0)
+    made = small.interpolate_window(window_of(*torch.rand(2, 1, 3, *size)), [0.5])[0]
+    assert made.shape == (1, 3, *size)
+    assert 0 <= float(made.min()) <= float(made.max()) <= 1
+
+
+def test_sizes_that_do_not_fit_are_told_early(local_small: SgmInterpolator) -> None:
+    with pytest.raises(ValueError, match="both sides must be multiples of 8, but the frames are 20x16"):
+        local_small.estimate_motion(window_of(*torch.rand(2, 1, 3, 16, 20)))
+    window = window_of(*torch.rand(2, 1, 3, 16, 24))
+    with torch.inference_mode():
+        motion = local_small.estimate_motion(window)
+        with pytest.raises(ValueError, match="both sides must be multiples of 16, but the frames are 24x16"):
+            local_small.synthesize(window, motion, at(0.5))
+
+
+@torch.inference_mode()
+def test_no_points_leave_the_local_model(
+    small: SgmInterpolator, local_small: SgmInterpolator, settings_of_small: Settings, counted: Counter[str]
+) -> None:
+    """The synthetic files have the same local weights."""
+    settings_of_small(points=0)
+    window = pair(48, 64)
+    assert torch.equal(small(window, at(0.5)).frame, local_small(window, at(0.5)).frame)
+    assert counted["matching of a frame"] == 0
+
+
+def test_pictures_are_shown_as_bgr(local_small: SgmInterpolator) -> None:
+    window = pair(32, 48)
+    turned = window_of(window.start.flip(1), window.end.flip(1))
+    with torch.inference_mode():
+        inside = local_small(turned, at(0.5)).frame
+    assert torch.equal(local_small.interpolate_window(window, [0.5])[0], inside.flip(1))
+
+
+def test_alpha_moves_along(small: SgmInterpolator) -> None:
+    window = pair(32, 48)
+    start, end = (frame[:, :1].expand(-1, 4, -1, -1) for frame in (window.start, window.end))
+    made = small.interpolate_window(window_of(start, end)._replace(keys=(0, 1, 2, 3)), [0.5])[0]
+    colours = small.interpolate_window(window_of(start[:, :3], end[:, :3]), [0.5])[0]
+    torch.testing.assert_close(made[:, :3], colours)
+    # Grey pictures are the same in either order of channels, what is made of them is not: alpha is the red
+    # of what the network made, blue to the caller.
+    torch.testing.assert_close(made[:, 3], colours[:, 2], rtol=0, atol=1e-5)
+
+
+def test_blend_is_the_weight_of_frame_0(local_small: SgmInterpolator) -> None:
+    with torch.inference_mode():
+        window = pair(32, 48)
+        made = local_small(window, at(0.5))
+        steps = local_small.flow_steps(local_small.estimate_motion(window), at(0.5))
+    assert made.blend is not None
+    assert made.coarse is not None
+    torch.testing.assert_close(made.blend, steps.final.mask_logit.sigmoid())
+    bright = window_of(torch.ones(1, 3, 32, 48), torch.zeros(1, 3, 32, 48))
+    with torch.inference_mode():
+        made = local_small(bright, at(0.5))
+    assert made.blend is not None
+    assert made.coarse is not None
+    torch.testing.assert_close(made.coarse, made.blend.expand(-1, 3, -1, -1))
+
+
+class TestPrecision:
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
+    def test_halves_keep_flows_and_frames(self, small: SgmInterpolator, dtype: torch.dtype) -> None:
+        """On the CPU, slowly: the same arithmetic as on a GPU."""
+        model = same_again(small)
+        model.set_precision(dtype)
+        assert model.precision == dtype
+        assert model.dtype == torch.float32
+        window = pair(64, 64)
+        with torch.inference_mode():
+            motion = model.estimate_motion(window)
+            made = model.synthesize(window, motion, at(0.5))
+        assert motion.flow_match is not None
+        assert motion.flow_match.dtype == torch.float32
+        assert made.flow_t0 is not None
+        assert made.flow_t0.dtype == made.frame.dtype == torch.float32
+        whole = small.interpolate_window(window, [0.5])[0]
+        half = model.interpolate_window(window, [0.5])[0]
+        assert float(psnr(half, whole)) > 25  # synthetic weights magnify every rounding
+
+    def test_channels_last_changes_no_number(self, small: SgmInterpolator) -> None:
+        fast = same_again(small)
+        fast.accelerate(channels_last=True)
+        window = pair(32, 64)
+        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, small))
+        torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+
+
+class TestTraining:
+    def test_the_matching_corrects_what_it_is_given(self, small: SgmInterpolator) -> None:
+        """No gradient leaves it towards the local parts; with it the flow that is added to has one."""
+        model = same_again(small)
+        steps = model.flow_steps(model.estimate_motion(pair(32, 48)), at(0.5))
+        assert steps.matching is not None
+        steps.matching.correction.flow.sum().backward(retain_graph=True)
+        trained = {name.partition(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+        assert trained == {"gmflow", "matching_block"}
+        steps.final.flow.sum().backward()
+        trained = {name.partition(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+        assert trained == {"gmflow", "matching_block", "feature_bone", "block"}
+
+    def test_every_weight_of_the_local_model_is_trained(self, local_small: SgmInterpolator) -> None:
+        model = build_local_small()
+        model.load_state_dict(local_small.state_dict())
+        model(pair(32, 48), at(0.5)).frame.sum().backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
+
+    def test_the_lists_are_those_of_the_authors(self, small: SgmInterpolator) -> None:
+        window = pair(32, 48)
+        with torch.no_grad():
+            made = small.training_forward(window, at(0.25))
+            plain = small(window, at(0.25))
+        assert [len(made.flows), len(made.masks), len(made.merged)] == [2, 2, 3]
+        assert torch.equal(made.frame, plain.frame)
+        assert plain.coarse is not None
+        assert torch.equal(made.merged[1], plain.coarse)
+
+
+@pytest.mark.parametrize(
+    ("build", "parts"),
+    [
+        (build_local_small, {"feature_bone": 1_006_512, "contextnet": 1_173_216, "unet": 11_816_035}),
+        (build_local_base, {"feature_bone": 5_568_352, "contextnet": 4_687_296, "unet": 47_233_219}),
+        (build_small, {"block.0": 752_138, "block.1": 617_354, "matching_block.0.merge": 1_207_844}),
+        (build_base, {"block.0": 1_047_050, "block.1": 764_810, "matching_block.0.refine_block": 332_554}),
+    ],
+    ids=["local_small", "local_base", "full_small", "full_base"],
+)
+def test_parameters_are_those_of_the_released_files(
+    build: Callable[[], SgmInterpolator], parts: dict[str, int], request: pytest.FixtureRequest
+) -> None:
+    with torch.device("meta"):
+        model = build()
+    for name, count in parts.items():
+        assert sum(parameter.numel() for parameter in model.get_submodule(name).parameters()) == count
+    listed = {key: tuple(entry["shape"]) for key, entry in sgm_keys(request.node.callspec.id).items()}
+    assert {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()} == listed
+
+
+def same_again(model: SgmInterpolator) -> SgmInterpolator:
+    """A copy of the small model that may be changed."""
+    copy = build_small().eval()
+    copy.load_state_dict(model.state_dict())
+    return copy
+
+
+@pytest.mark.gpu
+class TestGpu:
+    def test_gpu_agrees_with_cpu(self, small: SgmInterpolator) -> None:
+        window = pair(272, 160, seed=5)
+        before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+        try:
+            made = same_again(small).cuda().interpolate_window(window, [0.5])[0].cpu()
+        finally:
+            torch.backends.cudnn.allow_tf32 = before
+        error = (made - small.interpolate_window(window, [0.5])[0]).abs()
+        assert float(error.mean()) < 1e-5
+        assert float(torch.quantile(error, 0.999)) < 1e-3
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_is_50_db_near(self, dtype: torch.dtype) -> None:
+        """With weights of the initialisation: the golden ones magnify every rounding."""
+        torch.manual_seed(0)
+        whole = build_small().eval().cuda()
+        half = same_again(whole).cuda()
+        half.set_precision(dtype)
+        window = pair(544, 960)
+        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (half, whole))
+        assert float(psnr(made, expected)) > 50
+
+    def test_a_4k_pair_fits_in_12_gigabytes(self) -> None:
+        """With the flow at full size and half the positions matched."""
+        model = build_small(points="1/2", down_scale=1).eval().cuda()
+        frames = torch.rand(2, 1, 3, 2160, 3840, device="cuda")
+        torch.cuda.reset_peak_memory_stats()
+        model.interpolate_window(window_of(frames[0], frames[1]), [0.5])
+        assert torch.cuda.max_memory_allocated() < 12 * 2**30
