@@ -42,6 +42,8 @@ from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
 from .features import FeatureExtractor
+from .findings import show_matching
+from .findings import show_matching
 from .local import (
     FLOW_CHANNELS,
     MASK_CHANNELS,
@@ -66,8 +68,11 @@ MATCHING_MULTIPLE = 16
 """Pixels; what the matching features' pictures are padded to."""
 
 TILE_OVERLAP = 64
-"""Rows on either side of a tile that are computed to be thrown away. The U-Net looks 61 rows up from one that is
-a multiple of 16, and 46 down from the one before such a row: tiles change nothing."""
+"""Rows on either side of a tile that are computed to be thrown away.
+
+The U-Net looks 61 rows up from a row that is a multiple of 16, and 46 down from the one before such a row, so
+that tiles change nothing.
+"""
 
 
 class SgmInterpolator(Interpolator):
@@ -179,10 +184,18 @@ class SgmInterpolator(Interpolator):
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         """See the base class."""
-        per_pixel, per_tile_pixel = bytes_per_pixel(
-            self.network.width, self.settings.scale(height, width), windows=self._contexts.windows
-        )
-        return MemoryUse(per_pixel, per_tile_pixel, overlap=TILE_OVERLAP)
+        scale, windows = self.settings.scale(height, width), self._contexts.windows
+        return MemoryUse(*bytes_per_pixel(self.network.width, scale, windows=windows), TILE_OVERLAP)
+
+    def findings(self, window: Window, motion: SgmMotion, t: Tensor) -> dict[str, Tensor]:
+        """Where the local flow fails, and what was matched there. See the base class."""
+        height, width = window.start.shape[-2:]
+        return show_matching(self.flow_steps(motion, t).matching, (height, width), motion.padding)
+
+    def findings(self, window: Window, motion: Any, t: Tensor) -> dict[str, Tensor]:
+        """Where the local flow fails, and what was matched there. See the base class."""
+        height, width = window.start.shape[-2:]
+        return show_matching(self.flow_steps(motion, t).matching, (height, width), motion.padding)
 
     def estimate_flow(self, window: Window, motion: SgmMotion, t: Tensor) -> TimeFlow:
         """Where time t's pixels come from.

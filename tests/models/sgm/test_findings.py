@@ -1,0 +1,28 @@
+"""What the matching looked at, as pictures."""
+
+from __future__ import annotations
+
+import torch
+
+from vfi.models.sgm import build_local_small, build_small
+from vfi.types import Window
+
+
+def window(height: int, width: int) -> Window:
+    start, end = torch.rand(2, 1, 3, height, width)
+    return Window(None, start, end, None)
+
+
+def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
+    model = build_small(points=0.25, dense_height=0).eval()
+    inside = model.look_inside(window(48, 70), 0.5)
+    for i in (0, 1):
+        importance, points = inside[f"importance_{i}"], inside[f"points_{i}"]
+        assert importance.shape == points.shape == (1, 1, 48, 70)
+        assert set(points.unique().tolist()) == {0.0, 1.0}
+        assert importance[points == 1].min() >= importance[points == 0].max()
+
+
+def test_nothing_is_shown_where_nothing_was_chosen() -> None:
+    for model in (build_small(points="all"), build_local_small()):
+        assert "points_0" not in model.eval().look_inside(window(32, 48), 0.5)
