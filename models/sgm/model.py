@@ -43,7 +43,6 @@ from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
 from .features import FeatureExtractor
 from .findings import show_matching
-from .findings import show_matching
 from .local import (
     FLOW_CHANNELS,
     MASK_CHANNELS,
@@ -188,11 +187,6 @@ class SgmInterpolator(Interpolator):
         return MemoryUse(*bytes_per_pixel(self.network.width, scale, windows=windows), TILE_OVERLAP)
 
     def findings(self, window: Window, motion: SgmMotion, t: Tensor) -> dict[str, Tensor]:
-        """Where the local flow fails, and what was matched there. See the base class."""
-        height, width = window.start.shape[-2:]
-        return show_matching(self.flow_steps(motion, t).matching, (height, width), motion.padding)
-
-    def findings(self, window: Window, motion: Any, t: Tensor) -> dict[str, Tensor]:
         """Where the local flow fails, and what was matched there. See the base class."""
         height, width = window.start.shape[-2:]
         return show_matching(self.flow_steps(motion, t).matching, (height, width), motion.padding)

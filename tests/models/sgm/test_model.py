@@ -301,6 +301,16 @@ def test_blend_is_the_weight_of_frame_0(local_small: SgmInterpolator) -> None:
     torch.testing.assert_close(made.coarse, made.blend.expand(-1, 3, -1, -1))
 
 
+def test_what_was_matched_can_be_shown(small: SgmInterpolator, settings_of_small: Settings) -> None:
+    settings_of_small(points="1/4", dense_height=0)
+    found = small.look_inside(pair(40, 56), 0.5)
+    for number in (0, 1):
+        assert found[f"importance_{number}"].shape == found[f"points_{number}"].shape == (1, 1, 40, 56)
+        assert set(found[f"points_{number}"].unique().tolist()) == {0, 1}
+    settings_of_small(points="all")
+    assert "importance_0" not in small.look_inside(pair(40, 56), 0.5)
+
+
 class TestPrecision:
     @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
     def test_halves_keep_flows_and_frames(self, small: SgmInterpolator, dtype: torch.dtype) -> None:
