@@ -76,7 +76,7 @@ def official_scopeflow() -> Path:
 
 @pytest.fixture(scope="session")
 def official_sgm() -> Callable[[SgmKind], Path]:
-    """Gives files shaped like SGM-VFI's and GMFlow's, with synthetic weights, each written when it is first asked for."""
+    """Gives files shaped like SGM-VFI's and GMFlow's, with synthetic weights, each written when asked for."""
 
     def official(kind: SgmKind) -> Path:
         return _written_once(f"sgm_{kind}.pth", lambda path: write_official_sgm(kind, path))
