@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.fakes import scene_array
 
-SCRIPT = Path(__file__).resolve().parents[1] / "demo_2x.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "demo_2x.py"
 
 
 @pytest.fixture
