@@ -6,7 +6,8 @@ its errors differ, so that the mean tends to be closer to the truth, at as many 
 
     model = Ensemble(load_model("quadratic"), members_of(["flip_test", "reverse_test"]))
 
-The switches are those of EQVI's test script, see ``docs/protocols.md``. With ``M`` the model, ``V`` a way to
+The switches are those of EQVI's test script and, as ``turn_test``, SGM-VFI's test-time augmentation, see
+``docs/protocols.md``. With ``M`` the model, ``V`` a way to
 show pictures and ``V'`` its inverse, a member makes ``V'(M(V(I0), V(I1), V(I2), V(I3), t))``, a reversed one
 ``V'(M(V(I3), V(I2), V(I1), V(I0), 1 - t))``. Each is clamped by the model; their mean needs no further clamp.
 
@@ -123,6 +124,7 @@ SWITCHES: dict[str, tuple[Member, ...]] = {
     "ms_test": (Member(View.HALF),),
     "flip_test": (Member(View.MIRRORED), Member(View.UPSIDE_DOWN)),
     "rotation_test": (Member(View.TURNED_LEFT), Member(View.TURNED_RIGHT)),
+    "turn_test": (Member(View.TURNED_HALF),),
     "reverse_test": (Member(View.PLAIN, reverse=True),),
     "reverse_flip": (
         Member(View.MIRRORED, reverse=True),
@@ -134,7 +136,7 @@ SWITCHES: dict[str, tuple[Member, ...]] = {
         Member(View.TURNED_RIGHT, reverse=True),
     ),
 }
-"""EQVI's switches and the members that each adds to the plain one."""
+"""The switches and the members that each adds to the plain one."""
 
 
 def members_of(switches: Iterable[str]) -> tuple[Member, ...]:

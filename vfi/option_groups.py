@@ -258,6 +258,12 @@ class EnsembleOptions:
     rotation_test: bool = option(
         False, "with two runs turned by 90 degrees", parse=options.switch, group="test-time ensembles"
     )
+    turn_test: bool = option(
+        False,
+        "with a run turned by 180 degrees (SGM-VFI's)",
+        parse=options.switch,
+        group="test-time ensembles",
+    )
     reverse_test: bool = option(
         False, "with a run backwards in time", parse=options.switch, group="test-time ensembles"
     )

@@ -270,7 +270,7 @@ class TestEnsembles:
         model = Asked()
         switches: dict[str, Any] = dict.fromkeys(SWITCHES, True)
         interpolate_video(folder, tmp_path / "out", model, **switches, inter_frames=3)
-        assert len(model.windows) == 2 * 12
+        assert len(model.windows) == 2 * 13
 
     def test_what_is_made_is_their_mean(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 4)

@@ -14,7 +14,7 @@ from tests.golden_support import assert_matches_sgm_set, load_sgm_manifest
 from tests.models.sgm.pairs import at, clip, load, pair
 from tests.official_files import SgmKind
 from vfi.engine.losses import sgm_loss
-from vfi.ensemble import PLAIN, Ensemble, Member, View
+from vfi.ensemble import Ensemble, members_of
 from vfi.models.sgm import SgmInterpolator, SgmSettings
 from vfi.models.sgm.records import FlowSteps, SgmMotion, TrainingOutputs
 from vfi.types import Window
@@ -217,7 +217,7 @@ class TestInferenceModes:
             return model(window, at(t)).frame[..., ::2, ::2]
 
         plain, late = frame(small, 0.5), frame(small, 0.25)
-        both = frame(Ensemble(small, (PLAIN, Member(View.TURNED_HALF))), 0.5)
+        both = frame(Ensemble(small, members_of(["turn_test"])), 0.5)
         settings_of_small(matching_time=0.5)
         found = {"hr": plain, "inf": frame(small, 0.5), "hr_t025": late, "inf_t025": frame(small, 0.25)}
         found |= dict.fromkeys(("hr_tta", "hr_fast_tta", "inf_tta", "inf_fast_tta"), both)
