@@ -51,7 +51,7 @@ CONTEXT_SPLIT = (CONTEXT_CHANNELS, 3, 3)
 BYTES_PER_PIXEL, BYTES_OF_CONTEXT, BYTES_PER_FLOW_PIXEL, BYTES_PER_TILE_PIXEL = 300, 620, 350, 3700
 """Memory beside the window itself: per pixel of the picture, the same where the contextual features are kept,
 per pixel of the flow, and per pixel of a tile with its overlap. Fitted to the peaks that
-``python -m benchmark.memory`` measured at 640x360, 1280x720 and 3840x2160, which lie 3 to 20 % lower."""
+``python -m benchmark.memory`` measured at 640x360, 1280x720 and 3840x2160, which lie 2 to 35 % lower."""
 
 KEPT_PAIRS, KEPT_FRAMES, KEPT_CONTEXTS = 7, 4, 2
 """Of a window's five pairs three are found by the next one, while two new ones come in."""
