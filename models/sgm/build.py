@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from vfi.models.flow.gmflow import GmFlowFeatures
 
 from .model import SgmInterpolator
-from .settings import BASE, DENSE_HEIGHT, SMALL, Points, SgmSettings
+from .settings import BASE, DENSE_HEIGHT, SMALL, SgmSettings, Share
 
 
-def build_local_small(*, down_scale: float | Fraction | None = None) -> SgmInterpolator:
+def build_local_small(*, down_scale: Share | None = None) -> SgmInterpolator:
     """The small local model, without matching and without weights, on the CPU.
 
     Args:
@@ -22,15 +20,15 @@ def build_local_small(*, down_scale: float | Fraction | None = None) -> SgmInter
     return SgmInterpolator(network=SMALL, settings=SgmSettings(down_scale=down_scale))
 
 
-def build_local_base(*, down_scale: float | Fraction | None = None) -> SgmInterpolator:
+def build_local_base(*, down_scale: Share | None = None) -> SgmInterpolator:
     """The large local model; as :func:`build_local_small`."""
     return SgmInterpolator(network=BASE, settings=SgmSettings(down_scale=down_scale))
 
 
 def build_small(
     *,
-    points: Points = 0.5,
-    down_scale: float | Fraction | None = None,
+    points: Share = 0.5,
+    down_scale: Share | None = None,
     matching_time: float | None = None,
     dense_height: int = DENSE_HEIGHT,
 ) -> SgmInterpolator:
@@ -51,8 +49,8 @@ def build_small(
 
 def build_base(
     *,
-    points: Points = 0.5,
-    down_scale: float | Fraction | None = None,
+    points: Share = 0.5,
+    down_scale: Share | None = None,
     matching_time: float | None = None,
     dense_height: int = DENSE_HEIGHT,
 ) -> SgmInterpolator:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vfi.models.layers import conv_of_part, conv_of_rest, conv_prelu
-from vfi.ops import backward_warp
+from vfi.ops import Padding, backward_warp, resize_flow
 
 BLOCK_CHANNELS = 128
 FLOW_CHANNELS = 4
@@ -30,9 +30,8 @@ class TimeFlow(NamedTuple):
     mask_logit: Tensor
     """``[B, 1, H, W]``, of the weight of what comes from frame 0."""
 
-    def __add__(self, other: object) -> TimeFlow:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """What another one adds to this one."""
-        assert isinstance(other, TimeFlow)
+    def plus(self, other: TimeFlow) -> TimeFlow:
+        """Corrected by another one."""
         return TimeFlow(self.flow + other.flow, self.mask_logit + other.mask_logit)
 
 
@@ -87,7 +86,13 @@ class FlowBlock(nn.Module):
         else:
             x = known + conv_of_part(self.conv0.get_submodule("0.0"), x, self.changing)
             x = self.conv0[1](self.conv0.get_submodule("0.1")(x))
-        return self.lastconv(self.convblock(x) + x)
+        x = self.convblock(x) + x
+        return self.lastconv(x.to(self.lastconv.get_parameter("0.weight").dtype))
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Compute in this type, but what becomes a flow in float32 at least: halves are too coarse for it."""
+        self.to(dtype)
+        self.lastconv.to(torch.promote_types(dtype, torch.float32))
 
 
 def reduce(picture: Tensor, factor: int) -> Tensor:
@@ -111,6 +116,25 @@ def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
     )  # [B, 5, H, W]
     flow, mask_logit = enlarged.split((FLOW_CHANNELS, MASK_CHANNELS), dim=1)
     return TimeFlow(flow * factor, mask_logit)
+
+
+def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) -> TimeFlow:
+    """What was estimated on reduced pictures, at the size of the pictures.
+
+    Args:
+        estimate: At the size of the reduced, padded pictures.
+        height: Of the pictures.
+        width: Likewise.
+        padding: That they got before they were reduced.
+
+    Returns:
+        ``height`` by ``width``, the flow in pixels of that.
+    """
+    size = (height + padding.top + padding.bottom, width + padding.left + padding.right)
+    if estimate.flow.shape[-2:] == size:
+        return estimate
+    mask_logit = F.interpolate(estimate.mask_logit, size=size, mode="bilinear", align_corners=False)
+    return TimeFlow(padding.unpad(resize_flow(estimate.flow, *size)), padding.unpad(mask_logit))
 
 
 def time_plane(t: Tensor, like: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ Deviation from the authors' code: their training forward, and with it their plai
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vfi.interpolator import Interpolator, MemoryUse
-from vfi.ops import Padding, backward_warp, resize_flow
+from vfi.ops import Padding, backward_warp
 from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
@@ -48,6 +48,7 @@ from .local import (
     MASK_CHANNELS,
     FlowBlock,
     TimeFlow,
+    at_full_size,
     blend_frames,
     enlarge,
     fetch_both,
@@ -67,11 +68,8 @@ MATCHING_MULTIPLE = 16
 """Pixels; what the matching features' pictures are padded to."""
 
 TILE_OVERLAP = 64
-"""Rows on either side of a tile that are computed to be thrown away.
-
-The U-Net looks 61 rows up from a row that is a multiple of 16, and 46 down from the one before such a row, so
-that tiles change nothing.
-"""
+"""Rows on either side of a tile that are computed to be thrown away. Tiles change nothing: the U-Net looks 61
+rows up from a row that is a multiple of 16, and 46 down from the one before such a row."""
 
 
 class SgmInterpolator(Interpolator):
@@ -121,20 +119,27 @@ class SgmInterpolator(Interpolator):
             "block.1",
             "contextnet",
             "unet",
-            *(() if matcher is None else ("gmflow.backbone", "matching_block.0.merge.conv")),
+            *(
+                ()
+                if matcher is None
+                else ("gmflow.backbone", "matching_block.0.merge", "matching_block.0.refine_block")
+            ),
         )
         self._encoded = ReuseCache(KEPT_FRAMES)
         self._contexts = ReuseCache(KEPT_FRAMES)
 
     @property
     def precision(self) -> torch.dtype:
-        """The type of the networks' arithmetic. Flows, coordinates, matches, frames stay float32."""
+        """The type of most arithmetic. Matching and its features, flows, coordinates, frames stay float32."""
         return self.unet.conv.weight.dtype
 
     def set_precision(self, dtype: torch.dtype) -> None:
         """Compute the networks in this type; see :attr:`precision`."""
-        for network in self.children():
+        for network in (self.feature_bone, self.contextnet, self.unet, self.matching_block):
             network.to(dtype)
+        for network in self.modules():
+            if isinstance(network, FlowBlock):
+                network.set_precision(dtype)
 
     def estimate_motion(self, window: Window) -> SgmMotion:
         """Everything that does not depend on t.
@@ -202,14 +207,8 @@ class SgmInterpolator(Interpolator):
         Returns:
             Flows and mask at the size of the window.
         """
-        final = self.flow_steps(motion, t).final
         height, width = window.start.shape[-2:]
-        if motion.encoded_0.frame.shape[-2:] == (height, width):
-            return final
-        padding = motion.padding
-        size = (height + padding.top + padding.bottom, width + padding.left + padding.right)
-        mask_logit = F.interpolate(final.mask_logit, size=size, mode="bilinear", align_corners=False)
-        return TimeFlow(padding.unpad(resize_flow(final.flow, *size)), padding.unpad(mask_logit))
+        return at_full_size(self.flow_steps(motion, t).final, height, width, motion.padding)
 
     def flow_steps(self, motion: SgmMotion, t: Tensor) -> FlowSteps:
         """The flow for one time, step by step, at the size it is estimated at.
@@ -229,7 +228,7 @@ class SgmInterpolator(Interpolator):
         matching, matched, warped_matched = None, local, warped
         if motion.matching is not None:
             matching = self._match(motion, t, frames, local, flow_s8, warped)
-            matched = local + matching.correction
+            matched = local.plus(matching.correction)
             warped_matched = fetch_both(frames, matched.flow)
         residual = self.block[1](
             self._network_input(
@@ -240,7 +239,7 @@ class SgmInterpolator(Interpolator):
             ),
             motion.known_s4,
         )
-        final = matched + enlarge(residual, FINE, frames.dtype)
+        final = matched.plus(enlarge(residual, FINE, frames.dtype))
         return FlowSteps(local, flow_s8, matching, matched, final, warped, warped_matched)
 
     def training_forward(self, window: Window, t: Tensor) -> TrainingOutputs:
@@ -324,7 +323,7 @@ class SgmInterpolator(Interpolator):
             matching = None
             if self.gmflow is not None and self.settings.matches:
                 fitting = Padding.to_fit(*small.shape[-2:], multiple=MATCHING_MULTIPLE).pad(small)
-                matching = self.gmflow.encode(self._network_input(fitting))
+                matching = self.gmflow.encode(fitting)
             return EncodedFrame(small, reduce(small, FINE), reduce(small, COARSE), *features, matching)
 
         key = None if window.keys is None else (window.keys[index], scale, self.settings.matches)
@@ -334,7 +333,7 @@ class SgmInterpolator(Interpolator):
         """The context of one of the two frames: looked up, or computed."""
         frame = window[index]
         assert isinstance(frame, Tensor)
-        key: Hashable | None = None if window.keys is None else window.keys[index]
+        key = None if window.keys is None else window.keys[index]
         return self._contexts.get_or_compute(key, frame, lambda: self.contextnet(self._network_input(frame)))
 
     def _match(
@@ -378,7 +377,7 @@ class SgmInterpolator(Interpolator):
         warped_1 = backward_warp(window.end, flow_t1, padding="border", origin=origin)
         blend = mask_logit.sigmoid()
         coarse = blend * warped_0 + (1 - blend) * warped_1
-        residual = self.unet(
+        residual_logit = self.unet(
             self._network_input(
                 window.start[:, :, rows],
                 window.end[:, :, rows],
@@ -391,7 +390,8 @@ class SgmInterpolator(Interpolator):
             fetch_context(motion.context_0, flow_t0, rows.start),
             fetch_context(motion.context_1, flow_t1, rows.start),
         )
-        return Interpolation((coarse + residual.to(coarse)).clamp(0, 1), flow_t0, flow_t1, blend, coarse)
+        residual = 2 * residual_logit.to(coarse).sigmoid() - 1
+        return Interpolation((coarse + residual).clamp(0, 1), flow_t0, flow_t1, blend, coarse)
 
     def _network_input(self, *parts: Tensor) -> Tensor:
         """Parts as channels of one tensor, in the networks' type."""

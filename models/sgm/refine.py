@@ -104,7 +104,8 @@ class FlowMerge(nn.Module):
         Returns:
             ``[B, 256, h, w]`` for :meth:`forward`.
         """
-        features = torch.cat((side_by_side(matching), side_by_side(features_s8)), dim=1)
+        dtype = features_s8.dtype
+        features = torch.cat((side_by_side(matching).to(dtype), side_by_side(features_s8)), dim=1)
         return conv_of_rest(self.conv[0], features, self.changing)
 
     def forward(self, flow_s8: Tensor, flow_filled: Tensor, known: Tensor) -> Tensor:
@@ -194,8 +195,7 @@ class MatchingBlock(nn.Module):
             ),
             dim=1,
         )
-        weight_dtype = next(self.parameters()).dtype
-        return enlarge(self.refine_block(x.to(weight_dtype)), SCALE, local.flow.dtype)
+        return enlarge(self.refine_block(x.to(known.known.dtype)), SCALE, local.flow.dtype)
 
 
 def side_by_side(both: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ KEPT_FRAMES = 2
 LARGEST_DENOMINATOR = 64
 """Of a reduction; its pictures are padded to sides that it divides."""
 
-Points = float | str | Fraction
-"""A share of all positions, in [0, 1], as number or text such as ``"1/2"``; or ``"all"``."""
+Share = float | str | Fraction
+"""A number, or text such as ``"1/2"``."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class SgmSettings:
         ValueError: if a value lies outside its range.
     """
 
-    points: Points = 0.5
+    points: Share = 0.5
     """Share of the positions of each frame that are matched with the whole other frame, those where the local
     flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
-    down_scale: float | Fraction | None = None
+    down_scale: Share | None = None
     """Size of the pictures that the flow is estimated on, in sides of the pictures; None: 1 up to
     :data:`LARGEST_FLOW` pixels, less for larger ones."""
     matching_time: float | None = None
@@ -76,13 +76,9 @@ class SgmSettings:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        share = self.share
-        if share is not None and not 0 <= share <= 1:
-            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
-        if self.down_scale is not None and not 0 < self._asked_scale(self.down_scale) <= 1:
-            raise ValueError(
-                f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {self.down_scale!r}"
-            )
+        _ = self.share
+        if self.down_scale is not None:
+            self._asked_scale(self.down_scale)
         if self.matching_time is not None and not 0 < self.matching_time < 1:
             raise ValueError(f"matching_time must lie between 0 and 1, not {self.matching_time!r}")
         if self.dense_height < 0:
@@ -93,10 +89,10 @@ class SgmSettings:
         """The share of points as a number; None for all, found without looking for the worst."""
         if self.points == "all":
             return None
-        try:
-            return Fraction(self.points)
-        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
-            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}') from None
+        share = _as_fraction(self.points)
+        if share is None or not 0 <= share <= 1:
+            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
+        return share
 
     @property
     def matches(self) -> bool:
@@ -128,8 +124,20 @@ class SgmSettings:
         return next(fitting, REDUCTIONS[-1])
 
     @staticmethod
-    def _asked_scale(down_scale: float | Fraction) -> Fraction:
-        return Fraction(down_scale).limit_denominator(LARGEST_DENOMINATOR)
+    def _asked_scale(down_scale: Share) -> Fraction:
+        asked = _as_fraction(down_scale)
+        scale = asked and asked.limit_denominator(LARGEST_DENOMINATOR)
+        if not scale or not 0 < scale <= 1:
+            raise ValueError(f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {down_scale!r}")
+        return scale
+
+
+def _as_fraction(value: Share) -> Fraction | None:
+    """The value of a number or of text such as ``"1/2"``; None where it has none."""
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return None
 
 
 def padding_before(height: int, width: int, scale: Fraction) -> Padding:

@@ -82,7 +82,7 @@ class SynthesisNetwork(nn.Module):
             context_1: Likewise of frame 1.
 
         Returns:
-            ``[B, 3, H, W]`` in (-1, 1), to be added to the blend.
+            ``[B, 3, H, W]``, the logit of what is to be added to the blend: 0 to 1 stand for -1 to 1.
         """
         s2 = self.down0(x)
         s4 = self.down1(torch.cat((s2, context_0[0], context_1[0]), dim=1))
@@ -92,7 +92,7 @@ class SynthesisNetwork(nn.Module):
         x = self.up1(torch.cat((x, s8), dim=1))
         x = self.up2(torch.cat((x, s4), dim=1))
         x = self.up3(torch.cat((x, s2), dim=1))
-        return 2 * self.conv(x).sigmoid() - 1
+        return self.conv(x)
 
 
 def fetch_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -323,17 +324,28 @@ class TestPrecision:
         with torch.inference_mode():
             motion = model.estimate_motion(window)
             made = model.synthesize(window, motion, at(0.5))
-        assert motion.flow_match is not None
-        assert motion.flow_match.dtype == torch.float32
+        assert motion.matching is not None
+        assert motion.matching.dtype == torch.float32
         assert made.flow_t0 is not None
         assert made.flow_t0.dtype == made.frame.dtype == torch.float32
         whole = small.interpolate_window(window, [0.5])[0]
         half = model.interpolate_window(window, [0.5])[0]
-        assert float(psnr(half, whole)) > 25  # synthetic weights magnify every rounding
+        # Synthetic weights magnify every rounding; those of the initialisation do not, see the GPU's test.
+        assert float(psnr(half, whole)) > (45 if dtype == torch.bfloat16 else 60)
 
-    def test_channels_last_changes_no_number(self, small: SgmInterpolator) -> None:
+    @pytest.mark.parametrize(
+        "how",
+        [
+            {"channels_last": True},
+            pytest.param({"compile_networks": True}, marks=pytest.mark.slow),
+        ],
+        ids=["channels_last", "compiled"],
+    )
+    def test_acceleration_changes_no_number(self, small: SgmInterpolator, how: dict[str, bool]) -> None:
+        if "compile_networks" in how and shutil.which("g++") is None:
+            pytest.skip("torch.compile needs a compiler on a CPU: no g++ here")
         fast = same_again(small)
-        fast.accelerate(channels_last=True)
+        fast.accelerate(**how)
         window = pair(32, 64)
         made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, small))
         torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)

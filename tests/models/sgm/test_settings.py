@@ -71,9 +71,11 @@ class TestScale:
     ) -> None:
         assert SgmSettings().scale(*size) == Fraction(scale)
 
-    @pytest.mark.parametrize("asked", [0.8, Fraction(4, 5), 0.5, 1, 1.0, 0.3])
-    def test_a_scale_that_is_asked_for(self, asked: float) -> None:
-        assert SgmSettings(down_scale=asked).scale(2160, 3840) == pytest.approx(asked, abs=1e-9)
+    @pytest.mark.parametrize("asked", [0.8, "4/5", Fraction(4, 5), 0.5, 1, 1.0, 0.3])
+    def test_a_scale_that_is_asked_for(self, asked: float | str | Fraction) -> None:
+        assert SgmSettings(down_scale=asked).scale(2160, 3840) == pytest.approx(
+            float(Fraction(asked)), abs=1e-9
+        )
 
     @pytest.mark.parametrize("scale", ["4/5", "1/2", "2/5", "1/4", "1/5", "1/8", "1/10", "3/10", "63/64"])
     def test_reduced_pictures_fit_the_matching_features(self, scale: str) -> None:
@@ -102,6 +104,8 @@ class TestScale:
         ({"down_scale": 0}, "down_scale must lie between 1/64 and 1, not 0"),
         ({"down_scale": 2}, "down_scale must lie between"),
         ({"down_scale": 0.001}, "down_scale must lie between"),
+        ({"down_scale": float("inf")}, "down_scale must lie between"),
+        ({"down_scale": "half"}, "down_scale must lie between 1/64 and 1, not 'half'"),
         ({"matching_time": 1}, "matching_time must lie between 0 and 1, not 1"),
         ({"dense_height": -1}, "dense_height must not be negative, but it is -1"),
     ],
