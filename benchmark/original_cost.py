@@ -61,16 +61,16 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
 
     Args:
         model: Whose parts are used.
-        window: Frames ``[1, 3, H, W]`` BGR; only the middle two count.
+        window: Frames ``[1, 3, H, W]`` RGB with sides that are multiples of 16; only the middle two count.
         t: ``[1]``, in (0, 1).
 
     Returns:
-        ``[1, 3, H, W]``.
+        ``[1, 3, H, W]`` RGB.
     """
-    alone = window._replace(keys=None)
+    frames = (window.start.flip(1), window.end.flip(1))  # to BGR
+    alone = Window(None, frames[0], frames[1], None)
     motion = model.estimate_motion(alone)
     flow = model.estimate_flow(alone, motion, t)
-    frames = (window.start, window.end)
     flows = flow.flow.chunk(2, dim=1)
     for frame, flow_ta, flow_tb in ((frames[0], *flows), (frames[1], *reversed(flows))):
         # The ones that find the holes, and what is pushed again for each of the three fields.
@@ -79,7 +79,7 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
         forward_splat(backward_warp(frame, flow_ta, padding="border"), flow_tb)
         for _ in range(2):
             backward_warp(frame, flow_ta, padding="border")
-    return model.synthesize(alone, motion, t).frame
+    return model.synthesize(alone, motion, t).frame.flip(1)
 
 
 def _linear(flow: Tensor) -> QuadraticMotion:
