@@ -113,6 +113,17 @@ class TestSizes:
         for name in ("001.png", "002.png"):
             assert (tmp_path / "out" / "a" / name).read_bytes() == (folder / name).read_bytes()
 
+    def test_images_of_different_sizes_become_alike(self, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "set" / "a", 3)
+        cv2.imwrite(str(folder / "002.png"), cv2.resize(cv2.imread(str(folder / "002.png")), (53, 37)))
+        protocol(tmp_path / "set", tmp_path / "out", test_size=(WIDTH, HEIGHT))
+        written = tmp_path / "out" / "a"
+        assert all(read_image(path).shape == (HEIGHT, WIDTH, 3) for path in written.iterdir())
+        assert (written / "001.png").read_bytes() == (folder / "001.png").read_bytes()
+        with Image.open(folder / "002.png") as image:
+            resized = np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
+        assert np.array_equal(read_image(written / "002.png"), resized)
+
     def test_crops_that_do_not_fit_any_clip(self, tmp_path: Path) -> None:
         write_images(tmp_path / "set" / "a", 2)
         model = Blender()
@@ -242,7 +253,7 @@ class TestMistakesAreToldFirst:
 
     def test_images_of_different_sizes(self, root: Path) -> None:
         cv2.imwrite(str(write_images(root / "b", 2) / "003.png"), np.zeros((9, 9, 3), np.uint8))
-        self.refused(root, InputError, r"different sizes.*003\.png", test_size=(32, 24))
+        self.refused(root, InputError, r"different sizes.*003\.png", test_crop_size=(8, 8))
 
     def test_an_image_that_is_none(self, root: Path) -> None:
         (write_images(root / "b", 2) / "002.png").write_text("nothing")

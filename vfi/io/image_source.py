@@ -27,10 +27,11 @@ _PIXEL_FORMATS = {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le"
 
 
 class ImageSource(FrameSource):
-    """Image files of one size as pictures at a constant rate.
+    """Image files as pictures at a constant rate.
 
     All pictures get the same number of channels and the same depth: those of the richest file. The sizes of
     all files are compared when the source is opened, so that a bad file is found before anything is made.
+    Where they may differ, the source's size is that of the first.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ImageSource(FrameSource):
         rate: Fraction | None = None,
         start: Fraction | None = None,
         end: Fraction | None = None,
+        mixed_sizes: bool = False,
     ) -> None:
         """Compare the headers of all files.
 
@@ -52,13 +54,15 @@ class ImageSource(FrameSource):
             rate: Pictures per second; None: 24.
             start: Seconds, inclusive; None: from the first picture.
             end: Seconds, exclusive; None: to the last picture.
+            mixed_sizes: Whether the files may differ in size, because whoever reads them makes them alike.
 
         Raises:
-            InputError: If a file is not an image, or their sizes differ.
+            InputError: If a file is not an image, or their sizes differ and must not.
         """
         rate = rate or DEFAULT_IMAGE_RATE
         headers = [read_header(path) for path in paths]
-        _refuse_mixed_sizes(paths, headers)
+        if not mixed_sizes:
+            _refuse_mixed_sizes(paths, headers)
         bits = max(header.bits for header in headers)
         has_alpha = any(header.has_alpha for header in headers)
         whole = SourceInfo(
@@ -77,24 +81,26 @@ class ImageSource(FrameSource):
         info = trimmed_info(whole, start, end)
         super().__init__(info, read_ahead_count(info.height, info.width, (3 + has_alpha) * bits / 8))
         self._paths = paths
-        self._upright = [header.orientation == 1 for header in headers]
+        self._headers = headers
         self._rate = rate
         self._first = math.ceil((start or 0) * rate)
         self._last = len(paths) if end is None else min(len(paths), math.ceil(end * rate))
 
     def _frames(self) -> Iterator[SourceFrame]:
         for index, place in enumerate(range(self._first, self._last)):
-            path = self._paths[place]
-            array = self._conformed(read_image(path), path)
+            path, header = self._paths[place], self._headers[place]
+            array = self._conformed(read_image(path), path, header)
             # A file that is only upright by its EXIF tag is not "exactly this picture" for other readers.
-            picture = Picture.from_rgb(array, path=path if self._upright[place] else None)
+            picture = Picture.from_rgb(array, path=path if header.orientation == 1 else None)
             yield SourceFrame(index, place / self._rate, 1 / self._rate, picture, path.stem)
 
-    def _conformed(self, array: np.ndarray, path: Path) -> np.ndarray:
+    def _conformed(self, array: np.ndarray, path: Path, header: ImageHeader) -> np.ndarray:
         """The picture with the depth and the channels of the whole source."""
         info = self.info
-        if array.shape[:2] != (info.height, info.width):
-            raise InputError(f"{path} is not {info.width}x{info.height} any more: leave the images alone.")
+        if array.shape[:2] != (header.height, header.width):
+            raise InputError(
+                f"{path} is not {header.width}x{header.height} any more: leave the images alone."
+            )
         if info.bits > 8:
             array = color.widen(array)
         if info.has_alpha and array.shape[2] == 3:

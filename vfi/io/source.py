@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from vfi.errors import ConfigError, InputError
@@ -20,6 +21,7 @@ def open_source(
     start: Fraction | None = None,
     end: Fraction | None = None,
     rate: Fraction | None = None,
+    mixed_sizes: bool = False,
 ) -> FrameSource:
     """Open pictures for reading.
 
@@ -29,6 +31,7 @@ def open_source(
         start: Time of the first wanted picture, seconds on the source's clock, inclusive.
         end: Time before which the last wanted picture begins, seconds.
         rate: Pictures per second of images, which have no time of their own; None: 24.
+        mixed_sizes: Whether images may differ in size; the source then has that of the first.
 
     Returns:
         A context manager that can be iterated once; see :class:`~vfi.io.reader.FrameSource`.
@@ -41,15 +44,15 @@ def open_source(
     check_trim(start, end)
     if rate is not None and rate <= 0:
         raise ConfigError(f"a rate of {rate} pictures per second is not positive: give a positive one.")
+    images = partial(ImageSource, root=path, rate=rate, start=start, end=end, mixed_sizes=mixed_sizes)
     if second is not None:
-        pair = [_image_file(path), _image_file(_existing(second))]
-        return ImageSource(pair, root=path, kind="pair", rate=rate, start=start, end=end)
+        return images([_image_file(path), _image_file(_existing(second))], kind="pair")
     if path.is_dir():
-        return ImageSource(_folder_images(path), root=path, rate=rate, start=start, end=end)
+        return images(_folder_images(path))
     if is_animation(path):
         return AnimationSource(path, start, end)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], root=path, rate=rate, start=start, end=end)
+        return images([path])
     return VideoSource(path, start, end)
 
 

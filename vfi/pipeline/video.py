@@ -148,7 +148,12 @@ def _clip_config(config: InterpolateConfig, clip: Path) -> InterpolateConfig:
 def _open(config: InterpolateConfig) -> FrameSource:
     assert config.input is not None
     return open_source(
-        config.input, second=config.second, start=config.start, end=config.end, rate=config.input_fps
+        config.input,
+        second=config.second,
+        start=config.start,
+        end=config.end,
+        rate=config.input_fps,
+        mixed_sizes=config.test_size is not None,  # it makes them alike
     )
 
 
