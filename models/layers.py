@@ -72,6 +72,16 @@ def leaky(x: Tensor) -> Tensor:
     return F.leaky_relu(x, SLOPE, inplace=True)
 
 
+def side_by_side_on_cpu(x: Tensor) -> Tensor:
+    """Pictures with the channels of a pixel side by side in memory, on a CPU; on other devices as they are.
+
+    Numbers are the same, but a CPU's convolutions and pooling are quicker so, and keep the order: measured
+    with two threads 5 to 10 % for EQVI's U-Nets, 20 to 30 % for SGM-VFI's and for networks of few channels.
+    Normalisation over a picture is slower so.
+    """
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
 class DownBlock(nn.Module):
     """Halve by 2x2 averages (an odd last row or column is left out), then convolve twice."""
 

@@ -26,9 +26,11 @@ BLOCKS = 6
 MLP_EXPANSION = 4
 """Width of the hidden layer, in units of its input of twice the features."""
 
-
 TOKENS_AT_ONCE = 2**13
 """Tokens whose hidden layer is held at one time: it is eight times as wide as they are."""
+
+TOKENS_ON_CPU = 2**10
+"""Likewise on a CPU: so few that it stays in the cache; 20 instead of 28 ms for 3808 tokens."""
 
 
 class Begun(NamedTuple):
@@ -238,5 +240,6 @@ def _in_pieces(network: nn.Module, tokens: Tensor) -> Tensor:
     """A network that looks at single tokens, applied to some at a time where no gradients are wanted."""
     if torch.is_grad_enabled():
         return network(tokens)
-    pieces = tokens.flatten(0, -2).split(TOKENS_AT_ONCE)
+    at_once = TOKENS_ON_CPU if tokens.device.type == "cpu" else TOKENS_AT_ONCE
+    pieces = tokens.flatten(0, -2).split(at_once)
     return torch.cat([network(piece) for piece in pieces]).unflatten(0, tokens.shape[:-1])
