@@ -14,6 +14,9 @@ from vfi.models.eqvi.rcsn import context_features
 from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
 from vfi.models.flow.irr_pwc import IrrPwc
 from vfi.models.sgm import SgmInterpolator
+from vfi.models.sgm.local import reduce
+from vfi.models.sgm.model import COARSE, FINE
+from vfi.models.sgm.sparse import match_points
 from vfi.ops import backward_warp, forward_splat
 from vfi.types import FlowPair, Window
 
@@ -55,12 +58,12 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
 def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     """A new frame of SGM-VFI, everything computed for it alone, and some of it several times.
 
-    Features, matching features and context of both frames; the warps and splats of the importance map once
-    for the pictures and once for ones, each with indices of its own; both fetched frames once more after the
-    last flow block and once more in the synthesis.
+    Features, matching features and context of both frames; reduced frames for every block anew; all pairs of
+    positions compared, where half the points are asked for; the warps and splats that find the holes of the
+    importance map; warps of the frames for that map, and twice after the last flow block.
 
     Args:
-        model: Whose parts are used.
+        model: Whose parts are used, with half the points.
         window: Frames ``[1, 3, H, W]`` RGB with sides that are multiples of 16; only the middle two count.
         t: ``[1]``, in (0, 1).
 
@@ -70,16 +73,26 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     frames = (window.start.flip(1), window.end.flip(1))  # to BGR
     alone = Window(None, frames[0], frames[1], None)
     motion = model.estimate_motion(alone)
-    flow = model.estimate_flow(alone, motion, t)
-    flows = flow.flow.chunk(2, dim=1)
-    for frame, flow_ta, flow_tb in ((frames[0], *flows), (frames[1], *reversed(flows))):
-        # The ones that find the holes, and what is pushed again for each of the three fields.
+    made = model.synthesize(alone, motion, t)
+    if motion.matching is not None:
+        match_points(motion.matching, _second_half(motion.matching))
+    assert made.flow_t0 is not None
+    assert made.flow_t1 is not None
+    flows = (made.flow_t0, made.flow_t1)
+    for frame, flow_ta, flow_tb in zip(frames, flows, reversed(flows), strict=True):
+        for factor in (FINE, COARSE, COARSE):
+            reduce(frame, factor)
         ones = backward_warp(torch.ones_like(frame[:, :1]), flow_ta, padding="border")
         forward_splat(ones, flow_tb)
-        forward_splat(backward_warp(frame, flow_ta, padding="border"), flow_tb)
-        for _ in range(2):
+        for _ in range(3):
             backward_warp(frame, flow_ta, padding="border")
-    return model.synthesize(alone, motion, t).frame.flip(1)
+    return made.frame.flip(1)
+
+
+def _second_half(features: Tensor) -> Tensor:
+    """Half of the positions of features ``[B, C, h, w]``, for :func:`match_points`: ``[B, K]``."""
+    count = features.shape[-2] * features.shape[-1]
+    return torch.arange(count // 2, count, device=features.device).expand(features.shape[0], -1)
 
 
 def _linear(flow: Tensor) -> QuadraticMotion:

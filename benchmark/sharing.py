@@ -7,6 +7,9 @@ The baseline is built from the model's own parts with all sharing switched off
 measured in the middle of a clip, windows taking turns with the baseline's frames, at 1, 3 and 7 new frames
 per pair. The outputs are compared too. Random weights do where none are given: the cost does not depend on
 them.
+
+Beside the times stand the multiplications of convolutions, matrix products and attention, counted by
+PyTorch: what sharing saves whatever the machine does meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.models import ready_model, synthetic_frames, windows
 from benchmark.original_cost import original_eqvi, original_sgm
@@ -42,6 +47,8 @@ WARM_WINDOWS = 2
 
 MEASURED_WINDOWS = 3
 
+COUNTED = ("10^9 multiplications", "times fewer")
+
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, measure, print, write."""
@@ -62,22 +69,32 @@ def main(arguments: Sequence[str]) -> None:
     original, usual_size = ORIGINALS[family]
     width, height = map(int, (options.size or usual_size).split("x"))
     result = measure(ready_model(options.model, options.checkpoint, options.device), original, height, width)
-    rows = [
-        [name, f"{row['seconds_per_frame']:.3f}", f"{row['times_as_fast']:.2f}"]
-        for name, row in result["shared"].items()
-    ]
-    baseline = ["the authors' way", f"{result['baseline']['seconds_per_frame']:.3f}", "1"]
-    print(table(["new frames per pair", "seconds per new frame", "times as fast"], [baseline, *rows]))
+    print(table(["new frames per pair", "seconds per new frame", "times as fast", *COUNTED], _rows(result)))
     print("largest and mean difference of the frames:", result["difference"])
     write_result(options.json, {"model": options.model, "size": [width, height], **result})
+
+
+def _rows(result: dict[str, Any]) -> list[list[str]]:
+    """The result as rows of a table."""
+
+    def row(name: str, way: dict[str, Any]) -> list[str]:
+        return [
+            name,
+            f"{way['seconds_per_frame']:.3f}",
+            f"{way.get('times_as_fast', 1):.2f}",
+            f"{way['multiplications_per_frame'] / 1e9:.1f}",
+            f"{way.get('times_fewer_multiplications', 1):.2f}",
+        ]
+
+    return [row("the authors' way", result["baseline"]), *(row(*item) for item in result["shared"].items())]
 
 
 @torch.inference_mode()
 def measure(model: Interpolator, original: Original, height: int, width: int) -> dict[str, Any]:
     """Seconds per new frame of both ways, and how far their frames are apart."""
-    count = WARM_WINDOWS + MEASURED_WINDOWS + 2
-    frames = [frame.to(model.device) for frame in synthetic_frames(height, width, count)]
-    inner = list(windows(frames))[: WARM_WINDOWS + MEASURED_WINDOWS]
+    count = WARM_WINDOWS + MEASURED_WINDOWS
+    frames = [frame.to(model.device) for frame in synthetic_frames(height, width, count + 3)]
+    *inner, counted = list(windows(frames))[: count + 1]
     half = torch.full((1,), 0.5, device=model.device)
     baseline: list[float] = []
     shared: dict[int, list[float]] = {number: [] for number in INTER_FRAMES}
@@ -96,25 +113,48 @@ def measure(model: Interpolator, original: Original, height: int, width: int) ->
             seconds, expected = timed(model.device, original, model, window, half)
             baseline.append(seconds)
             differences += [(frames[len(frames) // 2] - expected).abs().cpu() for frames in made.values()]
-    cost = median(baseline)
+    cost = _cost(baseline, multiplications(original, model, counted, half))
     difference = torch.stack(differences)
     return {
-        "baseline": {"seconds_per_frame": cost, "runs": baseline},
+        "baseline": cost,
         "shared": {
-            str(number): {
-                "seconds_per_frame": median(runs),
-                "times_as_fast": cost / median(runs),
-                "runs": runs,
-            }
-            for number, runs in shared.items()
+            str(number): _saving(
+                cost,
+                shared[number],
+                multiplications(models[number].interpolate_window, counted, times_of(number)) // number,
+            )
+            for number in INTER_FRAMES
         },
         "difference": {"largest": float(difference.max()), "mean": float(difference.mean())},
+    }
+
+
+def _cost(runs: list[float], count: int) -> dict[str, Any]:
+    """What a new frame costs: seconds of every run and in the middle, and multiplications."""
+    return {"seconds_per_frame": median(runs), "multiplications_per_frame": count, "runs": runs}
+
+
+def _saving(baseline: dict[str, Any], runs: list[float], count: int) -> dict[str, Any]:
+    """What a new frame costs, and how many times less that is than the baseline."""
+    own = _cost(runs, count)
+    return {
+        **own,
+        "times_as_fast": baseline["seconds_per_frame"] / own["seconds_per_frame"],
+        "times_fewer_multiplications": baseline["multiplications_per_frame"] / count,
     }
 
 
 def times_of(number: int) -> list[float]:
     """So many times, evenly spread."""
     return [(k + 1) / (number + 1) for k in range(number)]
+
+
+def multiplications(work: Callable[..., Any], *arguments: Any) -> int:
+    """Those of a piece of work, in convolutions, matrix products and attention."""
+    # Attention is counted where it consists of matrix products.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        work(*arguments)
+    return counter.get_total_flops() // 2
 
 
 def timed(device: torch.device, work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
