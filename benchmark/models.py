@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,14 +16,17 @@ from vfi.registry import find_model, load_model
 from vfi.types import Window
 
 
-def ready_model(name: str, checkpoint: Path | None = None, device: str = "cpu") -> Interpolator:
+def ready_model(
+    name: str, checkpoint: Path | None = None, device: str = "cpu", **options: Any
+) -> Interpolator:
     """A model with weights from a file, else with the random ones of its initialisation."""
     spec = find_model(name)
     if checkpoint is not None or spec.checkpoint is None:
-        return load_model(name, checkpoint=checkpoint, device=device)
+        return load_model(name, checkpoint=checkpoint, device=device, **options)
     torch.manual_seed(0)
     module, function = spec.build.split(":")
-    model: Interpolator = getattr(importlib.import_module(module), function)()
+    build = getattr(importlib.import_module(module), function)
+    model: Interpolator = build(**{**spec.options, **options})
     return model.eval().to(device)
 
 
