@@ -115,7 +115,7 @@ class TestSizes:
 
     def test_images_of_different_sizes_become_alike(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "set" / "a", 3)
-        cv2.imwrite(str(folder / "002.png"), cv2.resize(cv2.imread(str(folder / "002.png")), (53, 37)))
+        cv2.imwrite(str(folder / "002.png"), cv2.resize(scene_array(1, 1), (53, 37)))
         protocol(tmp_path / "set", tmp_path / "out", test_size=(WIDTH, HEIGHT))
         written = tmp_path / "out" / "a"
         assert all(read_image(path).shape == (HEIGHT, WIDTH, 3) for path in written.iterdir())
