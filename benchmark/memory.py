@@ -21,6 +21,7 @@ import gc
 import json
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -60,14 +61,16 @@ class Run(NamedTuple):
     @classmethod
     def of_size(cls, size: str, options: argparse.Namespace) -> Run:
         """``"3840x2160:256"`` is a size with a tile."""
-        dimensions, _, tile = size.partition(":")
-        width, height = map(int, dimensions.split("x"))
+        found = re.fullmatch(r"(\d+)x(\d+)(?::(\d+))?", size)
+        if found is None:
+            sys.exit(f"--sizes {size}: WIDTHxHEIGHT or WIDTHxHEIGHT:ROWS is expected")
+        width, height, tile = found.groups()
         return cls(
             options.model,
             options.checkpoint,
             options.options,
-            width,
-            height,
+            int(width),
+            int(height),
             int(tile) if tile else None,
             options.windows,
         )
@@ -96,7 +99,7 @@ def peak_of(run: Run) -> dict[str, int]:
 def tensors_of(run: Run) -> dict[str, int]:
     """What tensors hold at most beside the model and the frames, bytes."""
     work = run.prepare()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiler:
         work()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.json")
