@@ -15,8 +15,9 @@ from tests.io.writing import frames, rgb_picture, source, write_all
 from vfi.errors import ConfigError, OutputError
 from vfi.io.picture import Picture
 from vfi.io.records import OutputFrame
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.sink import open_sink
 from vfi.io.source import open_source
+from vfi.io.writer import SinkOptions
 
 
 def durations(path: Path) -> list[int]:

@@ -12,8 +12,9 @@ import pytest
 from tests.io.writing import INFO
 from vfi.io import encoders, layouts
 from vfi.io.clock import MAX_TICKS, OutputClock, Timeline, choose_ticks
+from vfi.io.color_tags import SRGB, ColorTags
 from vfi.io.encoders import available_codecs, output_tags, plan_encoding
-from vfi.io.records import SRGB, ColorTags, SourceInfo
+from vfi.io.records import SourceInfo
 
 
 def info(pixel_format: str, bits: int = 8, **changes: Any) -> SourceInfo:

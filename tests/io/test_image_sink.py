@@ -14,10 +14,12 @@ from tests.io.making import write_video
 from tests.io.writing import feed, frames, native_picture, rgb_picture, source, write_all
 from vfi.errors import ConfigError, OutputError
 from vfi.io.color import rgb_from_bgr
+from vfi.io.color_tags import SRGB
 from vfi.io.picture import Picture
-from vfi.io.records import SRGB, OutputFrame
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.records import OutputFrame
+from vfi.io.sink import open_sink
 from vfi.io.source import open_source
+from vfi.io.writer import SinkOptions
 
 
 def read(path: Path) -> np.ndarray:

@@ -13,9 +13,10 @@ import pytest
 from tests.io.making import write_video
 from tests.io.writing import frames, native_picture, source, write_all
 from vfi.errors import ConfigError, OutputError
+from vfi.io.color_tags import SRGB
 from vfi.io.picture import Picture
-from vfi.io.records import SRGB
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.sink import open_sink
+from vfi.io.writer import SinkOptions
 
 PICTURES: list[Picture] = [native_picture(number) for number in range(2)]
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_array_equal
 
 from tests.io.making import gray_frame
 from vfi.io import native
+from vfi.io.color_tags import SRGB, ColorTags
 from vfi.io.picture import Picture
-from vfi.io.records import SRGB, ColorTags
 
 BT709 = ColorTags(1, 1, 1, full_range=False)
 BT709_FULL = ColorTags(1, 1, 1, full_range=True)

@@ -27,7 +27,8 @@ from tests.io.writing import (
 )
 from vfi.errors import ConfigError, OutputError
 from vfi.io import segments
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.sink import open_sink
+from vfi.io.writer import SinkOptions
 
 COUNT, SEGMENT = 23, 5
 RATE = Fraction(24000, 1001)
@@ -159,7 +160,8 @@ import sys, time
 from fractions import Fraction
 from pathlib import Path
 from tests.io.writing import feed, frames, native_picture, rgb_picture, source
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.sink import open_sink
+from vfi.io.writer import SinkOptions
 
 path = Path(sys.argv[1])
 if path.suffix:

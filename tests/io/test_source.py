@@ -17,7 +17,8 @@ from av.stream import Disposition
 from tests.io.making import HEIGHT, WIDTH, frame_number, gray_frame, numbered_frame, write_tone, write_video
 from vfi.errors import ConfigError, InputError
 from vfi.io import Picture, SourceFrame, SourceInfo, native, open_source
-from vfi.io.records import ColorTags, ContentLight, StreamRecord
+from vfi.io.color_tags import ColorTags
+from vfi.io.records import ContentLight, StreamRecord
 from vfi.io.video_probe import lost_metadata
 
 FILM = Fraction(24000, 1001)

@@ -28,9 +28,11 @@ from tests.io.writing import (
     write_all,
 )
 from vfi.errors import OutputError
+from vfi.io.color_tags import SRGB, ColorTags
 from vfi.io.picture import Picture
-from vfi.io.records import SRGB, ColorTags, ContentLight, MasteringDisplay, OutputFrame
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.records import ContentLight, MasteringDisplay, OutputFrame
+from vfi.io.sink import open_sink
+from vfi.io.writer import SinkOptions
 
 FILM = Fraction(24000, 1001)
 HDR10 = ColorTags(9, 16, 9)

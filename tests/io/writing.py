@@ -13,9 +13,11 @@ from typing import Any
 import av
 import numpy as np
 
+from vfi.io.color_tags import ColorTags
 from vfi.io.picture import Picture
-from vfi.io.records import ColorTags, OutputFrame, SourceInfo
-from vfi.io.sink import FrameSink, SinkOptions, open_sink
+from vfi.io.records import OutputFrame, SourceInfo
+from vfi.io.sink import open_sink
+from vfi.io.writer import FrameSink, SinkOptions
 
 HEIGHT, WIDTH = 48, 64
 BT709 = ColorTags(1, 1, 1)

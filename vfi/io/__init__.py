@@ -9,22 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vfi.io.color_tags import ColorTags
     from vfi.io.flow_color import flow_to_color
     from vfi.io.flow_files import known_vectors, read_flow, write_flow
     from vfi.io.names import natural_key
     from vfi.io.picture import Picture
     from vfi.io.reader import FrameSource
-    from vfi.io.records import ColorTags, OutputFrame, SourceFrame, SourceInfo
-    from vfi.io.sink import FrameSink, SinkOptions, open_sink
+    from vfi.io.records import OutputFrame, SourceFrame, SourceInfo
+    from vfi.io.sink import open_sink
     from vfi.io.source import find_clips, open_source
+    from vfi.io.writer import FrameSink, SinkOptions
 
 _HOMES = {
-    "ColorTags": "vfi.io.records",
-    "FrameSink": "vfi.io.sink",
+    "ColorTags": "vfi.io.color_tags",
+    "FrameSink": "vfi.io.writer",
     "FrameSource": "vfi.io.reader",
     "OutputFrame": "vfi.io.records",
     "Picture": "vfi.io.picture",
-    "SinkOptions": "vfi.io.sink",
+    "SinkOptions": "vfi.io.writer",
     "SourceFrame": "vfi.io.records",
     "SourceInfo": "vfi.io.records",
     "find_clips": "vfi.io.source",

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -21,12 +20,11 @@ from av.video.stream import VideoStream
 from vfi.errors import ConfigError, OutputError
 from vfi.io import color, native
 from vfi.io.clock import OutputClock
+from vfi.io.color_tags import MATRIX_BT601, ColorTags
 from vfi.io.queued import QueuedSink, output_errors
-from vfi.io.records import MATRIX_BT601, ColorTags, OutputFrame, SourceInfo
+from vfi.io.records import OutputFrame, SourceInfo
 from vfi.io.segments import PartialFolder, synchronise
-
-if TYPE_CHECKING:
-    from vfi.io.sink import SinkOptions
+from vfi.io.writer import SinkOptions
 
 ANIMATION_SUFFIXES = ("gif", "webp")
 _GIF_TICKS, _WEBP_TICKS = 100, 1000  # per second, by the formats' definitions
@@ -37,7 +35,7 @@ _ANY_RATE = 25  # animations have time stamps and no rate, but the encoders ask 
 
 
 class AnimationSink(QueuedSink):
-    """An animation. See :class:`vfi.io.sink.FrameSink`. It cannot be resumed: it is written anew."""
+    """An animation. See :class:`vfi.io.writer.FrameSink`. It cannot be resumed: it is written anew."""
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
         """Open the partial folder.

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfi.io.records import MATRIX_BT601
+from vfi.io.color_tags import MATRIX_BT601
 
 Rounding = Literal["nearest", "truncate"]
 

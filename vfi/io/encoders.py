@@ -16,8 +16,9 @@ from av.codec.codec import UnknownCodecError
 
 from vfi.errors import ConfigError, OutputError
 from vfi.io import layouts
+from vfi.io.color_tags import ColorTags
 from vfi.io.encoder_parameters import parameter_options
-from vfi.io.records import ColorTags, SourceInfo
+from vfi.io.records import SourceInfo
 
 X26X_PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",

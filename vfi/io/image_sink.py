@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,9 +16,7 @@ from vfi.io.picture import Picture
 from vfi.io.queued import QueuedSink, output_errors
 from vfi.io.records import OutputFrame, SourceInfo
 from vfi.io.segments import PartialFolder
-
-if TYPE_CHECKING:
-    from vfi.io.sink import SinkOptions
+from vfi.io.writer import SinkOptions
 
 IMAGE_FORMATS = ("png", "jpg", "tif", "webp")
 _SAME_FORMAT = {"jpg": ("jpg", "jpeg"), "tif": ("tif", "tiff")}
@@ -31,7 +28,7 @@ _WITHOUT_ALPHA = ("jpg",)
 
 
 class ImageSink(QueuedSink):
-    """A folder of images named by the frames. See :class:`vfi.io.sink.FrameSink`.
+    """A folder of images named by the frames. See :class:`vfi.io.writer.FrameSink`.
 
     Images gather in a partial folder beside the final one; a journal tells which are complete.
     """

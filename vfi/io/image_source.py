@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 
 from vfi.errors import InputError
 from vfi.io import color
+from vfi.io.color_tags import SRGB
 from vfi.io.images import ImageHeader, read_header, read_image
 from vfi.io.names import ANIMATION_SUFFIXES
 from vfi.io.picture import Picture
 from vfi.io.reader import FrameSource, read_ahead_count
-from vfi.io.records import SRGB, SourceFrame, SourceInfo
+from vfi.io.records import SourceFrame, SourceInfo
 from vfi.io.trim import trimmed_info
 
 DEFAULT_IMAGE_RATE = Fraction(24)

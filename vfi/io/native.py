@@ -21,7 +21,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from vfi.io import color
-from vfi.io.records import MATRIX_RGB, UNSPECIFIED, ColorTags
+from vfi.io.color_tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 
 ChromaSite = Literal["left", "center"]
 

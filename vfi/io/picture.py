@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vfi.io import color, native
-from vfi.io.records import MATRIX_RGB, SRGB, ColorTags
+from vfi.io.color_tags import MATRIX_RGB, SRGB, ColorTags
 
 
 class Picture:

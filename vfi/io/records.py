@@ -1,7 +1,6 @@
 """The records that both sides of video input and output share: plain numbers, no open files.
 
-All times are :class:`fractions.Fraction` seconds. Colour tags are the numbers of ITU-T H.273, which FFmpeg
-uses too: 2 means "unspecified" in each of them.
+All times are :class:`fractions.Fraction` seconds.
 """
 
 from __future__ import annotations
@@ -9,49 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from vfi.io.picture import Picture
-
-UNSPECIFIED = 2
-MATRIX_RGB = 0
-MATRIX_BT709 = 1
-MATRIX_BT601 = 6
-PRIMARIES_BT709 = 1
-TRANSFER_BT709 = 1
-TRANSFER_SRGB = 13
-
-# Players take untagged pictures of at least this size for BT.709, smaller ones for BT.601.
-HD_HEIGHT = 720
-HD_WIDTH = 1280
-
-
-@dataclass(frozen=True)
-class ColorTags:
-    """How the samples of a picture encode colour: ITU-T H.273 numbers, as FFmpeg has them."""
-
-    primaries: int = UNSPECIFIED
-    transfer: int = UNSPECIFIED
-    matrix: int = UNSPECIFIED
-    """0 = the samples are R'G'B', 1 = BT.709, 5 and 6 = BT.601, 9 = BT.2020, 2 = not told."""
-    full_range: bool = False
-    """True: black is 0 and white the largest code; False: 16 and 235 (times a power of two)."""
-
-    def matrix_for(self, height: int, width: int) -> int:
-        """The matrix to compute with: the tag itself or, where there is none, what players assume.
-
-        Args:
-            height: Picture height in pixels.
-            width: Picture width in pixels.
-        """
-        if self.matrix != UNSPECIFIED:
-            return self.matrix
-        return MATRIX_BT709 if height >= HD_HEIGHT or width >= HD_WIDTH else MATRIX_BT601
-
-
-SRGB = ColorTags(PRIMARIES_BT709, TRANSFER_SRGB, MATRIX_RGB, full_range=True)
-"""What image files without a profile hold."""
+from vfi.io.color_tags import ColorTags
+from vfi.io.picture import Picture
 
 
 @dataclass(frozen=True)

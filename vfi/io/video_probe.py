@@ -17,15 +17,8 @@ from av.video.stream import VideoStream
 
 from vfi.errors import InputError
 from vfi.io import native
-from vfi.io.records import (
-    MATRIX_RGB,
-    UNSPECIFIED,
-    ColorTags,
-    ContentLight,
-    MasteringDisplay,
-    SourceInfo,
-    StreamRecord,
-)
+from vfi.io.color_tags import MATRIX_RGB, UNSPECIFIED, ColorTags
+from vfi.io.records import ContentLight, MasteringDisplay, SourceInfo, StreamRecord
 from vfi.io.timing import TimeGrid, constant_rate, likely_rates
 
 LOST_METADATA = {

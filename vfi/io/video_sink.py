@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError
@@ -19,9 +18,7 @@ from vfi.io.encoders import EncodingPlan, plan_encoding
 from vfi.io.queued import QueuedSink, output_errors
 from vfi.io.records import OutputFrame, SourceInfo
 from vfi.io.segments import PartialFolder, SegmentStore, synchronise
-
-if TYPE_CHECKING:
-    from vfi.io.sink import SinkOptions
+from vfi.io.writer import SinkOptions
 
 _ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
 _BEFORE_ALL = 1 << 20  # more than there are frames in a segment
@@ -121,7 +118,7 @@ class SegmentEncoder:
 
 
 class VideoSink(QueuedSink):
-    """A video file. See :class:`vfi.io.sink.FrameSink`."""
+    """A video file. See :class:`vfi.io.writer.FrameSink`."""
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
         """Decide everything that can be decided, try the encoder, and open the partial folder.

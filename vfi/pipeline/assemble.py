@@ -20,8 +20,9 @@ from vfi.io.animation import ANIMATION_SUFFIXES
 from vfi.io.encoders import VIDEO_SUFFIXES
 from vfi.io.reader import FrameSource
 from vfi.io.records import OutputFrame
-from vfi.io.sink import SinkOptions, open_sink
+from vfi.io.sink import open_sink
 from vfi.io.source import find_clips, open_source
+from vfi.io.writer import SinkOptions
 from vfi.pipeline import settings
 from vfi.pipeline.records import ProgressCallback, Report
 from vfi.pipeline.run import ProgressMeter, stopping

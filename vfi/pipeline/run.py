@@ -19,7 +19,8 @@ from vfi.config import InterpolateConfig
 from vfi.errors import DamagedInputError, InputError, OutputError
 from vfi.io.reader import FrameSource
 from vfi.io.records import OutputFrame, SourceFrame
-from vfi.io.sink import FrameSink, open_sink
+from vfi.io.sink import open_sink
+from vfi.io.writer import FrameSink
 from vfi.pipeline import settings
 from vfi.pipeline.log import DecisionLog
 from vfi.pipeline.records import Change, Interrupted, Pair, Progress, ProgressCallback, Report, Shot

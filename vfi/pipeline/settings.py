@@ -21,7 +21,7 @@ from vfi.io.animation import ANIMATION_SUFFIXES
 from vfi.io.encoders import VIDEO_SUFFIXES
 from vfi.io.names import images_in
 from vfi.io.records import SourceInfo
-from vfi.io.sink import SinkOptions
+from vfi.io.writer import SinkOptions
 from vfi.pipeline.render import RenderRules
 from vfi.pipeline.transform import Transform
 from vfi.pipeline.windows import SceneRules
