@@ -7,6 +7,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from tests.golden_support import assert_matches_eqvi, load_golden
+from tests.operator_support import assert_same
 from vfi.ops import correlation, reference
 
 
@@ -29,14 +30,7 @@ def test_values_and_gradients_equal_the_reference(size: tuple[int, int], reach: 
     b = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
     out = correlation(a, b, max_displacement=reach)
     expected = reference.correlation(a, b, max_displacement=reach)
-    assert torch.allclose(out, expected, atol=1e-14)
-    direction = torch.randn_like(out)
-    for ours, theirs in zip(
-        torch.autograd.grad(out, (a, b), direction),
-        torch.autograd.grad(expected, (a, b), direction),
-        strict=True,
-    ):
-        assert torch.allclose(ours, theirs, atol=1e-13)
+    assert_same(out, expected, (a, b), values=1e-14, gradients=1e-13)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (17, 16), (19, 37)])
@@ -47,14 +41,7 @@ def test_whole_planes_give_the_same(size: tuple[int, int], reach: int) -> None:
     b = torch.randn(2, 5, *size, dtype=torch.float64, requires_grad=True)
     out = correlation(a, b, max_displacement=reach)
     expected = reference.correlation_by_shifts(a, b, max_displacement=reach)
-    assert torch.allclose(out, expected, atol=1e-14)
-    direction = torch.randn_like(out)
-    for ours, theirs in zip(
-        torch.autograd.grad(out, (a, b), direction),
-        torch.autograd.grad(expected, (a, b), direction),
-        strict=True,
-    ):
-        assert torch.allclose(ours, theirs, atol=1e-13)
+    assert_same(out, expected, (a, b), values=1e-14, gradients=1e-13)
 
 
 def test_reference_by_shifts_is_the_reference() -> None:

@@ -12,6 +12,7 @@ from torch.autograd import gradcheck
 
 from tests.golden_recipe import synthetic_array
 from tests.golden_support import assert_matches_sgm, load_golden
+from tests.operator_support import assert_same, irregular_flow
 from vfi.ops import (
     Splat,
     average_splat,
@@ -29,12 +30,6 @@ SIZES = [(5, 6), (1, 5), (5, 1), (1, 1)]
 
 def constant_flow(x: float, y: float, height: int, width: int) -> Tensor:
     return torch.tensor([float(x), float(y)])[None, :, None, None].expand(1, 2, height, width)
-
-
-def irregular_flow(batch: int, height: int, width: int) -> Tensor:
-    """Vectors that reach inside and outside, far from whole numbers, where the gradient has its steps."""
-    whole = torch.randn(batch, 2, height, width, dtype=torch.float64).mul(2).round()
-    return whole + torch.empty_like(whole).uniform_(0.1, 0.9)
 
 
 def test_whole_translation_moves_the_pixels() -> None:
@@ -103,15 +98,7 @@ def test_values_and_gradients_equal_the_reference(
     inputs = [tensor for tensor in (values, flow, weight) if tensor is not None]
     out = forward_splat(values, flow, weight=weight, kernel=kernel)
     expected = reference.forward_splat(values, flow, weight=weight, kernel=kernel)
-    direction = [torch.randn_like(tensor) for tensor in out]
-    for ours, theirs in zip(out, expected, strict=True):
-        assert torch.allclose(ours, theirs, atol=1e-12)
-    for ours, theirs in zip(
-        torch.autograd.grad(out, inputs, direction),
-        torch.autograd.grad(expected, inputs, direction),
-        strict=True,
-    ):
-        assert torch.allclose(ours, theirs, atol=1e-12)
+    assert_same(out, expected, inputs, values=1e-12)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -11,6 +11,7 @@ from torch.autograd import gradcheck
 
 from tests.golden_recipe import synthetic_array
 from tests.golden_support import assert_matches_eqvi, assert_matches_sgm, load_golden
+from tests.operator_support import assert_same, irregular_flow
 from vfi.ops import backward_warp, reference
 
 Padding = Literal["zeros", "border"]
@@ -21,12 +22,6 @@ SIZES = [(6, 7), (1, 5), (5, 1), (1, 1), (2, 3)]
 
 def constant_flow(image: Tensor, x: float, y: float) -> Tensor:
     return image.new_tensor([x, y])[None, :, None, None].expand(image.shape[0], 2, *image.shape[2:])
-
-
-def irregular_flow(batch: int, height: int, width: int, scale: float = 2.0) -> Tensor:
-    """Vectors that reach inside and outside, far from whole numbers, where the gradient has its steps."""
-    whole = torch.randn(batch, 2, height, width, dtype=torch.float64).mul(scale).round()
-    return whole + torch.empty_like(whole).uniform_(0.1, 0.9)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -71,14 +66,7 @@ def test_values_and_gradients_equal_the_reference(padding: Padding, size: tuple[
     flow = irregular_flow(2, *size).requires_grad_()
     out = backward_warp(image, flow, padding=padding)
     expected = reference.backward_warp(image, flow, padding=padding)
-    assert torch.allclose(out, expected, atol=1e-10)
-    direction = torch.randn_like(out)
-    for ours, theirs in zip(
-        torch.autograd.grad(out, (image, flow), direction),
-        torch.autograd.grad(expected, (image, flow), direction),
-        strict=True,
-    ):
-        assert torch.allclose(ours, theirs, atol=1e-9)
+    assert_same(out, expected, (image, flow), values=1e-10, gradients=1e-9)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
