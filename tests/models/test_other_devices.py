@@ -1,0 +1,90 @@
+"""Networks on a device that is not the CPU, without having one: nothing they make lies elsewhere.
+
+Fake tensors have shapes, types and devices but no numbers, and an operator that meets two devices raises. Of
+the devices that PyTorch knows by name, ``lazy`` is one that none of its builds looks for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from vfi.interpolator import Interpolator
+from vfi.registry import FLOWS, FlowSpec, ModelSpec, find_model
+from vfi.types import Window
+
+DEVICE = torch.device("lazy:0")
+SIZE = (64, 96)
+
+FAKE = FakeTensorMode()  # one for all, since masks are kept from test to test
+
+MODELS: list[tuple[str, dict[str, Any]]] = [
+    ("eqvi.stage123", {}),
+    ("eqvi.stage123", {"flow_reduction": 2}),
+    ("eqvi.stage4", {}),
+    ("sgm.local_small", {}),
+    ("sgm.small", {"dense_height": 0}),
+    ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}),
+    ("sgm.base", {"points": "all"}),
+]
+
+
+@pytest.fixture(autouse=True)
+def fake_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Numbers from Python are made on the device itself, which even a fake one would have to be there for.
+    def moment(t: float, batch: int, device: torch.device) -> Tensor:
+        return torch.full((batch,), t, device=device)
+
+    monkeypatch.setattr("vfi.interpolator._moment", moment)
+    # Fake parameters cannot be exchanged in place.
+    monkeypatch.setattr(nn.Module, "to", with_other_parameters)
+    with FAKE:
+        yield
+
+
+def with_other_parameters(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    for module in network.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(parameter.detach().to(dtype)))
+    return network
+
+
+def built(spec: ModelSpec | FlowSpec, **options: Any) -> Any:
+    module, function = spec.build.split(":")
+    with DEVICE:
+        return getattr(importlib.import_module(module), function)(**{**spec.options, **options}).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("name", "options"), MODELS)
+def test_models(name: str, options: dict[str, Any], dtype: torch.dtype) -> None:
+    model: Interpolator = built(find_model(name), **options)
+    if dtype != torch.float32:
+        model.set_precision(dtype)
+    frames = [torch.rand(1, 3, *SIZE, device=DEVICE, dtype=dtype) for _ in range(4)]
+    prev, start, end, following = frames
+    window = Window(prev, start, end, following) if model.window == 4 else Window(None, start, end, None)
+    for tile in (None, 32):
+        for frame in model.interpolate_window(window, [0.25, 0.5], tile=tile):
+            assert frame.device == DEVICE
+            assert frame.shape == (1, 3, *SIZE)
+
+
+@pytest.mark.parametrize(
+    "spec", [spec for spec in FLOWS if spec.checkpoint is not None], ids=lambda spec: spec.name
+)
+def test_flows(spec: FlowSpec) -> None:
+    estimator = built(spec)
+    wanted = {"occlusion": True} if "occlusion" in inspect.signature(estimator.match).parameters else {}
+    frames = (torch.rand(1, 3, 130, 190, device=DEVICE) for _ in range(2))
+    with torch.no_grad():
+        pair = estimator.match(*map(estimator.encode, frames), **wanted)
+    for part in pair:
+        assert part is None or (part.device == DEVICE and part.shape[-2:] == (130, 190))
