@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vfi.errors import ConfigError, OutputError
+from vfi.io import messages
 from vfi.io.animation import ANIMATION_SUFFIXES, AnimationSink
 from vfi.io.encoders import VIDEO_SUFFIXES
 from vfi.io.image_sink import IMAGE_FORMATS, ImageSink
@@ -28,6 +29,7 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
         ConfigError: If an option is wrong.
         OutputError: If the output exists, cannot be written, or cannot be made as asked.
     """
+    messages.keep_from_python()
     options = options or SinkOptions()
     _check_options(options)
     path = Path(path).absolute()

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vfi.errors import InputError
-from vfi.io import native
+from vfi.io import messages, native
 from vfi.io.color_tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.records import ContentLight, MasteringDisplay, SourceInfo, StreamRecord
 from vfi.io.timing import TimeGrid, constant_rate, likely_rates
@@ -66,6 +66,7 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         InputError: If it cannot be read or is not a media file.
     """
+    messages.keep_from_python()
     try:
         # With the protocol named, a colon or a percent sign in the name means nothing.
         container = av.open(f"file:{path}", metadata_errors="replace")
