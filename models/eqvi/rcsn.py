@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import DownBlock, UpBlock, conv, leaky, side_by_side_on_cpu
+from ..layers import DownBlock, UpBlock, channels_last_on_cpu, conv, leaky
 
 CONTEXT_CHANNELS = 64
 """Of the contextual features: those of the first convolution of ResNet-18."""
@@ -63,7 +63,7 @@ class SynthesisNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, 2 PAIR_CHANNELS, H, W]`` to what is to be added to the blend, ``[B, 3, H, W]``."""
-        x = leaky(self.conv2(leaky(self.conv1(side_by_side_on_cpu(x)))))
+        x = leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x)))))
         s1 = leaky(self.conv3(x))
         s2 = self.down1(s1)
         s4 = self.down2(s2)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..layers import DownBlock, UpBlock, conv, leaky, side_by_side_on_cpu
+from ..layers import DownBlock, UpBlock, channels_last_on_cpu, conv, leaky
 
 REFINEMENT_INPUTS = 4 * 3 + 4 * 2
 """Both frames, both fetched frames, both flows between the frames, both flows from time t."""
@@ -61,7 +61,7 @@ class RefinementNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Refinement:
         """``[B, REFINEMENT_INPUTS, H, W]`` to the refinement; flows in pixels."""
-        s1 = leaky(self.conv2(leaky(self.conv1(side_by_side_on_cpu(x)))))
+        s1 = leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x)))))
         s2 = self.down1(s1)
         s4 = self.down2(s2)
         s8 = self.down3(s4)
@@ -90,4 +90,4 @@ class MaskNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, 6 + FEATURES, H, W]`` to the logit of frame 0, ``[B, 1, H, W]``."""
-        return self.conv3(leaky(self.conv2(leaky(self.conv1(side_by_side_on_cpu(x))))))
+        return self.conv3(leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x))))))

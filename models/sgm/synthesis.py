@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import conv, conv_prelu, side_by_side_on_cpu
+from vfi.models.layers import channels_last_on_cpu, conv, conv_prelu
 from vfi.ops import backward_warp
 
 LEVELS = 4
@@ -51,7 +51,7 @@ class ContextNetwork(nn.Module):
     def forward(self, frame: Tensor) -> list[Tensor]:
         """``[B, 3, H, W]`` to ``[B, 2 F, H / 2, W / 2]`` ... ``[B, 16 F, H / 16, W / 16]``."""
         levels: list[Tensor] = []
-        frame = side_by_side_on_cpu(frame)
+        frame = channels_last_on_cpu(frame)
         for block in (self.conv1, self.conv2, self.conv3, self.conv4):
             frame = block(frame)
             levels.append(frame)
@@ -86,9 +86,9 @@ class SynthesisNetwork(nn.Module):
             ``[B, 3, H, W]``, the logit of what is to be added to the blend: 0 to 1 stand for -1 to 1.
         """
         context_0, context_1 = (
-            [side_by_side_on_cpu(level) for level in context] for context in (context_0, context_1)
+            [channels_last_on_cpu(level) for level in context] for context in (context_0, context_1)
         )
-        s2 = self.down0(side_by_side_on_cpu(x))
+        s2 = self.down0(channels_last_on_cpu(x))
         s4 = self.down1(torch.cat((s2, context_0[0], context_1[0]), dim=1))
         s8 = self.down2(torch.cat((s4, context_0[1], context_1[1]), dim=1))
         s16 = self.down3(torch.cat((s8, context_0[2], context_1[2]), dim=1))
