@@ -58,8 +58,8 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
 def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     """A new frame of SGM-VFI, everything computed for it alone, and some of it several times.
 
-    Features, matching features and context of both frames; reduced frames for every block anew; all pairs of
-    positions compared, where half the points are asked for; the warps and splats that find the holes of the
+    Features, matching features and context of both frames; reduced frames for every block anew; all positions
+    matched with all, where half of them are asked for; the warps and splats that find the holes of the
     importance map; warps of the frames for that map, and twice after the last flow block.
 
     Args:
@@ -74,7 +74,7 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     alone = Window(None, frames[0], frames[1], None)
     motion = model.estimate_motion(alone)
     made = model.synthesize(alone, motion, t)
-    if motion.matching is not None:
+    if motion.matching is not None and motion.flow_match is None:
         match_points(motion.matching, _second_half(motion.matching))
     assert made.flow_t0 is not None
     assert made.flow_t1 is not None

@@ -76,7 +76,7 @@ def channels_last_on_cpu(x: Tensor) -> Tensor:
     """Pictures with the channels of a pixel side by side in memory on a CPU; on other devices as they are.
 
     Numbers are the same, but a CPU's convolutions and pooling are quicker so, and keep the order: measured
-    with two threads 5 to 10 % for EQVI's U-Nets, 20 to 30 % for SGM-VFI's and for networks of few channels.
+    with two threads 5 to 10 % for EQVI's U-Nets, 15 to 20 % for SGM-VFI's, 30 % for EQVI's mask network.
     Normalisation over a picture is slower so.
     """
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tests.golden_recipe import synthetic_frames
 from tests.golden_support import assert_matches_eqvi, load_golden, load_golden_metadata
+from tests.real_frames import real_window
 from vfi.engine.losses import eqvi_loss
 from vfi.interpolator import Interpolator
-from vfi.io import open_source
 from vfi.metrics import psnr
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.eqvi.fusion import halve
@@ -401,16 +401,6 @@ def test_acceleration_changes_no_number(eqvi: EqviInterpolator, how: dict[str, b
     error = (made - expected).abs()
     assert float(error.mean()) < 1e-5
     assert float(torch.quantile(error, 0.999)) < 1e-3
-
-
-def real_window(data_folder: Path, height: int, width: int) -> Window:
-    """Four frames of a real clip, enlarged to the size wanted."""
-    with open_source(data_folder / "demo" / "dog_play_720p.mp4") as source:
-        frames = [frame.picture.tensor() for frame, _ in zip(source, range(4), strict=False)]
-    resized = [
-        torch.nn.functional.interpolate(f, (height, width), mode="bicubic").clamp(0, 1) for f in frames
-    ]
-    return Window(resized[0], resized[1], resized[2], resized[3])
 
 
 @pytest.mark.gpu

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from tests.models.sgm.pairs import at, clip, pair, window_of, windows
 from tests.official_files import sgm_keys
+from tests.real_frames import real_window
 from vfi.ensemble import Ensemble, members_of
 from vfi.metrics import psnr
 from vfi.models.sgm import (
@@ -25,6 +27,7 @@ from vfi.models.sgm import (
 )
 from vfi.models.sgm.settings import padding_before
 from vfi.ops import resize_flow
+from vfi.types import Window
 
 Settings = Callable[..., None]
 
@@ -409,6 +412,11 @@ def same_again(model: SgmInterpolator) -> SgmInterpolator:
     return copy
 
 
+def real_pair(data_folder: Path, height: int, width: int) -> Window:
+    """Two neighbouring frames of a real clip, enlarged to the size wanted."""
+    return real_window(data_folder, height, width)._replace(prev=None, next=None)
+
+
 @pytest.mark.gpu
 class TestGpu:
     def test_gpu_agrees_with_cpu(self, small: SgmInterpolator) -> None:
@@ -423,16 +431,29 @@ class TestGpu:
         assert float(error.mean()) < 1e-5
         assert float(torch.quantile(error, 0.999)) < 1e-3
 
+    @pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840)])
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-    def test_half_precision_is_50_db_near(self, dtype: torch.dtype) -> None:
-        """With weights of the initialisation: the golden ones magnify every rounding."""
+    def test_half_precision_is_50_db_near(
+        self, data_folder: Path, dtype: torch.dtype, size: tuple[int, int]
+    ) -> None:
+        """On real frames, with weights of the initialisation: the golden ones magnify every rounding."""
+        window = real_pair(data_folder, *size)
         torch.manual_seed(0)
         whole = build_small().eval().cuda()
         half = same_again(whole).cuda()
         half.set_precision(dtype)
-        window = pair(544, 960)
         made, expected = (model.interpolate_window(window, [0.5])[0] for model in (half, whole))
         assert float(psnr(made, expected)) > 50
+
+    @pytest.mark.parametrize("how", [{"channels_last": True}, {"compile_networks": True}], ids=str)
+    def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
+        window = real_pair(data_folder, 360, 640)
+        torch.manual_seed(0)
+        plain = build_small().eval().cuda()
+        fast = same_again(plain).cuda()
+        fast.accelerate(**how)
+        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, plain))
+        assert float(psnr(made, expected)) > 60
 
     def test_a_4k_pair_fits_in_12_gigabytes(self) -> None:
         """The flow at full size, half the positions matched, in tiles as such a card would have them."""
