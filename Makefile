@@ -23,7 +23,7 @@ DEV := $(VENV)/.dev-installed
 REQUIREMENTS := pyproject.toml constraints.txt
 
 KERNELS := $(VENV)/.correlation-installed
-KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* vfi/ops/cuda/*)
+KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* vfi/ops/backends/cuda/*)
 COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),c++,$(CXX))) 2> /dev/null)
 
 .DEFAULT_GOAL := help

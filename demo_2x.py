@@ -14,8 +14,8 @@ from PIL import Image
 import vfi
 from vfi.errors import VfiError
 from vfi.io import open_source
-from vfi.pipeline import explain
 from vfi.registry import first_available
+from vfi.visual.explanation import explain
 
 parser = argparse.ArgumentParser("python demo_2x.py", description="Make the frame between two images.")
 parser.add_argument("first", type=Path)

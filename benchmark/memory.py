@@ -35,10 +35,10 @@ from typing import Any, NamedTuple
 from torch.profiler import ProfilerActivity, profile
 
 from benchmark.models import ready_model, synthetic_frames, windows
-from benchmark.report import table, write_result
+from vfi.config.parsers import mapping
+from vfi.evaluation.metrics import psnr
+from vfi.evaluation.report import table, write_result
 from vfi.io import open_source
-from vfi.metrics import psnr
-from vfi.options import mapping
 from vfi.types import Window
 
 WINDOWS = 4

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfi.data import Scene
-from vfi.interpolator import Interpolator
+from vfi.base.interpolator import Interpolator
+from vfi.data.synthetic import Scene
 from vfi.registry import find_model, load_model
 from vfi.types import Window
 

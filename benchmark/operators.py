@@ -23,10 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.report import table, write_result
-from vfi.ops import compiled, cupy_kernels, live_backend, reference
-from vfi.ops.correlation_kernel import plain_correlation, plain_correlation_backward
-from vfi.ops.splat_kernel import plain_splat, plain_splat_backward
+from vfi.evaluation.report import table, write_result
+from vfi.ops import live_backend, reference
+from vfi.ops.backends import compiled, cupy_kernels
+from vfi.ops.backends.registration import plain_correlation, plain_correlation_backward
+from vfi.ops.backends.torch_splat import plain_splat, plain_splat_backward
 
 HEIGHT, WIDTH, REACH = 120, 216, 4
 CHANNELS = (32, 64, 96, 128)

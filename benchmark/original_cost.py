@@ -11,10 +11,10 @@ from torch import Tensor
 from vfi.models.eqvi import EqviInterpolator
 from vfi.models.eqvi.model import EqviMotion
 from vfi.models.eqvi.rcsn import context_features
-from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
-from vfi.models.flow.irr_pwc import IrrPwc
+from vfi.models.flow.irr_pwc.model import IrrPwc
+from vfi.models.motion.quadratic import QuadraticMotion, rectified_quadratic_motion
 from vfi.models.sgm import SgmInterpolator
-from vfi.models.sgm.local import reduce
+from vfi.models.sgm.flow_block import reduce
 from vfi.models.sgm.model import COARSE, FINE
 from vfi.models.sgm.sparse import match_points
 from vfi.ops import backward_warp, forward_splat

@@ -19,13 +19,13 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmark.minterpolate import minterpolate
-from benchmark.report import table, write_result
+from vfi.base.interpolator import Interpolator
 from vfi.errors import InputError, VfiError
-from vfi.interpolator import Interpolator
+from vfi.evaluation.metrics import lpips, psnr, ssim
+from vfi.evaluation.minterpolate import minterpolate
+from vfi.evaluation.report import table, write_result
 from vfi.io import Picture, open_source
-from vfi.io.color import array_from_tensor, tensor_from_array
-from vfi.metrics import lpips, psnr, ssim
+from vfi.io.pixels.color import array_from_tensor, tensor_from_array
 from vfi.registry import load_model
 from vfi.types import Window
 

@@ -29,8 +29,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.models import ready_model, synthetic_frames, windows
 from benchmark.original_cost import original_eqvi, original_sgm
-from benchmark.report import table, write_result
-from vfi.interpolator import Interpolator
+from vfi.base.interpolator import Interpolator
+from vfi.evaluation.report import table, write_result
 from vfi.types import Window
 
 Original = Callable[[Any, Window, Tensor], Tensor]

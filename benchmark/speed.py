@@ -31,11 +31,11 @@ from typing import Any
 import av
 
 from benchmark import operators, sharing
-from benchmark.minterpolate import minterpolate
-from benchmark.report import table, write_result
-from vfi.data import Scene, write_clip
-from vfi.interpolator import Interpolator
-from vfi.pipeline import interpolate_video
+from vfi.base.interpolator import Interpolator
+from vfi.data.synthetic import Scene, write_clip
+from vfi.evaluation.minterpolate import minterpolate
+from vfi.evaluation.report import table, write_result
+from vfi.interpolation import interpolate_video
 from vfi.registry import load_model
 
 HEIGHT, WIDTH, FRAMES, RATE = 480, 854, 48, Fraction(24)

@@ -114,10 +114,10 @@ def require_matching_toolkit(torch: Any, home: str) -> None:
 
 def shared_kernels() -> Path:
     """The folder of the CUDA sources."""
-    for folder in (HERE / SHARED_KERNELS, HERE.parent / "vfi" / "ops" / "cuda"):
+    for folder in (HERE / SHARED_KERNELS, HERE.parent / "vfi" / "ops" / "backends" / "cuda"):
         if folder.is_dir():
             return folder
-    stop("vfi/ops/cuda is not beside it; build it in a clone of vfi, or from an sdist.")
+    stop("vfi/ops/backends/cuda is not beside it; build it in a clone of vfi, or from an sdist.")
     raise AssertionError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.official_files import Kind, SgmKind, write_official, write_official_sgm
+from tests.support.official_files import Kind, SgmKind, write_official, write_official_sgm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_FOLDER = "VFI_TEST_FOLDER"
@@ -93,7 +93,7 @@ def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> d
     monkeypatch.setenv("VFI_CHECKPOINTS", str(tmp_path / "named"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("vfi.checkpoints.places.CLONE", tmp_path / "clone")
+    monkeypatch.setattr("vfi.checkpoints.search.CLONE", tmp_path / "clone")
     monkeypatch.chdir(tmp_path / "work")
     return {
         "named": tmp_path / "named",

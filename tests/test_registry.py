@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from vfi import load_model as from_package
+from vfi.base.flow import FlowEstimator
+from vfi.base.interpolator import Interpolator
 from vfi.errors import ConfigError, ModelError
-from vfi.flow_estimator import FlowEstimator
-from vfi.interpolator import Interpolator
 from vfi.registry import (
     DEFAULT,
     DEFAULT_FLOW,

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from vfi.pipeline import interpolate_video
-    from vfi.registry import load_flow, load_model
+from vfi.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from vfi.interpolation import interpolate_video
+    from vfi.registry import load_flow, load_model
 
 __all__ = ["__version__", "interpolate_video", "load_flow", "load_model"]
 
 _HOMES = {
-    "interpolate_video": "vfi.pipeline",
+    "interpolate_video": "vfi.interpolation",
     "load_flow": "vfi.registry",
     "load_model": "vfi.registry",
 }

@@ -1,4 +1,4 @@
-// The kernels of vfi/ops/cuda as __global__ functions, and how many blocks they take. vfi/ops/cupy_kernels.py says the
+// The kernels of vfi/ops/backends/cuda as __global__ functions, and how many blocks they take. vfi/ops/backends/cupy_kernels.py says the
 // same for CuPy.
 #include "launch.h"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vfi.flow_estimator import FlowEstimator
-from vfi.models.flow.irr_pwc import build_irr_pwc
+from vfi.base.flow import FlowEstimator
+from vfi.models.flow.irr_pwc.model import build_irr_pwc
 
 from .fusion import MsFusionInterpolator
 from .model import EqviInterpolator

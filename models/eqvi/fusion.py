@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.interpolator import Interpolator, MemoryUse
+from vfi.base.interpolator import Interpolator, MemoryUse
 from vfi.ops import block_mean
 from vfi.types import Interpolation, SizeRequirement, Window
 

@@ -25,16 +25,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vfi.flow_estimator import FlowEstimator
-from vfi.interpolator import Interpolator, MemoryUse
+from vfi.base.cache import ReuseCache
+from vfi.base.flow import FlowEstimator
+from vfi.base.interpolator import Interpolator, MemoryUse
 from vfi.ops import backward_warp, block_mean, resize_flow
-from vfi.reuse import ReuseCache
 from vfi.types import FlowPair, Interpolation, SizeRequirement, Window
 
+from ..motion.quadratic import QuadraticMotion, rectified_quadratic_motion
+from ..motion.reversal import reverse_flow
 from .rcsn import CONTEXT_CHANNELS, CONTEXT_KERNEL, SynthesisNetwork, context_convolution, context_features
 from .refinement import MaskNetwork, RefinementNetwork
-from .reversal import reverse_flow
-from .rqfp import QuadraticMotion, rectified_quadratic_motion
 
 TILE_ALIGNMENT = 32
 """Rows: the U-Net halves five times, and tiles must be halved where the whole picture would be."""

@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.flow_estimator import FlowEstimator
+from vfi.base.flow import FlowEstimator
 from vfi.ops import Padding
 from vfi.types import FlowPair
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 
-from vfi.flow_estimator import FlowEstimator
+from vfi.base.flow import FlowEstimator
 from vfi.ops import Padding, pixel_grid, resize_flow
 from vfi.types import FlowPair
 

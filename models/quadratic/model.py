@@ -2,10 +2,10 @@
 
 The road of one frame, all but its last step at reduced resolution:
 
-1. Flow between neighbouring frames, both ways, each pair once (:class:`~vfi.flow_estimator.FlowEstimator`).
+1. Flow between neighbouring frames, both ways, each pair once (:class:`~vfi.base.flow.FlowEstimator`).
 2. Rectified quadratic motion of the two middle frames from all four (EQVI, "RQFP", see
-   :mod:`vfi.models.eqvi.rqfp`), linear motion where an outer frame is missing. The far flows that RQFP wants
-   are the near ones chained, which measured as good as estimating them and costs a warp.
+   :mod:`vfi.models.motion.quadratic`), linear motion where an outer frame is missing. The far flows that
+   RQFP wants are the near ones chained, which measured as good as estimating them and costs a warp.
 3. Both frames push their motion to time t (splatting). A pixel whose flow does not lead back to it, or leads
    to another colour, pushes with little weight; where both frames' pixels land, the reliable ones prevail.
    What landed nowhere is filled from around.
@@ -27,9 +27,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.flow_estimator import FlowEstimator
-from vfi.interpolator import Interpolator, MemoryUse
-from vfi.models.eqvi.rqfp import QuadraticMotion, rectified_quadratic_motion
+from vfi.base.cache import ReuseCache
+from vfi.base.flow import FlowEstimator
+from vfi.base.interpolator import Interpolator, MemoryUse
+from vfi.models.motion.quadratic import QuadraticMotion, rectified_quadratic_motion
 from vfi.ops import (
     backward_warp,
     block_mean,
@@ -39,7 +40,6 @@ from vfi.ops import (
     forward_splat,
     round_trip_error,
 )
-from vfi.reuse import ReuseCache
 from vfi.types import FlowPair, Interpolation, Window
 
 COLOR_PENALTY = 15.0

@@ -36,14 +36,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.interpolator import Interpolator, MemoryUse
+from vfi.base.cache import ReuseCache
+from vfi.base.interpolator import Interpolator, MemoryUse
 from vfi.ops import Padding, backward_warp
-from vfi.reuse import ReuseCache
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
+from .debug import show_matching
 from .features import FeatureExtractor
-from .findings import show_matching
-from .local import (
+from .flow_block import (
     FLOW_CHANNELS,
     MASK_CHANNELS,
     FlowBlock,
@@ -55,11 +55,11 @@ from .local import (
     reduce,
     time_plane,
 )
-from .records import EncodedFrame, FlowSteps, LatestFlow, MatchingFeatures, SgmMotion, TrainingOutputs
-from .refine import MatchingBlock, MatchingInputs, MatchingSteps
+from .matching import MatchingBlock, MatchingInputs, MatchingSteps
 from .settings import KEPT_FRAMES, SMALL, SgmNetwork, SgmSettings, bytes_per_pixel, padding_before
 from .sparse import match_all
 from .synthesis import MULTIPLE, ContextNetwork, SynthesisNetwork, fetch_context
+from .types import EncodedFrame, FlowSteps, LatestFlow, MatchingFeatures, SgmMotion, TrainingOutputs
 
 COARSE, FINE = 8, 4
 """Pixels of the picture per pixel of the first and of the second flow block."""

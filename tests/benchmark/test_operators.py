@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmark import operators
-from vfi.ops import compiled
+from vfi.ops.backends import compiled
 
 
 @pytest.fixture(autouse=True)

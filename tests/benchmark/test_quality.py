@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark import quality
-from vfi.data import Scene, write_clip
+from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import InputError
 from vfi.models.quadratic import build_quadratic
 

@@ -11,7 +11,7 @@ import torch
 from benchmark import sharing
 from benchmark.models import ready_model, synthetic_frames, windows
 from benchmark.original_cost import original_eqvi, original_sgm
-from vfi.interpolator import Interpolator
+from vfi.base.interpolator import Interpolator
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import speed
-from tests.io.writing import decoded
+from tests.support.outputs import decoded
 from vfi.models.quadratic import build_quadratic
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from tests.checkpoints.small import SmallEqvi, equal_weights, official
+from tests.support.small_checkpoints import SmallEqvi, equal_weights, official
 from vfi import __version__
 from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.conversion import LARGEST_ENTRY, keep_entries, sha256_of, write_converted

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from tests.checkpoints.test_official_files import assert_equal, expected
-from tests.official_files import SgmKind, official_container, sgm_weights, synthetic_weights
+from tests.support.official_files import SgmKind, official_container, sgm_weights, synthetic_weights
 from vfi import load_flow, load_model
+from vfi.base.flow import FlowEstimator
 from vfi.checkpoints import load_weights
 from vfi.checkpoints.families import recognise_keys
 from vfi.errors import ConfigError, ModelError
-from vfi.flow_estimator import FlowEstimator
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.flow.gmflow import GmFlow, build_gmflow, build_gmflow_refine
 from vfi.registry import find_flow

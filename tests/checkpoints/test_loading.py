@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tests.checkpoints.small import HORIZONTAL, SmallEqvi, SmallFusion, equal_weights, official
-from tests.official_files import official_keys
+from tests.support.official_files import official_keys
+from tests.support.small_checkpoints import HORIZONTAL, SmallEqvi, SmallFusion, equal_weights, official
 from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.families import FAMILIES, common_prefix, recognise_keys
 from vfi.errors import ModelError
@@ -109,7 +109,7 @@ class TestLoading:
         assert equal_weights(source, target)
 
     def test_scalars_of_the_bilateral_mask(self, path: Path, official_scopeflow: Path) -> None:
-        from vfi.models.flow.irr_pwc import build_irr_pwc
+        from vfi.models.flow.irr_pwc.model import build_irr_pwc
 
         container = torch.load(official_scopeflow, map_location="cpu", weights_only=False)
         extra = {f"_model.module.refine_flow.{name}": torch.ones(1) for name in ("gamma", "alpha")}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import vfi
-from tests.official_files import Kind, official_keys, synthetic_weights
+from tests.support.official_files import Kind, official_keys, synthetic_weights
 from vfi.checkpoints import load_weights
 from vfi.errors import ConfigError, ModelError
 from vfi.registry import FLOWS, MODELS, load_flow_weights, reference_states
@@ -184,7 +184,7 @@ def test_half_precision_where_the_cpu_has_it(official_eqvi: Path, monkeypatch: p
 
 
 def test_a_network_on_another_device_takes_the_weights_there(official_scopeflow: Path) -> None:
-    from vfi.models.flow.irr_pwc import build_irr_pwc
+    from vfi.models.flow.irr_pwc.model import build_irr_pwc
 
     network = build_irr_pwc().to(torch.bfloat16)
     load_weights(network, official_scopeflow, "scopeflow")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.checkpoints.small import SmallEqvi, SmallFusion
+from tests.support.small_checkpoints import SmallEqvi, SmallFusion
 from vfi.checkpoints import CheckpointSpec, checkpoint_folders, find_checkpoint
-from vfi.checkpoints.places import missing_checkpoint
+from vfi.checkpoints.search import missing_checkpoint
 from vfi.errors import ModelError
 
 SPEC = CheckpointSpec(

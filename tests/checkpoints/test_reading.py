@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from tests.official_files import write_container
+from tests.support.official_files import write_container
 from vfi.checkpoints.reading import read_checkpoint
 from vfi.errors import ModelError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.official_files import SgmKind, sgm_container, sgm_keys, sgm_weights
+from tests.support.official_files import SgmKind, sgm_container, sgm_keys, sgm_weights
 from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.families import recognise_keys
 from vfi.errors import ModelError

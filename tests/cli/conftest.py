@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.pipeline.fakes import Blender
+from tests.support.fakes import Blender
 from vfi.cli.main import main
 from vfi.errors import ConfigError
 from vfi.registry import find_model
@@ -41,7 +41,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SmallBlender:
         find_model(config.model)
         return blender
 
-    monkeypatch.setattr("vfi.pipeline.video._load", load)
+    monkeypatch.setattr("vfi.interpolation.video._load", load)
     return blender
 
 

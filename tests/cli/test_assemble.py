@@ -17,15 +17,16 @@ import pytest
 
 from tests.cli.conftest import Outcome
 from tests.cli.test_interpolate import names, refused
-from tests.io.writing import decoded, times, video_packets
-from tests.pipeline.fakes import HEIGHT, WIDTH, scene_array
+from tests.support.fakes import HEIGHT, WIDTH, scene_array
+from tests.support.outputs import decoded, times, video_packets
 from vfi.cli.main import main
 from vfi.config import AssembleConfig
 from vfi.errors import InputError, OutputError
-from vfi.io.picture import Picture
-from vfi.io.reader import FrameSource
-from vfi.pipeline import Interrupted, Report, assemble_video
-from vfi.pipeline import assemble as assembling
+from vfi.interpolation import Interrupted, Report
+from vfi.io.base import FrameSource
+from vfi.io.pixels.picture import Picture
+from vfi.jobs.assemble import assemble as assembling
+from vfi.jobs.assemble import assemble_video
 
 Vfi = Callable[..., Outcome]
 

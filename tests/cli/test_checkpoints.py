@@ -11,10 +11,10 @@ import cv2
 import pytest
 import torch
 
-from tests.checkpoints.small import SmallEqvi, official
 from tests.cli.conftest import Outcome
 from tests.cli.test_interpolate import Vfi, refused
-from tests.golden_recipe import synthetic_frames
+from tests.support.golden_recipe import synthetic_frames
+from tests.support.small_checkpoints import SmallEqvi, official
 from vfi.cli.main import main
 from vfi.registry import list_flows, list_models, load_flow
 

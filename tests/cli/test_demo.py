@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vfi.cli.demo import main
-from vfi.data import Scene, write_clip
+from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 
 

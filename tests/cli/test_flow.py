@@ -14,16 +14,17 @@ import torch
 from torch import Tensor
 
 from tests.cli.conftest import Outcome
-from tests.official_files import SgmKind
+from tests.support.official_files import SgmKind
+from vfi.base.flow import FlowEstimator
 from vfi.cli.flow import main
-from vfi.data import Scene, write_clip
+from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import ConfigError, InputError, ModelError, OutputError, VfiError
-from vfi.flow_estimator import FlowEstimator
-from vfi.io import flow_to_color, read_flow, write_flow
-from vfi.io.images import read_image
+from vfi.io import read_flow, write_flow
+from vfi.io.images.files import read_image
 from vfi.models.flow.dis import DisFlow
 from vfi.models.flow.raft import build_raft_small
 from vfi.types import FlowPair
+from vfi.visual.flow_color import flow_to_color
 
 HEIGHT, WIDTH = 72, 96
 VELOCITY = (5.0, -3.0)  # pixels per frame

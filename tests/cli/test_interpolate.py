@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Outcome, SmallBlender
-from tests.io.making import noise_frame, write_video
-from tests.io.writing import decoded
-from tests.pipeline.conftest import write_images
-from tests.pipeline.test_videos import read_image, scene_frame
+from tests.interpolation.conftest import write_images
+from tests.interpolation.test_video import read_image, scene_frame
+from tests.support.media import noise_frame, write_video
+from tests.support.outputs import decoded
 from vfi.config import InterpolateConfig, load_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.golden_recipe import synthetic_frames
-from tests.golden_support import (
-    assert_matches_eqvi,
-    assert_matches_sgm_set,
-    load_golden,
-    load_sgm_manifest,
-)
+from tests.support.golden import assert_matches_eqvi, assert_matches_sgm_set, load_golden, load_sgm_manifest
+from tests.support.golden_recipe import synthetic_frames
 from vfi.engine.losses import (
     PYRAMID_LEVELS,
     eqvi_loss,

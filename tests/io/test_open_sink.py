@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.io.making import write_video
-from tests.io.writing import frames, native_picture, source, write_all
+from tests.support.media import write_video
+from tests.support.outputs import frames, native_picture, source, write_all
 from vfi.errors import ConfigError, OutputError
-from vfi.io.color_tags import SRGB
-from vfi.io.picture import Picture
-from vfi.io.sink import open_sink
-from vfi.io.writer import SinkOptions
+from vfi.io.base import SinkOptions
+from vfi.io.open import open_sink
+from vfi.io.pixels.picture import Picture
+from vfi.io.pixels.tags import SRGB
 
 PICTURES: list[Picture] = [native_picture(number) for number in range(2)]
 

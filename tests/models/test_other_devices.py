@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vfi.interpolator import Interpolator
+from vfi.base.interpolator import Interpolator
 from vfi.registry import FLOWS, FlowSpec, ModelSpec, find_model
 from vfi.types import Window
 
@@ -42,7 +42,7 @@ def fake_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def moment(t: float, batch: int, device: torch.device) -> Tensor:
         return torch.full((batch,), t, device=device)
 
-    monkeypatch.setattr("vfi.interpolator._moment", moment)
+    monkeypatch.setattr("vfi.base.interpolator._moment", moment)
     # Fake parameters cannot be exchanged in place.
     monkeypatch.setattr(nn.Module, "to", with_other_parameters)
     with FAKE:

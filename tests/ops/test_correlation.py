@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from tests.golden_support import assert_matches_eqvi, load_golden
-from tests.operator_support import assert_same
+from tests.support.golden import assert_matches_eqvi, load_golden
+from tests.support.operators import assert_same
 from vfi.ops import correlation, reference
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.operator_support import assert_same
+from tests.support.operators import assert_same
 from vfi.ops import Correlation, correlation, reference
 
 # pad_size, kernel_size, max_displacement, stride1, stride2, size of the features

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from vfi.ops import compiled, correlation, correlation_kernel, cupy_kernels, forward_splat, splat_kernel
+from vfi.ops import correlation, forward_splat
+from vfi.ops.backends import compiled, cupy_kernels, registration, torch_splat
 
 pytestmark = pytest.mark.gpu
 
@@ -29,10 +30,10 @@ BY_COMPILED = {
 }
 BY_CUPY = {name: getattr(cupy_kernels, name) for name in BY_COMPILED}
 BY_PYTORCH: dict[str, Operator] = {
-    "correlation": correlation_kernel.plain_correlation,
-    "correlation_backward": correlation_kernel.plain_correlation_backward,
-    "splat": splat_kernel.plain_splat,
-    "splat_backward": splat_kernel.plain_splat_backward,
+    "correlation": registration.plain_correlation,
+    "correlation_backward": registration.plain_correlation_backward,
+    "splat": torch_splat.plain_splat,
+    "splat_backward": torch_splat.plain_splat_backward,
 }
 
 

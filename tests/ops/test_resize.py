@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck
 
-from tests.golden_support import assert_matches_eqvi, load_golden
-from tests.operator_support import assert_same
+from tests.support.golden import assert_matches_eqvi, load_golden
+from tests.support.operators import assert_same
 from vfi.ops import reference, resize_flow
 
 

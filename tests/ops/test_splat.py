@@ -10,18 +10,10 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from tests.golden_recipe import synthetic_array
-from tests.golden_support import assert_matches_sgm, load_golden
-from tests.operator_support import assert_same, irregular_flow
-from vfi.ops import (
-    Splat,
-    average_splat,
-    forward_splat,
-    normalise_splat,
-    reference,
-    softmax_splat,
-    splat_kernel,
-)
+from tests.support.golden import assert_matches_sgm, load_golden
+from tests.support.golden_recipe import synthetic_array
+from tests.support.operators import assert_same, irregular_flow
+from vfi.ops import Splat, average_splat, forward_splat, normalise_splat, reference, softmax_splat
 from vfi.ops.splat import EmptyRule, Kernel
 
 KERNELS: tuple[Kernel, ...] = ("bilinear", "gaussian")
@@ -200,7 +192,7 @@ def test_bands_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None
     )
     whole = forward_splat(values, flow)
     for rows in (1, 2, 4):
-        monkeypatch.setattr(splat_kernel, "BAND_VALUES", rows * 2 * 4 * 7)
+        monkeypatch.setattr("vfi.ops.backends.torch_splat.BAND_VALUES", rows * 2 * 4 * 7)
         for ours, expected in zip(forward_splat(values, flow), whole, strict=True):
             assert torch.allclose(ours, expected, atol=1e-14)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from tests.golden_recipe import synthetic_array
-from tests.golden_support import assert_matches_eqvi, assert_matches_sgm, load_golden
-from tests.operator_support import assert_same, irregular_flow
+from tests.support.golden import assert_matches_eqvi, assert_matches_sgm, load_golden
+from tests.support.golden_recipe import synthetic_array
+from tests.support.operators import assert_same, irregular_flow
 from vfi.ops import backward_warp, reference
 
 Padding = Literal["zeros", "border"]

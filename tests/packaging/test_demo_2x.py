@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.pipeline.fakes import scene_array
+from tests.support.fakes import scene_array
 
 SCRIPT = Path(__file__).resolve().parents[2] / "demo_2x.py"
 

@@ -84,7 +84,7 @@ def test_wheel_has_one_top_level_name(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top_level = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top_level == {"vfi"}
-    assert {"vfi/py.typed", "vfi/ops/cuda/correlation.cuh"} <= set(names)
+    assert {"vfi/py.typed", "vfi/ops/backends/cuda/correlation.cuh"} <= set(names)
     assert any(name.endswith("dist-info/licenses/NOTICE") for name in names)
 
 

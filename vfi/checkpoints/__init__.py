@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vfi.checkpoints.loading import Checkpoint, load_weights, open_checkpoint
-    from vfi.checkpoints.places import checkpoint_folders, find_checkpoint
-    from vfi.checkpoints.records import CheckpointSpec, Metric
+    from vfi.checkpoints.search import checkpoint_folders, find_checkpoint
+    from vfi.checkpoints.specs import CheckpointSpec, Metric
 
 _HOMES = {
     "Checkpoint": "vfi.checkpoints.loading",
-    "CheckpointSpec": "vfi.checkpoints.records",
-    "Metric": "vfi.checkpoints.records",
-    "checkpoint_folders": "vfi.checkpoints.places",
-    "find_checkpoint": "vfi.checkpoints.places",
+    "CheckpointSpec": "vfi.checkpoints.specs",
+    "Metric": "vfi.checkpoints.specs",
+    "checkpoint_folders": "vfi.checkpoints.search",
+    "find_checkpoint": "vfi.checkpoints.search",
     "load_weights": "vfi.checkpoints.loading",
     "open_checkpoint": "vfi.checkpoints.loading",
 }

@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors import torch as safetensors_torch
 from torch import Tensor
 
-from vfi import __version__
 from vfi.checkpoints.loading import Checkpoint
-from vfi.checkpoints.places import CONVERTED
+from vfi.checkpoints.search import CONVERTED
 from vfi.errors import ConfigError, OutputError
+from vfi.version import __version__
 
 LARGEST_ENTRY = 100_000
 """Characters of JSON; larger entries of a container are not kept."""

@@ -17,8 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from jsonargparse import ArgumentParser
 
-from vfi import options
-from vfi.config import Configuration, read_yaml
+from vfi.config import Configuration, parsers, read_yaml
 from vfi.errors import ConfigError
 
 Config = TypeVar("Config", bound=Configuration)
@@ -133,13 +132,13 @@ def reword(config: type[Configuration], message: str, arguments: Sequence[str] =
 def _add_option(group: Any, field: dataclasses.Field[Any]) -> None:
     """Declare one field; its value stays as it was typed, the configuration converts it."""
     text = field.metadata["help"].replace("%", "%%")  # argparse fills in what follows a single one
-    if field.metadata["parse"] is options.switch:
+    if field.metadata["parse"] is parsers.switch:
         flag = _flag(f"no_{field.name}" if field.default else field.name)
         action = "store_false" if field.default else "store_true"
         group.add_argument(flag, dest=field.name, action=action, help=text)
         return
     rules: dict[str, Any] = {"help": text, "metavar": field.metadata["metavar"]}
-    if field.metadata["parse"] is options.mapping:
+    if field.metadata["parse"] is parsers.mapping:
         rules["type"] = dict[str, Any]
     group.add_argument(*field.metadata["flags"], _flag(field.name), **rules)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import AssembleConfig
-from vfi.pipeline.records import ProgressCallback, Report
+from vfi.interpolation.records import ProgressCallback, Report
 
 COMMAND = Command(
     config=AssembleConfig,
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = parse_command_line(COMMAND, arguments)
 
     def work(progress: ProgressCallback | None) -> Report:
-        from vfi.pipeline import assemble  # not before the options are understood: it takes a while
+        from vfi.jobs.assemble import assemble  # not before the options are understood: it takes a while
 
         return assemble(asked.config, progress)
 

@@ -18,14 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vfi.cli.comparison import Comparison, compare, read_rgb
-from vfi.cli.comparison_picture import comparison_picture
 from vfi.cli.progress import ProgressBar
-from vfi.data import Scene, write_clip
+from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
+from vfi.evaluation.clips import Comparison, compare, read_rgb
 from vfi.io import open_source
-from vfi.pipeline.panels import save_picture
 from vfi.registry import find_model
+from vfi.visual.comparison import comparison_picture
+from vfi.visual.panels import save_picture
 
 TRUE_RATE = Fraction(48)
 ASPECT = Fraction(16, 9)
@@ -143,7 +143,7 @@ def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
         options: further ones of :func:`vfi.interpolate_video`.
     """
     # Only now: importing the networks takes a while, and --help shall not wait.
-    from vfi.pipeline import interpolate_video
+    from vfi.interpolation import interpolate_video
 
     with ProgressBar() as bar:
         done = interpolate_video(

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfi.cli.flow_outputs import encode_outputs, plan_outputs, refuse_outputs
 from vfi.errors import ConfigError, InputError, VfiError
+from vfi.visual.flow_outputs import encode_outputs, plan_outputs, refuse_outputs
 
 # Importing torch takes a while, and --help shall not wait: what needs it is imported within the functions.
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vfi.flow_estimator import FlowEstimator
+    from vfi.base.flow import FlowEstimator
     from vfi.types import FlowPair
 
 EXAMPLES = """examples:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     _check(options)
     outputs = plan_outputs(options)
     refuse_outputs(outputs, options)
-    from vfi.io.flow_files import write_whole
+    from vfi.io.flow import write_whole
     from vfi.registry import find_flow, load_flow
 
     spec = find_flow(options.backbone)
@@ -223,8 +223,8 @@ def summary(flow: Tensor, names: tuple[str, str]) -> str:
 
 def comparison(flow: Tensor, truth: Tensor) -> str:
     """The errors of a flow in one line."""
+    from vfi.evaluation.metrics import epe, flow_outliers
     from vfi.io import known_vectors
-    from vfi.metrics import epe, flow_outliers
 
     valid = known_vectors(truth)
     error, outliers = epe(flow, truth, valid=valid), flow_outliers(flow, truth, valid=valid)
@@ -236,10 +236,10 @@ def comparison(flow: Tensor, truth: Tensor) -> str:
 
 def _mapping(text: str) -> dict[str, object]:
     """Names and values, as argparse wants its converters."""
-    from vfi import options
+    from vfi.config import parsers
 
     try:
-        return options.mapping(text)
+        return parsers.mapping(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

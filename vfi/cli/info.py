@@ -35,7 +35,7 @@ def versions() -> Rows:
     import numpy
     import torch
 
-    from vfi import __version__
+    from vfi.version import __version__
 
     libraries = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
     ffmpeg = ", ".join(
@@ -74,7 +74,7 @@ def backends() -> Rows:
     import torch
 
     from vfi.ops import live_backend
-    from vfi.ops.backends import OPERATORS
+    from vfi.ops.backends.select import OPERATORS
 
     kinds = ["cpu", "cuda", *(["mps"] if torch.backends.mps.is_available() else [])]
     live = [live_backend(operator, kind) for operator in OPERATORS for kind in kinds]
@@ -87,7 +87,7 @@ def backends() -> Rows:
 
 def encoders() -> Rows:
     """What can be given as ``--codec``, and which encoder does it."""
-    from vfi.io.encoders import CODECS, encoder_formats
+    from vfi.io.video.encoders import CODECS, encoder_formats
 
     rows: Rows = []
     for name, codec in CODECS.items():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import InterpolateConfig
-from vfi.pipeline.records import ProgressCallback, Report
+from vfi.interpolation.records import ProgressCallback, Report
 
 EXAMPLES = """examples:
   vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = parse_command_line(COMMAND, arguments)
 
     def work(progress: ProgressCallback | None) -> Report:
-        from vfi.pipeline import interpolate  # not before the options are understood: it takes a while
+        from vfi.interpolation import interpolate
 
         return interpolate(asked.config, progress=progress)
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
-from vfi import __version__
 from vfi.errors import ConfigError, VfiError
+from vfi.version import __version__
 
 COMMANDS = {
     "interpolate": "put new frames between those of a video, a folder of images, or two images",

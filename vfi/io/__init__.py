@@ -9,34 +9,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vfi.io.color_tags import ColorTags
-    from vfi.io.flow_color import flow_to_color
-    from vfi.io.flow_files import known_vectors, read_flow, write_flow
-    from vfi.io.names import natural_key
-    from vfi.io.picture import Picture
-    from vfi.io.reader import FrameSource
-    from vfi.io.records import OutputFrame, SourceFrame, SourceInfo
-    from vfi.io.sink import open_sink
-    from vfi.io.source import find_clips, open_source
-    from vfi.io.writer import FrameSink, SinkOptions
+    from vfi.io.base import FrameSink, FrameSource, SinkOptions
+    from vfi.io.files import natural_key
+    from vfi.io.flow import known_vectors, read_flow, write_flow
+    from vfi.io.frames import OutputFrame, SourceFrame, SourceInfo
+    from vfi.io.open import find_clips, open_sink, open_source
+    from vfi.io.pixels.picture import Picture
+    from vfi.io.pixels.tags import ColorTags
 
 _HOMES = {
-    "ColorTags": "vfi.io.color_tags",
-    "FrameSink": "vfi.io.writer",
-    "FrameSource": "vfi.io.reader",
-    "OutputFrame": "vfi.io.records",
-    "Picture": "vfi.io.picture",
-    "SinkOptions": "vfi.io.writer",
-    "SourceFrame": "vfi.io.records",
-    "SourceInfo": "vfi.io.records",
-    "find_clips": "vfi.io.source",
-    "flow_to_color": "vfi.io.flow_color",
-    "known_vectors": "vfi.io.flow_files",
-    "natural_key": "vfi.io.names",
-    "open_sink": "vfi.io.sink",
-    "open_source": "vfi.io.source",
-    "read_flow": "vfi.io.flow_files",
-    "write_flow": "vfi.io.flow_files",
+    "ColorTags": "vfi.io.pixels.tags",
+    "FrameSink": "vfi.io.base",
+    "FrameSource": "vfi.io.base",
+    "OutputFrame": "vfi.io.frames",
+    "Picture": "vfi.io.pixels.picture",
+    "SinkOptions": "vfi.io.base",
+    "SourceFrame": "vfi.io.frames",
+    "SourceInfo": "vfi.io.frames",
+    "find_clips": "vfi.io.open",
+    "known_vectors": "vfi.io.flow",
+    "natural_key": "vfi.io.files",
+    "open_sink": "vfi.io.open",
+    "open_source": "vfi.io.open",
+    "read_flow": "vfi.io.flow",
+    "write_flow": "vfi.io.flow",
 }
 
 __all__ = [
@@ -49,7 +45,6 @@ __all__ = [
     "SourceFrame",
     "SourceInfo",
     "find_clips",
-    "flow_to_color",
     "known_vectors",
     "natural_key",
     "open_sink",

@@ -5,7 +5,7 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 :mod:`vfi.ops.reference` says in plain loops what each of them means.
 """
 
-from vfi.ops.backends import Backend, live_backend
+from vfi.ops.backends.select import Backend, live_backend
 from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
 from vfi.ops.correlation_layer import Correlation

@@ -1,7 +1,7 @@
 """Local correlation: how well each pixel of one feature map matches the neighbourhood of another.
 
-The cost volume of the networks of the PWC family. :func:`vfi.ops.backends.live_backend` says what computes
-it.
+The cost volume of the networks of the PWC family. :func:`vfi.ops.backends.select.live_backend` says what
+computes it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vfi.ops import correlation_kernel  # noqa: F401  (registers torch.ops.vfi.correlation)
+from vfi.ops.backends import registration  # noqa: F401  (registers torch.ops.vfi.correlation)
 
 
 def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int = 4) -> Tensor:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from vfi.checkpoints.places import find_checkpoint, missing_checkpoint
-from vfi.checkpoints.records import CheckpointSpec
+from vfi.checkpoints.search import find_checkpoint, missing_checkpoint
+from vfi.checkpoints.specs import CheckpointSpec
 from vfi.devices import require_precision, resolve_device, resolve_dtype
 from vfi.errors import ConfigError, ModelError
 from vfi.registry.table import FLOWS, MODELS, FlowSpec, ModelSpec, find_flow, find_model, nearest
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from vfi.flow_estimator import FlowEstimator
-    from vfi.interpolator import Interpolator
+    from vfi.base.flow import FlowEstimator
+    from vfi.base.interpolator import Interpolator
 
 
 def load_model(
@@ -184,7 +184,7 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
 
 def _with_flow(spec: ModelSpec | FlowSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with the flow backbone they name, with its weights, in the place of its name."""
-    from vfi.flow_estimator import FlowEstimator
+    from vfi.base.flow import FlowEstimator
 
     given = dict(options)
     flow, file = given.get("flow"), given.pop("flow_checkpoint", None)

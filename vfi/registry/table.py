@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vfi.checkpoints.records import CheckpointSpec, Metric
+from vfi.checkpoints.specs import CheckpointSpec, Metric
 from vfi.errors import ModelError
 
 EQVI_PAGE = "https://github.com/lyh-18/EQVI"
@@ -194,7 +194,7 @@ FLOWS: tuple[FlowSpec, ...] = (
     FlowSpec(
         name="scopeflow",
         summary="IRR-PWC as ScopeFlow trained it, EQVI's own flow network; tells occlusions",
-        build="vfi.models.flow.irr_pwc:build_irr_pwc",
+        build="vfi.models.flow.irr_pwc.model:build_irr_pwc",
         checkpoint=CheckpointSpec(
             place=Path("scopeflow", "Sintel_ft", "checkpoint_best.ckpt"),
             family="scopeflow",

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vfi.flow_estimator import FlowEstimator
+from vfi.base.flow import FlowEstimator
 from vfi.models.attention import SCORES_AT_ONCE
 from vfi.ops import Padding, backward_warp, resize_flow
 from vfi.types import FlowPair

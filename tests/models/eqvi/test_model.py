@@ -12,18 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_recipe import synthetic_frames
-from tests.golden_support import assert_matches_eqvi, load_golden, load_golden_metadata
-from tests.real_frames import real_window
+from tests.support.golden import assert_matches_eqvi, load_golden, load_golden_metadata
+from tests.support.golden_recipe import synthetic_frames
+from tests.support.real_frames import real_window
+from vfi.base.interpolator import Interpolator
 from vfi.engine.losses import eqvi_loss
-from vfi.interpolator import Interpolator
-from vfi.metrics import psnr
+from vfi.evaluation.metrics import psnr
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.eqvi.fusion import halve
 from vfi.models.eqvi.model import blend_weight, reached_rows, reverse_motion
 from vfi.models.eqvi.refinement import SEARCH
-from vfi.models.eqvi.reversal import reverse_flow
-from vfi.models.flow.irr_pwc import IrrPwc
+from vfi.models.flow.irr_pwc.model import IrrPwc
+from vfi.models.motion.reversal import reverse_flow
 from vfi.ops import backward_warp
 from vfi.registry import load_model
 from vfi.types import Window

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi.data import Scene
-from vfi.metrics import epe
+from vfi.data.synthetic import Scene
+from vfi.evaluation.metrics import epe
 from vfi.models.flow.dis import DisFlow
 
 SIZES = [(1, 1), (1, 40), (40, 1), (15, 16), (17, 23), (31, 64)]

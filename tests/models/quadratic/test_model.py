@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfi.data import Layer, Motion, Scene
-from vfi.flow_estimator import FlowEstimator
-from vfi.metrics import psnr
-from vfi.models.eqvi.rqfp import QuadraticMotion
+from vfi.base.flow import FlowEstimator
+from vfi.data.synthetic import Layer, Motion, Scene
+from vfi.evaluation.metrics import psnr
 from vfi.models.flow.dis import DisFlow
+from vfi.models.motion.quadratic import QuadraticMotion
 from vfi.models.quadratic import QuadraticInterpolator, build_quadratic
 from vfi.models.quadratic.model import (
     VISIBILITY_FLOOR,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.sgm.pairs import load
-from tests.official_files import SgmKind
+from tests.support.official_files import SgmKind
+from tests.support.sgm_pairs import load
 from vfi.models.sgm import SgmInterpolator, SgmSettings
 
 

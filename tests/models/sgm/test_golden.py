@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_recipe import synthetic_array
-from tests.golden_support import assert_matches_sgm_set, load_sgm_manifest
-from tests.models.sgm.pairs import at, clip, load, pair
-from tests.official_files import SgmKind
+from tests.support.golden import assert_matches_sgm_set, load_sgm_manifest
+from tests.support.golden_recipe import synthetic_array
+from tests.support.official_files import SgmKind
+from tests.support.sgm_pairs import at, clip, load, pair
+from vfi.base.ensemble import Ensemble, members_of
 from vfi.engine.losses import sgm_loss
-from vfi.ensemble import Ensemble, members_of
 from vfi.models.sgm import SgmInterpolator, SgmSettings
-from vfi.models.sgm.records import FlowSteps, SgmMotion, TrainingOutputs
+from vfi.models.sgm.types import FlowSteps, SgmMotion, TrainingOutputs
 from vfi.types import Window
 
 Official = Callable[[SgmKind], Path]

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models.sgm.pairs import at, clip, pair, window_of, windows
-from tests.official_files import sgm_keys
-from tests.real_frames import real_window
-from vfi.ensemble import Ensemble, members_of
-from vfi.metrics import psnr
+from tests.support.official_files import sgm_keys
+from tests.support.real_frames import real_window
+from tests.support.sgm_pairs import at, clip, pair, window_of, windows
+from vfi.base.ensemble import Ensemble, members_of
+from vfi.evaluation.metrics import psnr
 from vfi.models.sgm import (
     SgmInterpolator,
     SgmSettings,

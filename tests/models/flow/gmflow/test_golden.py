@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_recipe import synthetic_frames
-from tests.golden_support import assert_matches_sgm_set
-from tests.official_files import SgmKind, sgm_weights
+from tests.support.golden import assert_matches_sgm_set
+from tests.support.golden_recipe import synthetic_frames
+from tests.support.official_files import SgmKind, sgm_weights
 from vfi.models.flow.gmflow import GmFlow, GmFlowFeatures
 from vfi.ops import Padding
 from vfi.registry import load_flow

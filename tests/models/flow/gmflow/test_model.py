@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_recipe import synthetic_frames
 from tests.models.flow.gmflow.test_matching import LargestTensor
-from tests.official_files import SgmKind
+from tests.support.golden_recipe import synthetic_frames
+from tests.support.official_files import SgmKind
 from vfi.models.flow.gmflow import GmFlow, ScaleSettings, build_gmflow, build_gmflow_refine
 from vfi.models.flow.gmflow.model import hidden_pixels
 from vfi.registry import load_flow

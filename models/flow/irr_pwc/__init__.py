@@ -1,0 +1,1 @@
+"""IRR-PWC, as ScopeFlow trained it."""

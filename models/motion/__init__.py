@@ -1,0 +1,1 @@
+"""Motion models without weights: quadratic motion from four frames, and the reversal of flows."""

@@ -1,0 +1,203 @@
+"""The matching block: local flow and global matches merged, and what the local flow lacks derived from both.
+
+Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024.
+Parameters have the names of the released files.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vfi.models.layers import conv, conv_of_part, conv_of_rest
+
+from .flow_block import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, fetch_both, reduce
+from .sparse import importance_map, largest, match_points, shift_matches
+
+MATCHING_CHANNELS = 128
+"""Of the features that are matched."""
+
+MERGE_CHANNELS = 256
+NEIGHBOURHOOD = 3
+"""Pixels per side that a merged flow is chosen from."""
+
+SCALE = 8
+"""Pixels of the picture per pixel of the merged flow."""
+
+REFINE_INPUTS = 27
+"""Reduced: frames, frames fetched, mask's logit, flows; fetched when reduced; the merged flows."""
+
+
+class MatchingInputs(NamedTuple):
+    """What is known before the matching; ``h, w`` are an eighth of ``H, W``."""
+
+    frames: Tensor
+    """``[2 B, 3, H, W]``, frame 0, then frame 1."""
+    frames_s8: Tensor
+    """``[2 B, 3, h, w]``, the same reduced."""
+    features: Tensor
+    """``[2 B, 128, h, w]``, to be matched."""
+    known: Tensor
+    """``[B, 256, h, w]``, what :meth:`FlowMerge.know` keeps of the features."""
+    flow_match: Tensor | None
+    """``[2 B, 2, h, w]``, the matches of all positions where matching is dense; None where it is sparse."""
+    local: TimeFlow
+    """Of the first flow block, at full size."""
+    flow_s8: Tensor
+    """``[B, 4, h, w]``, its flow in pixels of that size, as it came out of the block."""
+    warped: Tensor
+    """``[2 B, 3, H, W]``, the frames fetched along it."""
+
+
+class MatchingSteps(NamedTuple):
+    """What the matching block found, step by step; flows ``[2 B, ...]`` are ``flow_t0``, then ``flow_t1``."""
+
+    correction: TimeFlow
+    """To be added to the local flow and mask."""
+    importance: Tensor | None
+    """``[2 B, 1, H, W]``, see :func:`.sparse.importance_map`; None for dense matching."""
+    importance_s8: Tensor | None
+    """``[2 B, 1, h, w]``."""
+    points: Tensor | None
+    """``[2 B, K]``, row-major indices of the positions that were matched; None for all."""
+    flow_match: Tensor
+    """``[2 B, 2, h, w]``: ``flow_01``, then ``flow_10``; 0 where nothing was matched."""
+    hits: Tensor | None
+    """``[2 B, 1, h, w]``, see :class:`.sparse.ShiftedMatches`."""
+    flow_shifted: Tensor
+    """``[2 B, 2, h, w]``, the matches at time t; 0 where there are none."""
+    flow_filled: Tensor
+    """``[B, 4, h, w]``, with the local flow for every component that is 0."""
+    flow_merged: Tensor
+    """``[B, 4, h, w]``."""
+
+
+class FlowMerge(nn.Module):
+    """Chooses, pixel by pixel, among local flows and matches in the neighbourhood."""
+
+    def __init__(self, feature_channels: int) -> None:
+        """Default initialisation.
+
+        Args:
+            feature_channels: Of the local features of both frames.
+        """
+        super().__init__()
+        self.changing = slice(0, 2 * FLOW_CHANNELS)
+        inputs = 2 * FLOW_CHANNELS + 2 * MATCHING_CHANNELS + feature_channels
+        candidates = 2 * NEIGHBOURHOOD**2
+        self.conv = nn.Sequential(
+            conv(inputs, MERGE_CHANNELS),
+            nn.PReLU(MERGE_CHANNELS),
+            conv(MERGE_CHANNELS, 2 * candidates, 1),
+        )
+
+    def know(self, matching: Tensor, features_s8: Tensor) -> Tensor:
+        """What is kept of the features, which do not depend on t.
+
+        Args:
+            matching: ``[2 B, 128, h, w]``, those that are matched.
+            features_s8: ``[2 B, 8 F, h, w]``, those of the local model.
+
+        Returns:
+            ``[B, 256, h, w]`` for :meth:`forward`.
+        """
+        dtype = features_s8.dtype
+        features = torch.cat((side_by_side(matching).to(dtype), side_by_side(features_s8)), dim=1)
+        return conv_of_rest(self.conv[0], features, self.changing)
+
+    def forward(self, flow_s8: Tensor, flow_filled: Tensor, known: Tensor) -> Tensor:
+        """Merge.
+
+        Args:
+            flow_s8: ``[B, 4, h, w]``, the local flows.
+            flow_filled: ``[B, 4, h, w]``, those of the matches.
+            known: Of the features, from :meth:`know`.
+
+        Returns:
+            ``[B, 4, h, w]``.
+        """
+        flows = torch.cat((flow_s8, flow_filled), dim=1)
+        x = known + conv_of_part(self.conv[0], flows.to(known.dtype), self.changing)
+        share = (
+            self.conv[2](self.conv[1](x)).to(flows).unflatten(1, (2, -1)).softmax(dim=2)
+        )  # [B, directions, 18, h, w]
+        size = flows.shape[-2:]
+        around = F.unfold(flows, NEIGHBOURHOOD, padding=NEIGHBOURHOOD // 2)
+        around = around.unflatten(1, (2, 2, 2, -1)).unflatten(-1, size)  # [B, source, direction, xy, 9, h, w]
+        share = share.unflatten(2, (2, 1, -1)).transpose(1, 2)  # [B, source, direction, 1, 9, h, w]
+        return (around * share).sum(dim=(1, 4)).flatten(1, 2)
+
+
+class MatchingBlock(nn.Module):
+    """What global matches add to the local flow."""
+
+    def __init__(self, width: int) -> None:
+        """``width`` is that of the whole model, F."""
+        super().__init__()
+        self.merge = FlowMerge(16 * width)
+        self.refine_block = FlowBlock(REFINE_INPUTS, 4 * width, inner=1)
+
+    def forward(self, known: MatchingInputs, t: Tensor, count: int | None) -> MatchingSteps:
+        """Match, bring to time t, merge, refine.
+
+        Args:
+            known: What the local model found so far.
+            t: ``[B]``.
+            count: Positions per frame that are matched; None for all of them.
+
+        Returns:
+            The correction of the local flow, and the steps to it.
+        """
+        importance = importance_s8 = points = None
+        flow_match = known.flow_match
+        if flow_match is None:
+            assert count is not None
+            flows = torch.cat(known.local.flow.chunk(2, dim=1))
+            importance = importance_map(known.frames, flows, known.warped)
+            importance_s8 = F.interpolate(
+                importance, size=known.features.shape[-2:], mode="bilinear", align_corners=False
+            )
+            points = largest(importance_s8, count)
+            flow_match = match_points(known.features, points)
+        shifted = shift_matches(flow_match, t, count)
+        flow = side_by_side(shifted.flow)
+        # Component by component: a match that is exactly 0 counts as missing, as in training.
+        filled = torch.where(flow == 0, known.flow_s8, flow)
+        merged = self.merge(known.flow_s8, filled, known.known)
+        correction = self._refine(known, merged)
+        return MatchingSteps(
+            correction,
+            importance,
+            importance_s8,
+            points,
+            flow_match,
+            shifted.hits,
+            shifted.flow,
+            filled,
+            merged,
+        )
+
+    def _refine(self, known: MatchingInputs, flow_merged: Tensor) -> TimeFlow:
+        """The correction at full size."""
+        local = known.local
+        warped_s8 = fetch_both(known.frames_s8, flow_merged)
+        x = torch.cat(
+            (
+                side_by_side(known.frames_s8),
+                reduce(side_by_side(known.warped), SCALE),
+                reduce(local.mask_logit, SCALE),
+                reduce(local.flow, SCALE) / SCALE,
+                side_by_side(warped_s8),
+                flow_merged,
+            ),
+            dim=1,
+        )
+        return enlarge(self.refine_block(x.to(known.known.dtype)), SCALE, local.flow.dtype)
+
+
+def side_by_side(both: Tensor) -> Tensor:
+    """Both frames' halves as channels: ``[2 B, C, ...]`` as ``[B, 2 C, ...]``."""
+    return torch.cat(both.chunk(2), dim=1)

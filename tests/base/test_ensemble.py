@@ -1,0 +1,458 @@
+"""Test-time ensembles: what each member asks and makes, their mean, reuse between windows, sizes, tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vfi.base.ensemble import PLAIN, SWITCHES, Ensemble, Member, View, members_of
+from vfi.base.flow import FlowEstimator
+from vfi.base.interpolator import Interpolator, MemoryUse
+from vfi.models.quadratic.model import QuadraticInterpolator
+from vfi.types import FlowPair, InputSpec, Interpolation, SizeRequirement, Window
+
+HEIGHT, WIDTH = 6, 10
+
+
+class Fade(Interpolator):
+    """Treats all pixels and both directions of time alike: every member makes the same of it."""
+
+    window = 4
+    cpu_threads = 3
+    size = SizeRequirement(multiple=4, minimum=20)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Window] = []
+        self.asked: list[tuple[Window, Any, float, int | None]] = []
+
+    def estimate_motion(self, window: Window) -> int:
+        self.shown.append(window)
+        return len(self.shown) - 1
+
+    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
+        return Interpolation(torch.lerp(window.start, window.end, t.view(-1, 1, 1, 1).to(window.start)))
+
+    def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
+        self.asked.append((window, motion, float(t[0]), tile))
+        return self.synthesize(window, motion, t).frame
+
+    def memory_use(self, height: int, width: int) -> MemoryUse:
+        return MemoryUse(per_pixel=height, per_tile_pixel=2 * height)
+
+
+class Uneven(Fade):
+    """Treats every pixel, frame and time differently: no two members make the same."""
+
+    size = SizeRequirement()
+
+    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
+        return Interpolation(torch.from_numpy(uneven(arrays_of(window), float(t[0]))).to(window.start))
+
+
+def uneven(frames: Sequence[np.ndarray], t: float) -> np.ndarray:
+    """A formula without any symmetry, [..., H, W] in [0, 1]."""
+    prev, start, end, following = frames
+    rows, columns = start.shape[-2:]
+    place = np.arange(rows)[:, None] / rows + np.arange(columns) ** 2 / columns**2
+    return (prev * 0.1 + start * 0.2 + end * 0.15 * t + following * 0.05 + place * t * t / 2) / 2
+
+
+def arrays_of(window: Window) -> list[np.ndarray]:
+    return [frame.double().numpy() for frame in window[:4] if isinstance(frame, Tensor)]
+
+
+def window_of(frames: Sequence[Tensor]) -> Window:
+    prev, start, end, following = frames
+    return Window(prev, start, end, following, keys=(0, 1, 2, 3))
+
+
+def pictures(height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> Window:
+    return window_of(list(torch.rand(4, 1, channels, height, width)))
+
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    """The mean of every 2x2 pixels, which is what bilinear resizing to half makes."""
+    return (
+        picture[..., ::2, ::2] + picture[..., 1::2, ::2] + picture[..., ::2, 1::2] + picture[..., 1::2, 1::2]
+    ) / 4
+
+
+def doubled(picture: np.ndarray) -> np.ndarray:
+    """Bilinear resizing to twice the size: three quarters of the nearest pixel, one of the next nearest."""
+    for axis in (-1, -2):
+        picture = np.moveaxis(picture, axis, -1)
+        before = np.concatenate((picture[..., :1], picture[..., :-1]), -1)
+        after = np.concatenate((picture[..., 1:], picture[..., -1:]), -1)
+        both = np.stack((0.75 * picture + 0.25 * before, 0.75 * picture + 0.25 * after), -1)
+        picture = np.moveaxis(both.reshape(*picture.shape[:-1], -1), -1, axis)
+    return picture
+
+
+def left(picture: np.ndarray) -> np.ndarray:
+    return np.rot90(picture, 1, axes=(-2, -1))
+
+
+def right(picture: np.ndarray) -> np.ndarray:
+    return np.rot90(picture, -1, axes=(-2, -1))
+
+
+def both(picture: np.ndarray) -> np.ndarray:
+    return picture[..., ::-1, ::-1]
+
+
+def mirrored(picture: np.ndarray) -> np.ndarray:
+    return picture[..., ::-1]
+
+
+def upside_down(picture: np.ndarray) -> np.ndarray:
+    return picture[..., ::-1, :]
+
+
+def unmoved(picture: np.ndarray) -> np.ndarray:
+    return picture
+
+
+Move = Callable[[np.ndarray], np.ndarray]
+FLIPS: list[tuple[Move, Move]] = [(mirrored, mirrored), (upside_down, upside_down)]
+MOVES: dict[str, list[tuple[Move, Move]]] = {
+    "ms_test": [(halved, doubled)],
+    "flip_test": FLIPS,
+    "rotation_test": [(left, right), (right, left)],
+    "turn_test": [(both, both)],
+    "reverse_test": [(unmoved, unmoved)],
+    "reverse_flip": [*FLIPS, (both, both)],
+    "reverse_rotation": [(left, right), (right, left)],
+}
+
+
+def by_the_formula(window: Window, t: float, switches: tuple[str, ...]) -> np.ndarray:
+    """The mean that the switches ask for, spelled out in NumPy."""
+    frames = arrays_of(window)
+    made = [uneven(frames, t)]
+    for switch in switches:
+        for move, back in MOVES[switch]:
+            shown = [move(frame) for frame in frames]
+            backwards = switch.startswith("reverse")
+            made.append(back(uneven(shown[::-1] if backwards else shown, 1 - t if backwards else t)))
+    return np.mean(made, axis=0)
+
+
+ALL_SWITCHES = [choice for count in (1, 2, len(SWITCHES)) for choice in combinations(SWITCHES, count)]
+
+
+@pytest.mark.parametrize("switches", ALL_SWITCHES, ids="+".join)
+def test_the_mean_is_that_of_the_formula(switches: tuple[str, ...]) -> None:
+    window, t = pictures(), 0.3
+    model = Ensemble(Uneven(), members_of(switches))
+    wanted = torch.from_numpy(by_the_formula(window, t, switches)).float()
+    torch.testing.assert_close(model(window, torch.tensor([t])).frame, wanted)
+    torch.testing.assert_close(model.interpolate_window(window, [t])[0], wanted)
+    motion = model.estimate_motion(window)
+    torch.testing.assert_close(model.synthesize_frame(window, motion, torch.tensor([t]), tile=None), wanted)
+    plain = torch.from_numpy(uneven(arrays_of(window), t))
+    assert (wanted - plain).abs().max() > 1e-3
+
+
+def test_all_switches_together_have_thirteen_members() -> None:
+    members = members_of(SWITCHES)
+    assert members[0] == PLAIN
+    assert len(members) == len(set(members)) == 13
+    assert len({str(member) for member in members}) == 13
+
+
+@pytest.mark.parametrize("size", [(20, 24), (17, 23), (1, 9)])
+def test_what_treats_all_alike_stays_as_it_was(size: tuple[int, int]) -> None:
+    window = pictures(*size)
+    switches = [switch for switch in SWITCHES if switch != "ms_test"]
+    made = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.2, 0.7])
+    for frame, truth in zip(made, Fade().interpolate_window(window, [0.2, 0.7]), strict=True):
+        torch.testing.assert_close(frame, truth)
+
+
+def test_without_switches_it_is_the_model() -> None:
+    window = pictures()
+    made = Ensemble(Uneven(), members_of([])).interpolate_window(window, [0.3])
+    assert torch.equal(made[0], Uneven().interpolate_window(window, [0.3])[0])
+
+
+@pytest.mark.parametrize("view", View)
+def test_views_are_undone(view: View) -> None:
+    picture = torch.rand(2, 3, 4, 8)
+    if view is View.HALF:
+        picture = torch.full_like(picture, 0.3)
+    shown = view.apply(picture)
+    assert shown.is_contiguous()
+    torch.testing.assert_close(view.undo(shown), picture)
+    assert view.plain_width(*shown.shape[-2:]) == 8
+    assert view is View.PLAIN or view is View.HALF or not torch.equal(shown.flatten(), picture.flatten())
+
+
+def test_time_runs_backwards_in_every_reversed_member() -> None:
+    model = Fade()
+    Ensemble(model, members_of(SWITCHES)).interpolate_window(pictures(20, 24), [0.125])
+    asked = {member: t for member, (_, _, t, _) in zip(members_of(SWITCHES), model.asked, strict=True)}
+    assert {t for member, t in asked.items() if not member.reverse} == {0.125}
+    assert {t for member, t in asked.items() if member.reverse} == {0.875}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_ends_of_the_clip_stay_ends(reverse: bool) -> None:
+    whole = pictures()
+    shown = Member(View.MIRRORED, reverse).show(whole._replace(prev=None))
+    missing, there = (shown.next, shown.prev) if reverse else (shown.prev, shown.next)
+    assert missing is None
+    assert there is not None
+    assert whole.next is not None
+    assert torch.equal(there, whole.next.flip(-1))
+
+
+def test_a_pair_is_enough() -> None:
+    start, end = torch.rand(2, 1, 3, 6, 10)
+    model = Ensemble(Fade(), members_of(["flip_test", "reverse_test"]))
+    torch.testing.assert_close(model.interpolate([start, end], 0.25), torch.lerp(start, end, 0.25))
+
+
+class TestKeys:
+    def test_they_tell_how_frames_are_shown(self) -> None:
+        model = Fade()
+        Ensemble(model, members_of(["flip_test"])).interpolate_window(pictures(20, 24), [0.5])
+        keys = [window.keys for window in model.shown]
+        assert keys[0] == (0, 1, 2, 3)
+        assert len({key for row in keys if row for key in row}) == 12
+
+    def test_both_orders_share_what_is_known_of_frames(self) -> None:
+        window = pictures()
+        for view in View:
+            there, back = Member(view).show(window), Member(view, reverse=True).show(window)
+            assert there.keys is not None
+            assert back.keys == there.keys[::-1]
+            for frame, same in zip(there[:4], reversed(back[:4]), strict=True):
+                assert isinstance(frame, Tensor)
+                assert isinstance(same, Tensor)
+                assert torch.equal(frame, same)
+
+    def test_no_keys_stay_no_keys(self) -> None:
+        assert Member(View.MIRRORED, reverse=True).show(pictures()._replace(keys=None)).keys is None
+
+
+class CountingFlow(FlowEstimator):
+    """Finds no motion, and counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = 0
+
+    def match(self, encoded_0: Tensor, encoded_1: Tensor) -> FlowPair:
+        self.passes += 1
+        batch, _, height, width = encoded_0.shape
+        return FlowPair(torch.zeros(batch, 2, height, width), torch.zeros(batch, 2, height, width))
+
+
+def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
+    """How often the flow is estimated for a clip of 8 frames and 3 new ones between each two."""
+    flow = CountingFlow()
+    quadratic = QuadraticInterpolator(flow, flow_reduction=1)
+    model = Ensemble(quadratic, members)
+    if not room:
+        quadratic.keep(1)
+    frames = torch.rand(8, 1, 3, 16, 24)
+    for first in range(7):
+        places = [place if 0 <= place < 8 else None for place in range(first - 1, first + 3)]
+        prev, start, end, following = (None if place is None else frames[place] for place in places)
+        assert start is not None
+        assert end is not None
+        window = Window(prev, start, end, following, keys=(places[0], places[1], places[2], places[3]))
+        model.interpolate_window(window, [0.25, 0.5, 0.75])
+    return flow.passes
+
+
+def test_every_view_reuses_what_was_known_of_the_window_before() -> None:
+    everyone = members_of(SWITCHES)
+    views = {member.view for member in everyone}
+    assert passes_for_a_clip(members_of([])) == 7
+    assert passes_for_a_clip(everyone) == 7 * len(views), "reversed members need no flows of their own"
+    assert passes_for_a_clip(everyone, room=False) > 7 * len(views), "the room is needed"
+
+
+def test_flows_of_reversed_pairs_are_those_of_the_pairs() -> None:
+    """What members share changes nothing: with keys the same is made as without, where nothing is kept."""
+    from vfi.registry import load_model
+
+    window = pictures(40, 56)
+    switches = ["reverse_test", "reverse_flip"]
+    made = [
+        Ensemble(load_model("quadratic", device="cpu"), members_of(switches)).interpolate_window(
+            shown, [0.3]
+        )[0]
+        for shown in (window, window._replace(keys=None))
+    ]
+    assert torch.equal(*made)
+
+
+def test_motion_is_estimated_once_for_all_times() -> None:
+    model = Fade()
+    Ensemble(model, members_of(SWITCHES)).interpolate_window(pictures(20, 24), [0.2, 0.4, 0.6, 0.8])
+    assert len(model.shown) == 13
+    assert len(model.asked) == 4 * 13
+    for window, motion, _, _ in model.asked:
+        assert window.start is model.shown[motion].start
+
+
+def test_it_takes_after_its_model() -> None:
+    class Strange(Fade):
+        inputs = InputSpec(channel_order="bgr", scale=255)
+
+    model = Ensemble(Strange().eval(), members_of(["flip_test"]))
+    assert (model.window, model.cpu_threads, model.training) == (4, 3, False)
+    window = pictures(8, 12)
+    torch.testing.assert_close(
+        model.interpolate_window(window, [0.25])[0], torch.lerp(window.start, window.end, 0.25)
+    )
+    assert model.to(torch.bfloat16).dtype == model.model.dtype == torch.bfloat16
+    assert model.to("meta").device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("switches", "wanted"),
+    [
+        (["flip_test"], SizeRequirement(4, 20)),
+        (["rotation_test", "reverse_test"], SizeRequirement(4, 20)),
+        (["ms_test"], SizeRequirement(8, 40)),
+    ],
+)
+def test_sizes_suit_every_member(switches: list[str], wanted: SizeRequirement) -> None:
+    model = Fade()
+    ensemble = Ensemble(model, members_of(switches))
+    assert ensemble.size == wanted
+    (made,) = ensemble.interpolate_window(pictures(21, 45), [0.5])
+    assert made.shape == (1, 3, 21, 45)
+    for window in model.shown:
+        assert all(side % 4 == 0 and side >= 20 for side in window.start.shape[-2:])
+
+
+def test_memory_is_that_of_the_most_demanding_member() -> None:
+    upright = Ensemble(Fade(), members_of(["flip_test"])).memory_use(100, 300)
+    turned = Ensemble(Fade(), members_of(["rotation_test"])).memory_use(100, 300)
+    assert turned.per_pixel - upright.per_pixel == 200
+    assert (upright.per_tile_pixel, turned.per_tile_pixel) == (200, 600)
+    assert upright.per_pixel > Fade().memory_use(100, 300).per_pixel
+
+
+@pytest.mark.parametrize(("height", "width", "overlap"), [(100, 300, 16), (300, 100, 48), (100, 99, 17)])
+def test_rows_beside_turned_tiles_are_counted(height: int, width: int, overlap: int) -> None:
+    class Tiled(Fade):
+        def memory_use(self, height: int, width: int) -> MemoryUse:
+            return MemoryUse(1, 1, overlap=16)
+
+    assert Ensemble(Tiled(), members_of(["flip_test"])).memory_use(height, width).overlap == 16
+    assert Ensemble(Tiled(), members_of(["rotation_test"])).memory_use(height, width).overlap == overlap
+
+
+def test_tiles_have_as_many_pixels_in_every_member() -> None:
+    model = Fade()
+    ensemble = Ensemble(model, members_of(["ms_test", "rotation_test"]))
+    ensemble.interpolate_window(pictures(80, 160), [0.5], tile=16)
+    assert [tile for *_, tile in model.asked] == [16, 32, 32, 32]
+    model.asked.clear()
+    ensemble.interpolate_window(pictures(80, 160), [0.5], tile=40)
+    assert [tile for *_, tile in model.asked] == [40, None, 80, 80]
+
+
+def test_tiles_do_not_change_the_default_model() -> None:
+    from vfi.registry import load_model
+
+    model = Ensemble(load_model("quadratic", device="cpu"), members_of(SWITCHES))
+    window = pictures(64, 96)
+    whole, tiled = (model.interpolate_window(window, [0.4], tile=tile)[0] for tile in (None, 16))
+    torch.testing.assert_close(whole, tiled, atol=1e-5, rtol=0)
+
+
+def test_alpha_is_made_along() -> None:
+    window = pictures(21, 23, channels=4)
+    switches = [switch for switch in SWITCHES if switch != "ms_test"]
+    (made,) = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.25])
+    torch.testing.assert_close(made, torch.lerp(window.start, window.end, 0.25))
+
+
+def test_motion_is_handed_on_to_other_pictures() -> None:
+    """What a model keeps of the pictures themselves is exchanged, for every member."""
+
+    class Painter(Interpolator):
+        """Makes the mean colour of the first frame, which it notes with the motion."""
+
+        def estimate_motion(self, window: Window) -> Tensor:
+            return window.start.mean((2, 3), keepdim=True)
+
+        def transfer_motion(self, window: Window, motion: Tensor) -> Tensor:
+            return self.estimate_motion(window)
+
+        def synthesize(self, window: Window, motion: Tensor, t: Tensor) -> Interpolation:
+            return Interpolation(motion.expand_as(window.start))
+
+    window, other = pictures(20, 24, channels=4), pictures(20, 24)
+    model = Ensemble(Painter(), members_of(["flip_test"]))
+    (made,) = model.interpolate_window(window, [0.5])
+    torch.testing.assert_close(made, window.start.mean((2, 3), keepdim=True).expand_as(made))
+    motion = model.transfer_motion(other, model.estimate_motion(window._replace(start=window.start[:, :3])))
+    t = torch.tensor([0.5])
+    torch.testing.assert_close(model.synthesize(other, motion, t).frame, model(other, t).frame)
+
+
+def test_networks_and_precision_are_the_models() -> None:
+    class Net(Fade):
+        networks = ("net",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Conv2d(3, 3, 1)
+            self.asked_for: torch.dtype | None = None
+
+        @property
+        def precision(self) -> torch.dtype:
+            return torch.bfloat16
+
+        def set_precision(self, dtype: torch.dtype) -> None:
+            self.asked_for = dtype
+
+    net = Net()
+    model = Ensemble(net, members_of(["flip_test"]))
+    model.set_precision(torch.float16)
+    model.accelerate(channels_last=True)
+    assert (model.precision, net.asked_for, list(model.networks)) == (
+        torch.bfloat16, torch.float16, ["model.net"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_types_lose_nothing_in_the_mean(dtype: torch.dtype) -> None:
+    model = Ensemble(Fade().to(dtype), members_of(SWITCHES))
+    bright = window_of([torch.full((1, 3, 40, 48), 0.875)] * 4)
+    assert torch.equal(model.interpolate_window(bright, [0.5])[0], bright.start)
+
+
+def test_the_mean_has_a_gradient() -> None:
+    frames = [torch.rand(1, 3, 40, 48, requires_grad=True) for _ in range(4)]
+    model = Ensemble(Fade(), members_of(["flip_test", "reverse_test"]))
+    model(window_of(frames), torch.tensor([0.25])).frame.sum().backward()
+    assert frames[1].grad is not None
+    torch.testing.assert_close(frames[1].grad, torch.full_like(frames[1], 0.75))
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match="there is no ensemble 'flip': choose from ms_test, flip_test"):
+        members_of(["flip"])
+    with pytest.raises(ValueError, match="one member or more"):
+        Ensemble(Fade(), [])
+
+
+def test_an_ensemble_of_an_ensemble_keeps_enough() -> None:
+    quadratic = QuadraticInterpolator(CountingFlow())
+    Ensemble(Ensemble(quadratic, members_of(["flip_test"])), members_of(["reverse_test"]))
+    assert quadratic._pairs.windows == 3, "reversed members show nothing new"

@@ -1,0 +1,191 @@
+"""The schema of options: spellings, defaults, mistakes, and the way to YAML and back."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vfi.config import AssembleConfig, InterpolateConfig, load_config, parsers
+from vfi.errors import ConfigError
+
+
+def config(**values: object) -> InterpolateConfig:
+    return InterpolateConfig.from_values({"input": "film.mp4", **values})
+
+
+class TestSpellings:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("60", Fraction(60)),
+            (25, Fraction(25)),
+            (12.5, Fraction(25, 2)),
+            ("60000/1001", Fraction(60000, 1001)),
+            ("23.976", Fraction(24000, 1001)),
+            (23.98, Fraction(24000, 1001)),
+            (29.97, Fraction(30000, 1001)),
+            ("59.94", Fraction(60000, 1001)),
+            ("119.88", Fraction(120000, 1001)),
+            ("24.0", Fraction(24)),
+        ],
+    )
+    def test_rates(self, text: object, value: Fraction) -> None:
+        assert config(fps=text).fps == value
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("90", 90),
+            (90.5, Fraction(181, 2)),
+            ("1:30.5", Fraction(181, 2)),
+            ("1:02:03.5", Fraction(7447, 2)),
+        ],
+    )
+    def test_times(self, text: object, value: Fraction) -> None:
+        assert config(end=text).end == value
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [("8GB", 8 * 10**9), ("512 MiB", 2**29), ("1.5g", 15 * 10**8), (1000, 1000), ("2k", 2000)],
+    )
+    def test_memory(self, text: object, value: int) -> None:
+        assert config(max_memory=text).max_memory == value
+
+    @pytest.mark.parametrize("text", ["854x480", "854, 480", "(854,480)", [854, 480], (854, 480)])
+    def test_sizes(self, text: object) -> None:
+        assert config(test_size=text).test_size == (854, 480)
+
+    def test_switches_and_words(self) -> None:
+        assert config(overwrite="yes").overwrite is True
+        assert config(cuts=False).cuts == "off"  # how YAML 1.1 reads the bare word
+        assert config(model_options="{flow: medium}").model_options == {"flow": "medium"}
+        assert config(mean=[0, 0, 0], std="1 1 1").std == (1, 1, 1)
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert config() == InterpolateConfig(input=Path("film.mp4"))
+    assert config(fps=None).fps is None
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"inter_frames": 0}, "inter_frames is 0"),
+        ({"inter_frames": -2}, "inter_frames is -2"),
+        ({"inter_frames": 1.5}, "inter_frames: a whole number"),
+        ({"inter_frames": 1, "fps": 60}, "either inter_frames or fps"),
+        ({"fps": 0}, "fps is 0"),
+        ({"fps": "1/0"}, "fps: a number"),
+        ({"fps": "fast"}, "fps: a number"),
+        ({"slow_motion": -1}, "slow_motion is -1"),
+        ({"start": "1:2:3:4"}, "start: a time"),
+        ({"start": "1:-2"}, "start: a time"),
+        ({"start": 5, "end": 4}, "later than start"),
+        ({"start": -1}, "negative"),
+        ({"max_memory": "8 apples"}, "max_memory: an amount"),
+        ({"max_memory": "1.2.3"}, "max_memory: a number"),
+        ({"tile": 0}, "tile is 0"),
+        ({"test_size": "854"}, "test_size: a width"),
+        ({"test_size": [0, 4]}, "test_size: a width"),
+        ({"cuts": "maybe"}, "cuts: repeat, blend or off"),
+        ({"cut_threshold": 0}, "cut_threshold is 0"),
+        ({"overwrite": "perhaps"}, "overwrite: true or false"),
+        ({"model_options": "[1]"}, "model_options: names and values"),
+        ({"model_options": "{"}, "model_options: names and values"),
+        ({"model": []}, "model: a word"),
+        ({"output": ""}, "output: the name of a file"),
+        ({"mean": 0.5}, "mean must be 0"),
+        ({"std": [1, 1, 2]}, "std must be 1"),
+        ({"testset_root": "clips"}, "either an input or testset_root"),
+        ({"input": None}, "No input"),
+        ({"output": "a", "store_path": "b"}, "either an output or store_path"),
+        ({"inter_frame": 1}, "did you mean inter_frames?"),
+        ({"codecs": 1}, "did you mean codec?"),
+        ({"qqqq": 1}, "vfi interpolate --help"),
+        ({"pwc_path": "x"}, "please remove it"),
+        ({"naming": "reds"}, "naming: generic or reds_vtsr is expected"),
+        ({"naming": "reds_vtsr", "fps": 60}, "give inter_frames instead of fps"),
+        ({"flip_test": "both"}, "flip_test: true or false"),
+        ({"MS_test": "half"}, "ms_test: true or false"),
+        ({"flip_tset": True}, "did you mean flip_test?"),
+        ({"model": "EQVI"}, "name their file as checkpoint"),
+    ],
+)
+def test_mistakes_are_one_sentence(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(**values)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_ensembles_that_are_on() -> None:
+    assert config().ensemble == ()
+    switched = config(reverse_rotation=True, MS_test="on", flip_test=False)
+    assert switched.ensemble == ("ms_test", "reverse_rotation"), "each stands for itself"
+    assert InterpolateConfig.from_values(switched.to_values()) == switched
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"input": None}, "No input: name a folder of images."),
+        ({"fps": 0}, "fps is 0"),
+        ({"fps": "fast"}, "fps: a number"),
+        ({"container": "avi"}, "container: mp4, mkv"),
+        ({"inter_frames": 1}, "There is no option inter_frames; see: vfi assemble --help"),
+    ],
+)
+def test_mistakes_in_assembling_are_one_sentence(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AssembleConfig.from_values({"input": "frames", **values})
+    assert sentence in str(caught.value)
+
+
+class TestYaml:
+    def test_there_and_back(self, tmp_path: Path) -> None:
+        wanted = config(
+            fps="23.976",
+            slow_motion="5/2",
+            start="0:01.5",
+            model_options={"flow": "medium"},
+            test_size="64x48",
+            output="ümlaut 'and' \"quotes\".mkv",
+            cuts="off",
+        )
+        path = tmp_path / "saved.yaml"
+        path.write_text(wanted.to_yaml(), encoding="utf-8")
+        assert load_config(path) == wanted
+
+    def test_overrides_count(self, tmp_path: Path) -> None:
+        path = tmp_path / "some.yaml"
+        path.write_text("input: a.mp4\ninter_frames: 3\n")
+        assert load_config(path, inter_frames=7).inter_frames == 7
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [("input: [", "is not YAML"), ("- 1", "must hold lines"), ("\xff", "is not YAML")],
+    )
+    def test_bad_files(self, tmp_path: Path, text: str, sentence: str) -> None:
+        path = tmp_path / "bad.yaml"
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(ConfigError, match=sentence) as caught:
+            load_config(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_missing_and_empty_files(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="Cannot read"):
+            load_config(tmp_path / "nowhere.yaml")
+        (tmp_path / "empty.yaml").write_text("")
+        assert load_config(tmp_path / "empty.yaml", input="a.mp4").input == Path("a.mp4")
+
+
+@given(st.fractions(min_value=0, max_value=10**6))
+def test_every_fraction_survives_its_plain_form(value: Fraction) -> None:
+    assert parsers.fraction(parsers.plain(value)) == value

@@ -1,0 +1,148 @@
+"""Folders of images: originals as they are, made pictures to the bit where the format allows it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.support.media import write_video
+from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
+from vfi.errors import ConfigError, OutputError
+from vfi.io.base import SinkOptions
+from vfi.io.frames import OutputFrame
+from vfi.io.open import open_sink, open_source
+from vfi.io.pixels.color import rgb_from_bgr
+from vfi.io.pixels.picture import Picture
+from vfi.io.pixels.tags import SRGB
+
+
+def read(path: Path) -> np.ndarray:
+    """An image as RGB(A) of its own depth."""
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    return rgb_from_bgr(image)
+
+
+@pytest.mark.parametrize("image_format", ["png", "tif"])
+@pytest.mark.parametrize(("channels", "bits"), [(3, 8), (4, 8), (3, 16), (4, 16)])
+def test_lossless_formats_keep_every_sample(
+    tmp_path: Path, image_format: str, channels: int, bits: int
+) -> None:
+    pictures = [rgb_picture(number, channels, bits) for number in range(2)]
+    folder = tmp_path / "out"
+    assert write_all(folder, source(), frames(pictures), image_format=image_format) == []
+    assert sorted(path.name for path in folder.iterdir()) == [f"00000{n}.{image_format}" for n in (0, 1)]
+    for number, picture in enumerate(pictures):
+        np.testing.assert_array_equal(read(folder / f"00000{number}.{image_format}"), picture.rgb())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_webp_is_lossless_unless_a_quality_is_given(tmp_path: Path) -> None:
+    pictures = [rgb_picture(0)]
+    write_all(tmp_path / "whole", source(), frames(pictures), image_format="webp")
+    np.testing.assert_array_equal(read(tmp_path / "whole" / "000000.webp"), pictures[0].rgb())
+    write_all(tmp_path / "small", source(), frames(pictures), image_format="webp", quality=20)
+    sizes = [(tmp_path / name / "000000.webp").stat().st_size for name in ("small", "whole")]
+    assert sizes[0] < sizes[1]
+
+
+def test_jpg_tells_what_it_loses(tmp_path: Path) -> None:
+    origin = source(bits=16, has_alpha=True, pixel_format="rgba64le", color=SRGB)
+    notes = write_all(tmp_path / "out", origin, frames([rgb_picture(0, 4, 16)]), image_format="jpg")
+    assert ["16-bit" in notes[0], "Transparency" in notes[1]] == [True, True]
+    assert read(tmp_path / "out" / "000000.jpg").shape[2] == 3
+
+
+def test_files_of_the_same_format_are_copied_byte_for_byte(tmp_path: Path) -> None:
+    original = tmp_path / "in" / "shot.PNG"
+    original.parent.mkdir()
+    assert cv2.imwrite(str(original), np.full((8, 9, 3), 77, np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with open_source(original.parent) as opened:
+        pictures = [frame.picture for frame in opened]
+        output = [OutputFrame(0, Fraction(0), Fraction(1, 24), pictures[0], "001")]
+        write_all(tmp_path / "same", opened, output)
+        write_all(tmp_path / "other", opened, output, image_format="tif")
+    assert (tmp_path / "same" / "001.png").read_bytes() == original.read_bytes()
+    assert (read(tmp_path / "other" / "001.tif") == 77).all()
+
+
+def test_frames_of_a_rotated_video_stand_upright(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "in.mp4", 2, prepare=lambda stream: stream.set_display_rotation(90))
+    with open_source(clip) as opened:
+        pictures = [frame.picture for frame in opened]
+        write_all(tmp_path / "out", opened, frames(pictures))
+    upright = read(tmp_path / "out" / "000000.png")
+    np.testing.assert_array_equal(upright, np.rot90(pictures[0].rgb()))
+
+
+def test_two_frames_of_one_name_are_refused(tmp_path: Path) -> None:
+    picture = rgb_picture(0)
+    output = [OutputFrame(n, Fraction(n), Fraction(1), picture, "same") for n in (0, 1)]
+    with pytest.raises(OutputError, match=r"Two frames would be written to same\.png"):
+        write_all(tmp_path / "out", source(), output)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_filled_folder_is_kept_unless_overwriting(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "000000.png").write_text("old")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty: give --overwrite"):
+        open_sink(folder, source())
+    notes = write_all(folder, source(), frames([rgb_picture(0)]), overwrite=True)
+    assert notes == [f"1 other files were in {folder} before and were left there."]
+    assert read(folder / "000000.png").shape == rgb_picture(0).rgb().shape
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    folder = tmp_path / "my.frames"
+    folder.mkdir()
+    assert write_all(folder, source(), frames([native_picture(0)])) == []
+    assert (folder / "000000.png").exists()
+
+
+def test_resuming_goes_on_at_the_first_missing_image(tmp_path: Path) -> None:
+    pictures = [rgb_picture(number) for number in range(6)]
+    options: dict[str, Any] = {"fingerprint": "f", "segment_frames": 2}
+    again = OutputFrame(4, Fraction(9), Fraction(1), pictures[0], "000001")
+    with pytest.raises(OutputError, match="Two frames"):
+        write_all(tmp_path / "out", source(), [*frames(pictures[:4]), again], **options)
+    folder = tmp_path / "out.part"
+    (folder / "000002.png").unlink()
+    with open_sink(tmp_path / "out", source(), SinkOptions(resume=True, **options)) as resumed:
+        assert resumed.completed == 2
+        feed(resumed, frames(pictures, start=2)).finish()
+    for number, picture in enumerate(pictures):
+        np.testing.assert_array_equal(read(tmp_path / "out" / f"{number:06d}.png"), picture.rgb())
+    with pytest.raises(OutputError, match="not empty"):
+        open_sink(tmp_path / "out", source(), SinkOptions(resume=True, **options))
+
+
+def test_another_fingerprint_is_not_resumed(tmp_path: Path) -> None:
+    sink = open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f"))
+    feed(sink, frames([rgb_picture(0), rgb_picture(1)]))
+    while not (tmp_path / "out.part" / "000001.png").exists():
+        pass
+    sink.abort()
+    with pytest.raises(ConfigError, match="begun with other settings"):
+        open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="g", resume=True))
+
+
+def test_names_of_any_script(tmp_path: Path) -> None:
+    output = [OutputFrame(0, Fraction(0), Fraction(1), rgb_picture(0), "кадр 'один' 一")]
+    write_all(tmp_path / "папка", source(), output)
+    assert (tmp_path / "папка" / "кадр 'один' 一.png").exists()
+
+
+def test_made_pictures_of_a_ten_bit_source_keep_their_depth(tmp_path: Path) -> None:
+    like = native_picture(0, "yuv420p10le")
+    made = Picture.from_rgb(rgb_picture(0, bits=16).rgb(), like)
+    write_all(tmp_path / "out", source(bits=10), frames([made]))
+    np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), made.rgb())

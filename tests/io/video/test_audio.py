@@ -1,0 +1,142 @@
+"""Slow motion makes sound longer by exactly its factor and keeps its pitch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from tests.io.video.test_streams import RATE, double, make_source
+from vfi.io.video import audio
+from vfi.io.video.audio import tempo_stages
+from vfi.io.video.timestamps import Timeline
+
+AAC_FRAME = Fraction(1024, RATE)
+TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_carry
+
+
+def sound(path: Path) -> tuple[Fraction, np.ndarray]:
+    """Time of the first sample, and all samples ``[N]`` of the first channel."""
+    pieces, first = [], None
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            if first is None and frame.pts is not None:
+                first = frame.pts * frame.time_base
+            pieces.append(frame.to_ndarray()[0])
+    assert first is not None
+    return first, np.concatenate(pieces)
+
+
+def pitch(samples: np.ndarray) -> float:
+    """The strongest frequency in hertz."""
+    middle = samples[len(samples) // 4 : -len(samples) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    return float(spectrum.argmax() * RATE / len(middle))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "scale"),
+    [("mp4", Fraction(2)), ("mkv", Fraction(5, 2)), ("webm", Fraction(4)), ("mp4", Fraction(1, 3))],
+)
+def test_length_is_exact_and_pitch_is_kept(tmp_path: Path, suffix: str, scale: Fraction) -> None:
+    origin, output = make_source(tmp_path / "in.mkv"), tmp_path / f"out.{suffix}"
+    assert double(origin, output, time_scale=scale, audio="stretch") == []
+    start, samples = sound(output)
+    assert abs(start) <= Fraction(1, 1000)
+    assert abs(Fraction(len(samples), RATE) - 2 * scale) <= AAC_FRAME
+    assert pitch(samples) == pytest.approx(TONE, rel=0.01)
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.name == ("opus" if suffix == "webm" else "aac")
+        assert container.streams.audio[0].language == "deu"
+
+
+def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, time_scale=Fraction(8), audio="stretch")
+    with av.open(str(output)) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        assert stream.duration * stream.time_base == 16
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -> None:
+    origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"
+    double(origin, output, time_scale=Fraction(2), audio="stretch")
+    start, samples = sound(output)
+    place = start + Fraction(int(np.abs(samples).argmax()), RATE)
+    assert abs(place - 3) < Fraction(1, 20)  # atempo works in pieces of about that length
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm"])
+def test_surround_sound_of_another_rate(tmp_path: Path, suffix: str) -> None:
+    clip, origin = make_source(tmp_path / "clip.mkv"), tmp_path / "in.mkv"
+    with av.open(str(clip)) as pictures, av.open(str(origin), "w") as container:
+        video = container.add_stream_from_template(pictures.streams.video[0], opaque=True)
+        surround: Any = container.add_stream("pcm_s16le", rate=44_100, layout="5.1(side)")
+        for packet in pictures.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                container.mux(packet)
+        samples = np.tile(np.sin(np.arange(44_100) * 0.05), (6, 1)) * 8000
+        frame = av.AudioFrame.from_ndarray(samples.astype(np.int16), "s16p", "5.1(side)")
+        frame.sample_rate, frame.pts = 44_100, 0
+        container.mux([*surround.encode(frame), *surround.encode(None)])
+    output = tmp_path / f"out.{suffix}"
+    assert double(origin, output, time_scale=Fraction(2), audio="stretch") == []
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.channels == 6
+        frames = list(container.decode(audio=0))
+    length = sum(Fraction(frame.samples, frame.sample_rate) for frame in frames)
+    assert abs(length - 2) <= AAC_FRAME
+
+
+def test_a_trimmed_part_is_stretched_from_its_first_sample(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, time_scale=Fraction(2), audio="stretch", start=Fraction(1, 2), end=Fraction(5, 4))
+    start, samples = sound(output)
+    assert abs(start) <= Fraction(1, RATE)
+    assert abs(Fraction(len(samples), RATE) - Fraction(3, 2)) <= AAC_FRAME
+
+
+def test_stretch_without_another_speed_copies(tmp_path: Path) -> None:
+    origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    double(origin, output, audio="stretch")
+    with av.open(str(origin)) as before, av.open(str(output)) as after:
+        contents = [[bytes(p) for p in c.demux(audio=0) if p.size] for c in (before, after)]
+    assert contents[0] == contents[1]
+
+
+def test_gaps_become_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [(Fraction(1, 4), 1000), (Fraction(1, 2), 500)]
+
+    def decoded(*_: object) -> list[tuple[Fraction, np.ndarray]]:
+        return [(time, np.ones((1, count), np.float32)) for time, count in pieces]
+
+    monkeypatch.setattr(audio, "_decoded", decoded)
+    with av.open(str(tmp_path / "unused.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        target = audio.StretchTarget(stream, RATE, "mono")
+        placed = list(audio._placed_samples("", 0, target, Timeline()))
+    assert placed[0][0] == Fraction(1, 4)
+    joined = np.concatenate([samples for _, samples in placed], axis=1)[0]
+    assert len(joined) == RATE // 4 + 500
+    assert joined.sum() == 1500
+    assert (joined[:1000] == 1).all()
+    assert (joined[-500:] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "tempo", [Fraction(1, 8), Fraction(1, 3), Fraction(2, 5), Fraction(1), Fraction(7, 2), Fraction(9)]
+)
+def test_stages_multiply_to_the_tempo(tempo: Fraction) -> None:
+    stages = tempo_stages(tempo)
+    assert prod(stages, start=Fraction(1)) == tempo
+    assert all(Fraction(1, 2) <= stage <= 2 for stage in stages)

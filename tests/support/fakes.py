@@ -1,0 +1,76 @@
+"""A model without motion and sources without files, for the tests of the pipeline and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfi.base.interpolator import Interpolator
+from vfi.io.frames import SourceFrame
+from vfi.io.pixels.picture import Picture
+from vfi.types import Interpolation, Window
+
+HEIGHT, WIDTH = 48, 64
+
+
+class Blender(Interpolator):
+    """An interpolator that blends, and remembers what it was asked."""
+
+    window = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[Window, list[float], int | None]] = []
+
+    def estimate_motion(self, window: Window) -> None:
+        """There is none."""
+
+    def synthesize(self, window: Window, motion: None, t: Tensor) -> Interpolation:
+        return Interpolation(torch.lerp(window.start, window.end, t.reshape(-1, 1, 1, 1)))
+
+    def interpolate_window(
+        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
+    ) -> list[Tensor]:
+        self.asked.append((window, [float(time) for time in times], tile))
+        return super().interpolate_window(window, times)
+
+    @property
+    def keys(self) -> list[tuple[int | None, ...]]:
+        """The frame numbers of every window that was asked for."""
+        return [tuple(key[1] for key in cast("Any", window.keys)) for window, _, _ in self.asked]
+
+
+def scene_array(seed: int, shift: int = 0) -> np.ndarray:
+    """A picture ``[H, W, 3]`` of discs; the same seed with another shift is the same scene, moved."""
+    random = np.random.default_rng(seed)
+    picture = np.full((HEIGHT, WIDTH, 3), random.integers(0, 256, 3), np.uint8)
+    for size in np.geomspace(25, 2, 60):
+        x, y = (int(random.integers(0, side)) for side in (WIDTH, HEIGHT))
+        color = tuple(int(value) for value in random.integers(0, 256, 3))
+        cv2.circle(picture, (x + shift, y), int(size), color, -1)
+    return picture
+
+
+def source_frames(
+    pictures: Iterable[tuple[int, int]], times: Sequence[Fraction | int] | None = None
+) -> list[SourceFrame]:
+    """Frames from (scene, shift) pairs, one second each unless times are given."""
+    listed = list(pictures)
+    stamps = [Fraction(time) for time in (times or range(len(listed) + 1))]
+    stamps.append(2 * stamps[-1] - stamps[-2])
+    return [
+        SourceFrame(
+            index=number,
+            time=stamps[number],
+            duration=stamps[number + 1] - stamps[number],
+            picture=Picture.from_rgb(scene_array(*picture)),
+            name=f"{number + 1:03d}",
+        )
+        for number, picture in enumerate(listed)
+    ]

@@ -1,0 +1,1 @@
+"""The contracts that every model implements: interpolators, flow estimators, ensembles, the cache."""

@@ -1,0 +1,132 @@
+"""Where files with weights lie: the folders that are searched, in order, and what is accepted there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vfi.checkpoints.sniff import sniff_format
+from vfi.checkpoints.specs import CheckpointSpec
+from vfi.errors import ModelError
+
+FOLDER_VARIABLE = "VFI_CHECKPOINTS"
+"""Environment variable that names a folder to search first."""
+
+CLONE = Path(__file__).resolve().parents[2]
+"""The clone that vfi runs from, where it does."""
+
+CONVERTED = ".safetensors"
+"""Suffix of a converted file beside the original."""
+
+
+def checkpoint_folders() -> list[Path]:
+    r"""The folders that are searched, in order; they need not exist.
+
+    ``$VFI_CHECKPOINTS``, ``checkpoints`` in the working folder, ``checkpoints`` in the clone that vfi runs
+    from, and the user's own: ``%LOCALAPPDATA%\vfi\checkpoints`` on Windows,
+    ``~/Library/Application Support/vfi/checkpoints`` on macOS, elsewhere ``$XDG_DATA_HOME/vfi/checkpoints``
+    (``~/.local/share/vfi/checkpoints``).
+    """
+    named = os.environ.get(FOLDER_VARIABLE)
+    folders = [
+        *([Path(named).expanduser()] if named else []),
+        Path.cwd() / "checkpoints",
+        *([CLONE / "checkpoints"] if (CLONE / "pyproject.toml").is_file() else []),
+        _user_data_folder() / "vfi" / "checkpoints",
+    ]
+    return list(dict.fromkeys(folders))
+
+
+def find_checkpoint(spec: CheckpointSpec) -> Path | None:
+    """The file with these weights, if it lies in one of the folders.
+
+    The folders are those of :func:`checkpoint_folders` and, where the authors have the file beside their
+    scripts, the working folder and the clone itself. In each: the file at its place, else the safetensors
+    file beside it, else the only checkpoint of the right family in the place's own folder, whatever its name.
+
+    Args:
+        spec: What is looked for.
+
+    Returns:
+        The file; None where there is none.
+
+    Raises:
+        ModelError: if several files in the place's folder would do.
+    """
+    for folder in _folders_for(spec):
+        place = folder / spec.place
+        for candidate in (place, place.with_suffix(CONVERTED)):
+            if candidate.is_file():
+                return candidate
+        # A file without a folder of its own cannot be told from those of other models.
+        if len(spec.place.parts) > 1:
+            found = _only_checkpoint(place.parent, spec.family)
+            if found is not None:
+                return found
+    return None
+
+
+def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
+    """The error for weights that are in none of the folders: where to get them and where to put them.
+
+    Args:
+        subject: Who needs them, such as ``"The model eqvi.stage4"``.
+        spec: What is missing.
+    """
+    places = checkpoint_folders()
+    named = bool(os.environ.get(FOLDER_VARIABLE))
+    first = places[0] if named else next((folder for folder in places if folder.is_dir()), places[-1])
+    return ModelError(
+        f"{subject} needs its weights ({spec.description}): get them from {spec.page} and put the file at "
+        f"{first / spec.place}, or name it by --checkpoint (checkpoint= in Python); folders searched: "
+        f"{', '.join(map(str, _folders_for(spec)))}."
+    )
+
+
+def _folders_for(spec: CheckpointSpec) -> list[Path]:
+    """The folders in which the place of this file is looked for, in order."""
+    project = [Path.cwd(), *([CLONE] if (CLONE / "pyproject.toml").is_file() else [])]
+    return list(dict.fromkeys([*checkpoint_folders(), *(project if spec.in_project else [])]))
+
+
+def _only_checkpoint(folder: Path, family: str) -> Path | None:
+    """The one checkpoint of this family in a folder; else the one that cannot be read, to have that told."""
+    right: list[Path] = []
+    unreadable: list[Path] = []
+    for file in _checkpoint_files(folder):
+        from vfi.checkpoints.reading import recognise_file  # here, because it loads torch
+
+        try:
+            if recognise_file(file) == family:
+                right.append(file)
+        except ModelError:
+            unreadable.append(file)
+    if len(right) > 1:
+        names = ", ".join(file.name for file in right)
+        raise ModelError(f"Several checkpoints in {folder} would do ({names}): name one by --checkpoint.")
+    return next(iter(right or unreadable), None)
+
+
+def _checkpoint_files(folder: Path) -> Iterator[Path]:
+    """What looks like a checkpoint, by name, in order."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.name.startswith(".") and entry.is_file() and sniff_format(entry) is not None:
+            yield entry
+
+
+def _user_data_folder() -> Path:
+    """Where this platform keeps a user's data."""
+    if sys.platform == "win32":
+        named = os.environ.get("LOCALAPPDATA")
+        return Path(named) if named else Path.home() / "AppData" / "Local"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    named = os.environ.get("XDG_DATA_HOME")
+    # The XDG specification has relative paths ignored.
+    return Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "share"

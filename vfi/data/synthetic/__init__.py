@@ -1,0 +1,10 @@
+"""Synthetic scenes with exact truth, and clips made of them."""
+
+from vfi.data.synthetic.clip import write_clip
+from vfi.data.synthetic.layer import Layer
+from vfi.data.synthetic.motion import Motion
+from vfi.data.synthetic.scene import Scene, random_scene
+from vfi.data.synthetic.sound import SoundTrack, Tone
+from vfi.data.synthetic.sprite import Sprite
+
+__all__ = ["Layer", "Motion", "Scene", "SoundTrack", "Sprite", "Tone", "random_scene", "write_clip"]

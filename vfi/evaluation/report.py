@@ -1,0 +1,95 @@
+"""What belongs to every result: the command, the commit, the machine, and one way to write it down."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy
+import torch
+
+from vfi.version import __version__
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def environment() -> dict[str, Any]:
+    """Where and with what a result was obtained, as plain JSON values."""
+    return {
+        "command": _command(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "commit": _commit(),
+        "device": _device(),
+        "versions": {
+            "vfi": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "opencv": cv2.__version__,
+            "numpy": numpy.__version__,
+            "av": av.__version__,
+            "ffmpeg": getattr(av, "ffmpeg_version_info", "unknown"),
+        },
+    }
+
+
+def write_result(path: Path | None, result: dict[str, Any]) -> None:
+    """Write a result with its environment as JSON; nothing without a path."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps(_finite({"environment": environment(), **result}), indent=1) + "\n", encoding="utf-8"
+        )
+
+
+def _finite(value: Any) -> Any:
+    """The value with numbers that JSON does not know as words."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table with aligned columns."""
+    widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+
+    return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, rows)])
+
+
+def _command() -> str:
+    """What was typed; of absolute paths only the last part, which is all that means something elsewhere."""
+    arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *arguments])
+
+
+def _commit() -> str:
+    """The short name of the commit, with a mark if files differ from it; "unknown" outside a clone."""
+    try:
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "--short", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(REPOSITORY), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _device() -> str:
+    threads = f"{torch.get_num_threads()} threads"
+    name = f"{platform.machine()} CPU, {threads}"
+    return f"{name}; {torch.cuda.get_device_name()}" if torch.cuda.is_available() else name

@@ -1,0 +1,179 @@
+"""The records that both sides of video input and output share: plain numbers, no open files.
+
+All times are :class:`fractions.Fraction` seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from vfi.errors import ConfigError, InputError
+from vfi.io.pixels.picture import Picture
+from vfi.io.pixels.tags import ColorTags
+
+
+@dataclass(frozen=True)
+class MasteringDisplay:
+    """The display on which HDR material was graded (SMPTE ST 2086)."""
+
+    red: tuple[Fraction, Fraction]
+    """CIE 1931 x and y of the red primary."""
+    green: tuple[Fraction, Fraction]
+    blue: tuple[Fraction, Fraction]
+    white: tuple[Fraction, Fraction]
+    luminance_min: Fraction
+    """Darkest level in cd/m^2."""
+    luminance_max: Fraction
+    """Brightest level in cd/m^2."""
+
+
+@dataclass(frozen=True)
+class ContentLight:
+    """Light levels of HDR material (CTA-861.3)."""
+
+    max_content: int
+    """Brightest pixel, MaxCLL, in cd/m^2."""
+    max_frame_average: int
+    """Brightest frame average, MaxFALL, in cd/m^2."""
+
+
+@dataclass(frozen=True)
+class StreamRecord:
+    """One stream of the container beside the pictures, for carrying it over and for messages."""
+
+    index: int
+    """Number of the stream in its container."""
+    kind: Literal["audio", "subtitle", "data", "attachment", "video", "cover", "unknown"]
+    """``"cover"`` is an attached picture, ``"video"`` a further video stream."""
+    codec: str
+    """FFmpeg's codec name, or an empty string."""
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Everything that is known of a source before its first frame is decoded."""
+
+    path: Path
+    kind: Literal["video", "images", "pair"]
+    height: int
+    """Pixels, as stored: before rotation for display."""
+    width: int
+    rate: Fraction | None
+    """Nominal frames per second; None where the rate varies and only the time stamps tell."""
+    duration: Fraction | None
+    """Seconds of the part that will be read, as far as the container tells."""
+    frame_count: int | None
+    """Frames of the part that will be read: exact for images, an estimate for video."""
+    bits: int
+    """Bits per sample, 8 to 16."""
+    has_alpha: bool
+    pixel_format: str
+    """FFmpeg's name of the sample layout."""
+    color: ColorTags
+    sample_aspect_ratio: Fraction | None = None
+    """Width of a pixel over its height; None where not told."""
+    rotation: int = 0
+    """Degrees counter-clockwise by which players turn the stored picture: 0, 90, 180 or 270."""
+    has_audio: bool = False
+    start: Fraction = Fraction(0)
+    """Time of the first picture of the whole stream (before trimming), on the source's clock."""
+    clock_zero: Fraction = Fraction(0)
+    """Container time that counts as 0 on the source's clock: recordings of broadcasts start at any number.
+    Packets that are copied from the container have to be moved back by it, too."""
+    codec: str = ""
+    """FFmpeg's name of the codec of the pictures; empty for images."""
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    lost_metadata: tuple[str, ...] = ()
+    """Names of what the pictures carry one by one and no output can: new pictures have none of it."""
+    streams: tuple[StreamRecord, ...] = ()
+    """All streams but the one that is read."""
+
+    @property
+    def display_height(self) -> int:
+        """Height in pixels after rotation."""
+        return self.width if self.rotation % 180 else self.height
+
+    @property
+    def display_width(self) -> int:
+        """Width in pixels after rotation."""
+        return self.height if self.rotation % 180 else self.width
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One picture of a source with its place in time."""
+
+    index: int
+    """Counts delivered frames from 0."""
+    time: Fraction
+    """Seconds on the source's own clock; strictly increasing."""
+    duration: Fraction
+    """Seconds until the next frame; positive."""
+    picture: Picture
+    name: str
+    """File stem of an image, or the zero-padded number of a video frame."""
+
+
+@dataclass(frozen=True)
+class OutputFrame:
+    """One picture to be written, with its place in the output's time."""
+
+    index: int
+    time: Fraction
+    """Seconds on the output's clock; strictly increasing."""
+    duration: Fraction
+    picture: Picture
+    name: str
+    """File stem under which an image folder keeps it."""
+
+
+def check_trim(start: Fraction | None, end: Fraction | None) -> None:
+    """Refuse a part that cannot hold anything.
+
+    Raises:
+        ConfigError: If ``start`` is negative or ``end`` is not after it.
+    """
+    if start is not None and start < 0:
+        raise ConfigError(f"--start {float(start):g} is before the beginning: give 0 or more seconds.")
+    if end is not None and end <= (start or 0):
+        raise ConfigError(
+            f"--end {float(end):g} is not after the start: give more than {float(start or 0):g} seconds."
+        )
+
+
+def trimmed_info(info: SourceInfo, start: Fraction | None, end: Fraction | None) -> SourceInfo:
+    """The information about a whole source, narrowed to the part from ``start`` to ``end``.
+
+    Args:
+        info: Of the whole source.
+        start: Seconds on the source's clock, inclusive; None: from the beginning.
+        end: Seconds, exclusive; None: to the end.
+
+    Raises:
+        ConfigError: If the part cannot hold anything.
+        InputError: If the source ends before the part begins.
+    """
+    check_trim(start, end)
+    if info.duration is None or (start is None and end is None):
+        return info
+    first, last = info.start, info.start + info.duration
+    if start is not None and start >= last:
+        raise InputError(f"{info.path} ends at {float(last):.2f} s: give a --start before that.")
+    begin, stop = max(first, start or first), min(last, end or last)
+    if stop <= begin:
+        raise InputError(f"{info.path} begins at {float(first):.2f} s: give an --end after that.")
+    return replace(info, duration=stop - begin, frame_count=_frames_between(info, begin, stop))
+
+
+def _frames_between(info: SourceInfo, begin: Fraction, stop: Fraction) -> int | None:
+    if info.rate is not None:
+        return math.ceil((stop - info.start) * info.rate) - math.ceil((begin - info.start) * info.rate)
+    if info.frame_count is None or not info.duration:
+        return None
+    return max(1, round(info.frame_count * (stop - begin) / info.duration))

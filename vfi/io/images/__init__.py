@@ -1,0 +1,1 @@
+"""Image files: folders, pairs and animations."""

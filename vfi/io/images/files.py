@@ -1,0 +1,110 @@
+"""Single image files: their headers, and their pixels as R'G'B' with depth, alpha and orientation kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from vfi.errors import InputError
+from vfi.io.pixels import color
+
+_ORIENTATION_TAG = 274
+_ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
+# EXIF orientation -> (quarter turns counter-clockwise, then mirrored left to right).
+_ORIENTATIONS = {
+    1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True),
+    5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False),
+}  # fmt: skip
+# Every complete file of these formats ends with this mark.
+_END_MARKS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image file says before its pixels are decoded."""
+
+    height: int
+    """Pixels, upright: after the orientation of EXIF was applied."""
+    width: int
+    bits: int
+    """8 or 16."""
+    has_alpha: bool
+    orientation: int = 1
+    """EXIF's number; 1 = stored upright."""
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Read the header of an image file.
+
+    Raises:
+        InputError: If it is missing or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            orientation = _orientation(image)
+            height, width = image.height, image.width
+            if _ORIENTATIONS[orientation][0] % 2:
+                height, width = width, height
+            alpha = image.mode in _ALPHA_MODES or "transparency" in image.info
+            bits = 16 if "16" in str(image.tile) or image.mode.startswith("I") else 8
+            return ImageHeader(height, width, bits, alpha, orientation)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        # Pillow does not know every TIFF that OpenCV reads: the pixels decide.
+        pixels = _decode(path)
+    height, width, channels = pixels.shape
+    return ImageHeader(height, width, 8 if pixels.dtype == np.uint8 else 16, channels == 4)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number for the stored orientation; 1 where there is none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # asking Pillow would decode the whole picture in search of a late chunk
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    return orientation if orientation in _ORIENTATIONS else 1
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read an image file upright.
+
+    Returns:
+        ``[H, W, 3]``, with alpha ``[H, W, 4]``, R'G'B'(A): uint8, or uint16 over the full 16-bit range.
+
+    Raises:
+        InputError: If it is missing, not an image, cut off, or of another sample type.
+    """
+    pixels = _decode(path)
+    header = read_header(path)
+    turns, mirrored = _ORIENTATIONS[header.orientation]
+    if turns:
+        pixels = np.rot90(pixels, turns)
+    if mirrored:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _decode(path: Path) -> np.ndarray:
+    """The stored pixels as R'G'B'(A), in stored orientation."""
+    try:
+        content = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on every system
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: check the name.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+    _refuse_cut_off(path, content.tobytes())
+    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    if pixels is None:
+        raise InputError(f"{path} is not an image that can be read: replace or remove it.")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} holds {pixels.dtype} samples: convert it to 8 or 16 bit integers.")
+    return color.rgb_from_bgr(pixels)
+
+
+def _refuse_cut_off(path: Path, content: bytes) -> None:
+    """Refuse a file without its end, of which decoders would make a half grey picture."""
+    for start, end in _END_MARKS.items():
+        if content.startswith(start) and content.rfind(end) < 0:
+            raise InputError(f"{path} is cut off: replace it by the complete image, or remove it.")

@@ -1,0 +1,187 @@
+"""The way in: from a path to pictures with times, whatever the path holds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+from vfi.errors import ConfigError, InputError, OutputError
+from vfi.io.base import FrameSink, FrameSource, SinkOptions
+from vfi.io.files import IMAGE_SUFFIXES, clips_in, images_in, videos_in
+from vfi.io.frames import SourceInfo, check_trim
+from vfi.io.images.animation import ANIMATION_SUFFIXES, AnimationSink
+from vfi.io.images.sink import IMAGE_FORMATS, ImageSink
+from vfi.io.images.source import AnimationSource, ImageSource, is_animation
+from vfi.io.threads import output_errors
+from vfi.io.video import ffmpeg
+from vfi.io.video.encoders import VIDEO_SUFFIXES
+from vfi.io.video.sink import VideoSink
+from vfi.io.video.source import VideoSource
+
+
+def open_source(
+    path: str | Path,
+    *,
+    second: str | Path | None = None,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    rate: Fraction | None = None,
+    mixed_sizes: bool = False,
+) -> FrameSource:
+    """Open pictures for reading.
+
+    Args:
+        path: A video file, an animated image, a folder of images, or one image.
+        second: A second image, which makes a pair with ``path``.
+        start: Time of the first wanted picture, seconds on the source's clock, inclusive.
+        end: Time before which the last wanted picture begins, seconds.
+        rate: Pictures per second of images, which have no time of their own; None: 24.
+        mixed_sizes: Whether images may differ in size; the source then has that of the first.
+
+    Returns:
+        A context manager that can be iterated once; see :class:`~vfi.io.base.FrameSource`.
+
+    Raises:
+        InputError: If the input cannot be used; the message names it and the mend.
+        ConfigError: If the options contradict each other.
+    """
+    path = _existing(path)
+    check_trim(start, end)
+    if rate is not None and rate <= 0:
+        raise ConfigError(f"a rate of {rate} pictures per second is not positive: give a positive one.")
+    images = partial(ImageSource, root=path, rate=rate, start=start, end=end, mixed_sizes=mixed_sizes)
+    if second is not None:
+        return images([_image_file(path), _image_file(_existing(second))], kind="pair")
+    if path.is_dir():
+        return images(_folder_images(path))
+    if is_animation(path):
+        return AnimationSource(path, start, end)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return images([path])
+    return VideoSource(path, start, end)
+
+
+def find_clips(path: str | Path) -> list[Path]:
+    """The clips of a dataset: the folders of images in a folder that holds no images itself.
+
+    Returns:
+        The folders in natural order; empty if ``path`` is not such a dataset.
+    """
+    folder = Path(path)
+    if not folder.is_dir() or images_in(folder):
+        return []
+    return clips_in(folder)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    try:
+        exists = path.exists()
+    except OSError:  # a name that the file system refuses
+        exists = False
+    if not exists:
+        raise InputError(f"{path} does not exist: check the name.")
+    return path
+
+
+def _image_file(path: Path) -> Path:
+    if path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(f"{path} is not an image file: a pair needs two images.")
+    return path
+
+
+def _folder_images(folder: Path) -> list[Path]:
+    try:
+        images = images_in(folder)
+        if images:
+            return images
+        videos, clips = videos_in(folder), clips_in(folder)
+    except PermissionError as error:
+        raise InputError(f"{folder} may not be read: change its permissions.") from error
+    if videos:
+        raise InputError(f"{folder} is a folder of videos: name one of them, such as {videos[0]}.")
+    if clips:
+        raise InputError(
+            f"{folder} is a dataset of {len(clips)} clips: name one of them, such as {clips[0]}."
+        )
+    raise InputError(
+        f"{folder} holds no images: give a folder of png, jpg, tif, webp or bmp files, or a video."
+    )
+
+
+def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None = None) -> FrameSink:
+    """Open an output; everything that can be refused is refused here, before any work is done.
+
+    Args:
+        path: A file with the suffix of a video or an animation, or a folder for images (existing, or a name
+            without suffix).
+        source: Where the pictures come from; its information is used, and its file for sound and the rest.
+        options: How to write; None: the defaults.
+
+    Raises:
+        ConfigError: If an option is wrong.
+        OutputError: If the output exists, cannot be written, or cannot be made as asked.
+    """
+    ffmpeg.keep_from_python()
+    options = options or SinkOptions()
+    _check_options(options)
+    path = Path(path).absolute()
+    with output_errors(path):
+        sink = _sink_for(path)
+        if sink is ImageSink:
+            _check_folder(path, source.info, options)
+        else:
+            _check_file(path, source.info, options)
+        return sink(path, source.info, options)
+
+
+def _sink_for(path: Path) -> type[VideoSink] | type[AnimationSink] | type[ImageSink]:
+    """The kind of output that a name stands for."""
+    suffix = path.suffix[1:].lower()
+    if suffix in VIDEO_SUFFIXES:
+        return VideoSink
+    if suffix in ANIMATION_SUFFIXES:
+        return AnimationSink
+    if not suffix or path.is_dir():
+        return ImageSink
+    known = ", ".join(f".{name}" for name in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES))
+    raise ConfigError(f"vfi does not write .{suffix} files ({path}): choose {known}, or a folder for images.")
+
+
+def _check_options(options: SinkOptions) -> None:
+    if options.time_scale <= 0:
+        raise ConfigError(f"The time scale must be greater than 0, not {options.time_scale}.")
+    if options.audio == "copy" and options.time_scale != 1:
+        raise ConfigError(
+            "Sound cannot be copied at another speed: choose --audio stretch (pitch kept) or --audio drop."
+        )
+    if options.image_format not in IMAGE_FORMATS:
+        raise ConfigError(
+            f"Unknown image format {options.image_format!r}: choose one of {', '.join(IMAGE_FORMATS)}."
+        )
+    if not 0 <= options.png_compression <= 9:
+        raise ConfigError(f"The png compression is a number from 0 to 9, not {options.png_compression}.")
+
+
+def _check_file(path: Path, info: SourceInfo, options: SinkOptions) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: choose another name for the output.")
+    if not path.exists():
+        return
+    if info.path.exists() and path.samefile(info.path):
+        raise OutputError(f"Output and input are the same file, {path}: choose another name for the output.")
+    if not options.overwrite:
+        raise OutputError(f"{path} exists: give --overwrite to replace it, or choose another name.")
+
+
+def _check_folder(path: Path, info: SourceInfo, options: SinkOptions) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise OutputError(f"{path} is a file, not a folder for images: choose another name for the output.")
+    source_folder = info.path if info.path.is_dir() else info.path.parent
+    if info.kind != "video" and source_folder.exists() and path.samefile(source_folder):
+        raise OutputError(f"Output and input are the same folder, {path}: choose another one for the output.")
+    if any(path.iterdir()) and not options.overwrite:
+        raise OutputError(f"{path} is not empty: give --overwrite to write into it, or choose another.")

@@ -1,0 +1,1 @@
+"""Video files: probing, decoding, time stamps, encoding, segments, muxing, the other streams."""

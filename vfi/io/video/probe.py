@@ -1,0 +1,361 @@
+"""What a video file tells about itself: tags, rate, duration, HDR metadata, the other streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vfi.errors import InputError
+from vfi.io.frames import ContentLight, MasteringDisplay, SourceInfo, StreamRecord
+from vfi.io.pixels import convert
+from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
+from vfi.io.video import ffmpeg
+from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
+
+LOST_METADATA = {
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "SPHERICAL": "the mark of spherical video",
+    "STEREO3D": "the mark of stereoscopic video",
+    "S12M_TIMECODE": "time codes",
+    "GOP_TIMECODE": "time codes",
+}
+"""FFmpeg's names of side data that outputs do not get."""
+
+# Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
+_ARBITRARY_START = Fraction(1, 2)
+# How much of the file's head is looked at to tell a constant rate from a variable one.
+_HEAD_PACKETS, _HEAD_BYTES = 240, 32 << 20
+_FALLBACK_RATE = Fraction(25)
+# FFmpeg opens any text as a film of a terminal, and subtitles as a container.
+_NOT_VIDEO = {"tty", "bin", "xbin", "adf", "idf"}
+
+
+@dataclass(frozen=True)
+class VideoProbe:
+    """All that is needed to read a video."""
+
+    info: SourceInfo
+    stream_index: int
+    decoder: str | None
+    """A decoder other than FFmpeg's first choice, or None."""
+    grid: TimeGrid
+    interval: Fraction
+    """Seconds between frames where nothing else is known."""
+    expected_end: Fraction | None
+    """When the whole stream should end, on the source's clock, as far as its container promises one."""
+    expected_frames: int | None
+    """How many packets of pictures the container promises, where that can be trusted."""
+    chroma_site: convert.ChromaSite
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a media file.
+
+    Raises:
+        InputError: If it cannot be read or is not a media file.
+    """
+    ffmpeg.keep_from_python()
+    try:
+        # With the protocol named, a colon or a percent sign in the name means nothing.
+        container = av.open(f"file:{path}", metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: change its permissions.") from error
+    except FFmpegError as error:
+        raise InputError(f"{path} is not a readable video: {_reason(path)}.") from error
+    if container.format.name in _NOT_VIDEO:
+        container.close()
+        raise InputError(f"{path} is not a video: give a video file, or a folder of images.")
+    return container
+
+
+def _reason(path: Path) -> str:
+    """Why FFmpeg may have refused a file, with the mend."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "it is empty, try another copy"
+    if head[4:8] == b"ftyp":
+        return "its index is missing, as in an unfinished recording or download, get the complete file"
+    return "its format is unknown or it is damaged, convert it or try another copy"
+
+
+def picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not a cover picture.
+
+    Raises:
+        InputError: If there is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    if container.streams.audio:
+        raise InputError(f"{path} holds sound but no moving pictures: give a video file.")
+    raise InputError(f"{path} holds no moving pictures: give a video file, or a folder of images.")
+
+
+def probe_video(path: Path) -> VideoProbe:
+    """Look at the head of a video file, as far as its first picture and its first time stamps.
+
+    Raises:
+        InputError: If it cannot be read, holds no pictures, or none can be decoded.
+    """
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        decoder = alternative_decoder(stream)
+        head = _read_head(container, stream, decoder, path)
+        return _describe(container, stream, decoder, head, path)
+
+
+def alternative_decoder(stream: VideoStream) -> str | None:
+    """For WebM with alpha libvpx, because FFmpeg's own VP8 and VP9 decoders leave the alpha layer out."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(
+        stream.codec_context.name if stream.codec_context else ""
+    )
+    if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return None
+    return name
+
+
+def stream_decoder(stream: VideoStream, decoder: str | None) -> Any:
+    """The decoding context of a stream: its own, with all threads, or that of another decoder."""
+    if decoder is None:
+        stream.thread_type = "AUTO"
+        return stream.codec_context
+    context: Any = av.CodecContext.create(decoder, "r")
+    context.extradata = stream.codec_context.extradata
+    return context
+
+
+@dataclass(frozen=True)
+class _Head:
+    frame: av.VideoFrame
+    stamps: list[Fraction]
+    """Times of the first packets on the container's clock, seconds."""
+
+
+def _read_head(container: InputContainer, stream: VideoStream, decoder: str | None, path: Path) -> _Head:
+    """Decode the first picture and collect the first time stamps."""
+    if stream.codec_context is None:
+        raise InputError(
+            f"{path} has pictures in a codec that this FFmpeg build cannot decode: convert it first."
+        )
+    context = stream_decoder(stream, decoder)
+    frame: av.VideoFrame | None = None
+    stamps: list[Fraction] = []
+    size = 0
+    for packet in _readable_packets(container, stream):
+        if packet.pts is not None:
+            stamps.append(packet.pts * packet.time_base)
+        size += packet.size
+        if frame is None:
+            frame = next(iter(_decoded(context, packet)), None)
+        elif len(stamps) >= _HEAD_PACKETS or size > _HEAD_BYTES:
+            break
+    if frame is None:
+        raise InputError(
+            f"{path} holds no picture that can be decoded: the file is damaged, try another copy."
+        )
+    return _Head(frame, stamps)
+
+
+def _readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    try:
+        yield from container.demux(stream)
+    except FFmpegError:
+        return  # what could be read before it decides
+
+
+def _decoded(context: Any, packet: av.Packet) -> list[av.VideoFrame]:
+    try:
+        return context.decode(packet)
+    except FFmpegError:
+        return []
+
+
+def _describe(
+    container: InputContainer, stream: VideoStream, decoder: str | None, head: _Head, path: Path
+) -> VideoProbe:
+    clock, end = _clock(container, stream, head)
+    return VideoProbe(
+        info=_source_info(container, stream, head.frame, path, clock, end),
+        stream_index=stream.index,
+        decoder=decoder,
+        grid=clock.grid,
+        interval=clock.interval,
+        expected_end=end if _promises_duration(container) else None,
+        expected_frames=stream.frames if container.format.name == "avi" and stream.frames else None,
+        chroma_site="center" if "jpeg" in stream.codec_context.name else "left",
+    )
+
+
+@dataclass(frozen=True)
+class _Clock:
+    zero: Fraction
+    """Container time that counts as 0."""
+    grid: TimeGrid
+    interval: Fraction
+    start: Fraction
+    """Time of the first picture."""
+
+
+def _clock(container: InputContainer, stream: VideoStream, head: _Head) -> tuple[_Clock, Fraction | None]:
+    """How a stream counts its time, and when it should end."""
+    tick = Fraction(stream.time_base or Fraction(1, 1000))
+    zero = Fraction(container.start_time or 0, av.time_base)
+    if zero < _ARBITRARY_START:
+        zero = Fraction(0)
+    named = likely_rates([stream.average_rate, stream.base_rate, stream.guessed_rate])
+    rate = constant_rate(head.stamps, tick, named)
+    interval = 1 / rate if rate else _mean_interval(head.stamps, stream)
+    pts = head.frame.pts
+    first = (pts * tick if pts is not None else min(head.stamps, default=Fraction(0))) - zero
+    grid = TimeGrid.at(rate, tick, first)
+    start = grid.snapped(first)
+    end = _expected_end(container, stream, start, zero)
+    return _Clock(zero, grid, interval, start), None if end is None else grid.snapped(end)
+
+
+def _source_info(
+    container: InputContainer,
+    stream: VideoStream,
+    frame: av.VideoFrame,
+    path: Path,
+    clock: _Clock,
+    end: Fraction | None,
+) -> SourceInfo:
+    duration = end - clock.start if end is not None and end > clock.start else None
+    mastering, light = hdr_metadata(frame)
+    return SourceInfo(
+        path=path,
+        kind="video",
+        height=frame.height,
+        width=frame.width,
+        rate=clock.grid.rate,
+        duration=duration,
+        frame_count=stream.frames or (round(duration / clock.interval) if duration else None),
+        bits=convert.format_bits(frame.format.name),
+        has_alpha=convert.format_has_alpha(frame.format.name),
+        pixel_format=frame.format.name,
+        color=_completed_tags(convert.frame_tags(frame), stream),
+        sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        rotation=round(frame.rotation / 90) % 4 * 90,
+        has_audio=bool(container.streams.audio),
+        start=clock.start,
+        clock_zero=clock.zero,
+        codec=stream.codec_context.name,
+        mastering_display=mastering,
+        content_light=light,
+        lost_metadata=lost_metadata(frame),
+        streams=tuple(_stream_record(other) for other in container.streams if other.index != stream.index),
+    )
+
+
+def _mean_interval(stamps: list[Fraction], stream: VideoStream) -> Fraction:
+    """Seconds between frames of variable rate, on average."""
+    if len(stamps) > 1:
+        return (max(stamps) - min(stamps)) / (len(stamps) - 1)
+    return 1 / (stream.average_rate or stream.guessed_rate or _FALLBACK_RATE)
+
+
+def _completed_tags(tags: ColorTags, stream: VideoStream) -> ColorTags:
+    """The frame's tags, with what only the container tells where the frame says nothing."""
+    return replace(
+        tags,
+        primaries=_first_told(tags.primaries, stream.color_primaries),
+        transfer=_first_told(tags.transfer, stream.color_trc),
+        matrix=tags.matrix if tags.matrix == MATRIX_RGB else _first_told(tags.matrix, stream.colorspace),
+    )
+
+
+def _first_told(*numbers: int) -> int:
+    """The first of several H.273 numbers that tells anything; 0 is reserved."""
+    return next((int(number) for number in numbers if number not in (0, UNSPECIFIED)), UNSPECIFIED)
+
+
+def _promises_duration(container: InputContainer) -> bool:
+    """Whether the stated duration was written by the muxer; elsewhere FFmpeg guesses it."""
+    return any(name in container.format.name.split(",") for name in ("matroska", "flv", "asf", "nut"))
+
+
+def _expected_end(
+    container: InputContainer, stream: VideoStream, start: Fraction, clock_zero: Fraction
+) -> Fraction | None:
+    """When the stream should end on the source's clock: its own word, else the container's."""
+    own = _tagged_duration(stream.metadata.get("DURATION", ""))
+    if own is not None:  # mkvmerge and FFmpeg write the time of the stream's end
+        return own - clock_zero
+    if stream.duration is not None and stream.time_base is not None:
+        return start + stream.duration * stream.time_base
+    if container.duration is not None:
+        return Fraction(container.duration + (container.start_time or 0), av.time_base) - clock_zero
+    return None
+
+
+def _tagged_duration(text: str) -> Fraction | None:
+    """Seconds of a Matroska statistics tag such as ``00:01:02.345000000``."""
+    parts = text.split(":")
+    try:
+        hours, minutes, seconds = parts
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    except ValueError:
+        return None
+
+
+def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
+    """What a decoded frame carries that is not passed on, in words for the user."""
+    entries: Any = frame.side_data
+    kinds = [getattr(entry.type, "name", "") for entry in entries]
+    return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
+
+
+def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, ContentLight | None]:
+    """Static HDR metadata of a decoded frame, as FFmpeg's side data structures hold it."""
+    mastering = light = None
+    entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
+    for entry in entries:
+        kind = getattr(entry.type, "name", "")
+        if kind == "MASTERING_DISPLAY_METADATA":
+            mastering = _mastering_display(np.frombuffer(bytes(entry), np.int32))
+        elif kind == "CONTENT_LIGHT_LEVEL":
+            content, average = np.frombuffer(bytes(entry), np.uint32)[:2]
+            light = ContentLight(int(content), int(average))
+    return mastering, light
+
+
+def _mastering_display(numbers: np.ndarray) -> MasteringDisplay | None:
+    """Ten rationals (red, green, blue, white as x, y; least and greatest luminance) and two flags."""
+    pairs = numbers[:20].reshape(10, 2).tolist()
+    if not all(numbers[20:22]) or not all(denominator for _, denominator in pairs):
+        return None
+    values = [Fraction(numerator, denominator) for numerator, denominator in pairs]
+    return MasteringDisplay(
+        red=(values[0], values[1]),
+        green=(values[2], values[3]),
+        blue=(values[4], values[5]),
+        white=(values[6], values[7]),
+        luminance_min=values[8],
+        luminance_max=values[9],
+    )
+
+
+def _stream_record(stream: Any) -> StreamRecord:
+    """A stream beside the pictures; FFmpeg has no codec for some of them."""
+    context = stream.codec_context
+    kind = stream.type or "unknown"
+    if kind == "video" and stream.disposition & Disposition.attached_pic:
+        kind = "cover"
+    return StreamRecord(stream.index, kind, context.name if context is not None else "", stream.language)

@@ -1,0 +1,259 @@
+"""Writes a video file: encodes closed segments, then joins them with everything else the source holds."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from vfi.errors import OutputError
+from vfi.io.base import SinkOptions
+from vfi.io.frames import OutputFrame, SourceInfo
+from vfi.io.pixels import convert
+from vfi.io.threads import QueuedSink, output_errors
+from vfi.io.video import mux
+from vfi.io.video.encoders import EncodingPlan, plan_encoding
+from vfi.io.video.segments import PartialFolder, SegmentStore, synchronise
+from vfi.io.video.timestamps import OutputClock, Timeline, choose_ticks
+
+_ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
+_BEFORE_ALL = 1 << 20  # more than there are frames in a segment
+_DEFAULT_TIME_UNIT = Fraction(1, 90_000)
+# SVT-AV1 prints its settings to the terminal unless told otherwise, and only its environment can tell it.
+os.environ.setdefault("SVT_LOG", "1")
+
+
+class SegmentEncoder:
+    """Encodes one closed segment into a Matroska file."""
+
+    def __init__(self, path: Path, plan: EncodingPlan, info: SourceInfo, ticks: int, rate: Fraction) -> None:
+        """Open encoder and file.
+
+        Args:
+            path: The file; replaced if it exists.
+            plan: What to encode with.
+            info: Size and shape of the pictures.
+            ticks: Time stamps per second.
+            rate: About how many frames per second there are.
+        """
+        self._plan = plan
+        self._time_base = Fraction(1, ticks)
+        self._durations: dict[int, int] = {}
+        self._first: int | None = None
+        self.stamps: list[tuple[int, int]] = []
+        """Time stamp and duration of the packets so far, in the order of decoding."""
+        self._container = av.open(str(path), "w", format="matroska")
+        stream = self._container.add_stream(
+            plan.encoder, rate=rate, width=info.width, height=info.height, time_base=self._time_base
+        )
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.pix_fmt = plan.pixel_format
+        context.color_primaries = plan.color.primaries
+        context.color_trc = plan.color.transfer
+        context.colorspace = plan.color.matrix
+        context.color_range = 2 if plan.color.full_range else 1
+        context.options = dict(plan.options)
+        if info.sample_aspect_ratio:
+            context.sample_aspect_ratio = info.sample_aspect_ratio
+        mux.mark_alpha(stream, plan)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames taken so far."""
+        return len(self._durations)
+
+    def encode(self, frame: av.VideoFrame, stamp: int, duration: int) -> None:
+        """Encode a frame, which is left as it was: its owner may want it again.
+
+        Args:
+            frame: In the plan's pixel format.
+            stamp: Its time in ticks.
+            duration: In ticks.
+        """
+        if self._first is None:
+            self._first = stamp
+        self._durations[stamp] = duration
+        before = frame.pts, frame.time_base or Fraction(0), frame.pict_type
+        convert.tag_frame(frame, self._plan.color)
+        frame.pts, frame.time_base = stamp - self._first, self._time_base
+        frame.pict_type = 0  # the source's choice of key frames is not ours
+        try:
+            packets = self._stream.encode(frame)
+        finally:
+            frame.pts, frame.time_base, frame.pict_type = before
+        self._mux(packets)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._mux(self._stream.encode(None))
+        self._container.close()
+        if len(self.stamps) != len(self._durations):
+            raise OutputError(
+                f"{self._plan.encoder} lost frames ({len(self._durations)} in, {len(self.stamps)} out): "
+                "choose another --codec."
+            )
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        with suppress(OSError, FFmpegError):  # it is deleted anyway
+            self._container.close()
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            assert packet.pts is not None
+            assert self._first is not None
+            stamp = packet.pts + self._first
+            # The encoder's own decoding times are not needed, and x265 invents some in very short segments.
+            packet.dts = len(self.stamps) - _BEFORE_ALL
+            self.stamps.append((stamp, self._durations[stamp]))
+            packet.duration = self._durations[stamp]
+            self._container.mux(packet)
+
+
+class VideoSink(QueuedSink):
+    """A video file. See :class:`vfi.io.base.FrameSink`."""
+
+    def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
+        """Decide everything that can be decided, try the encoder, and open the partial folder.
+
+        Args:
+            path: The output; its folder is made if it is missing.
+            info: The source.
+            options: The user's wishes.
+
+        Raises:
+            ConfigError: If an option is wrong.
+            OutputError: If the output cannot be made like this.
+        """
+        if options.size:
+            info = replace(info, height=options.size[0], width=options.size[1])
+        self._info = info
+        self._options = options
+        self._plan = plan_encoding(
+            info,
+            path.suffix[1:].lower(),
+            codec=options.codec,
+            quality=options.quality,
+            preset=options.preset,
+            pixel_format=options.pixel_format,
+        )
+        self._rate = options.rate or info.rate or _ASSUMED_RATE
+        self._clock = OutputClock(choose_ticks(_intervals(info, options)))
+        self._timeline = Timeline(info.clock_zero, options.time_scale, options.start, options.end)
+        self._encoder: SegmentEncoder | None = None
+        self._try_encoder()
+        self._folder = PartialFolder(path)
+        with output_errors(path):
+            self._folder.begin(self._identity(), resume=options.resume)
+            self._store = SegmentStore(self._folder.path)
+        self._clock.last = self._store.last_stamp
+        super().__init__(path, self._store.frames)
+
+    def _identity(self) -> dict[str, object]:
+        plan = asdict(self._plan)
+        del plan["notes"]
+        return {
+            "fingerprint": self._options.fingerprint,
+            "segment_frames": self._options.segment_frames,
+            "size": [self._info.height, self._info.width],
+            "ticks": self._clock.ticks,
+            "plan": plan,
+        }
+
+    def _try_encoder(self) -> None:
+        """Open the encoder once for nothing: what it refuses, it refuses before any work is done."""
+        context = av.CodecContext.create(self._plan.encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height = self._info.width, self._info.height
+        context.pix_fmt = self._plan.pixel_format
+        context.time_base, context.framerate = Fraction(1, self._clock.ticks), self._rate
+        context.options = dict(self._plan.options)
+        try:
+            context.open()
+        except (ValueError, FFmpegError) as error:
+            raise OutputError(
+                f"{self._plan.encoder} refuses {self._info.width}x{self._info.height} pictures as "
+                f"{self._plan.pixel_format}: choose another --codec or --pixel-format."
+            ) from error
+
+    def _consume(self, frame: OutputFrame) -> None:
+        size = frame.picture.height, frame.picture.width
+        if size != (self._info.height, self._info.width):
+            raise ValueError(f"pictures of {self._info.height}x{self._info.width} expected, got {size}")
+        if self._encoder is None:
+            unfinished = self._store.unfinished
+            self._encoder = SegmentEncoder(unfinished, self._plan, self._info, self._clock.ticks, self._rate)
+        native_frame = frame.picture.to_video_frame(self._plan.pixel_format, self._plan.color)
+        self._encoder.encode(native_frame, *self._clock.stamp(frame.time, frame.duration))
+        if self._encoder.frames == self._options.segment_frames:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._encoder is None:
+            return
+        self._encoder.close()
+        self._store.add(self._encoder.stamps)
+        self._encoder = None
+
+    def _complete(self) -> list[str]:
+        if not self._store.segments:
+            raise OutputError(f"There are no frames to write to {self.path}: see whether the range is right.")
+        joined = self._folder.path / f"joined{self.path.suffix.lower()}"
+        notes = mux.assemble(
+            joined,
+            self._store,
+            mux.Assembly(
+                plan=self._plan,
+                info=self._info,
+                ticks=self._clock.ticks,
+                rate=self._options.rate,
+                timeline=self._timeline,
+                audio=self._options.audio,
+            ),
+        )
+        synchronise(joined)
+        if self.path.exists() and not self._options.overwrite:
+            raise OutputError(f"{self.path} appeared meanwhile: give --overwrite and --resume to replace it.")
+        joined.replace(self.path)
+        self._folder.remove()
+        return [*self._plan.notes, *notes]
+
+    def _discard(self) -> list[str]:
+        if self._encoder is not None:
+            self._encoder.abandon()
+            self._encoder = None
+        if not self._store.segments:
+            self._folder.remove()
+            return []
+        self._store.discard_incomplete()
+        return [
+            f"{self._store.frames} finished frames are kept in {self._folder.path}; --resume goes on there."
+        ]
+
+
+def _intervals(info: SourceInfo, options: SinkOptions) -> list[Fraction]:
+    """The times of which all output times are multiples, the most important first."""
+    intervals = [1 / options.rate] if options.rate else []
+    if info.kind == "video" and options.rate is None:
+        unit = _time_unit(info) * options.time_scale
+        intervals += [unit, unit / options.divisions]
+    elif info.rate:
+        intervals.append(options.time_scale / info.rate / options.divisions)
+    return [*intervals, (options.start or Fraction(0)) * options.time_scale]
+
+
+def _time_unit(info: SourceInfo) -> Fraction:
+    """The unit of the source's time stamps, in seconds."""
+    try:
+        with av.open(str(info.path)) as container:
+            return container.streams.video[0].time_base or _DEFAULT_TIME_UNIT
+    except (OSError, IndexError, FFmpegError):
+        return _DEFAULT_TIME_UNIT

@@ -1,0 +1,1 @@
+"""What computes the operators: PyTorch, the compiled package, CuPy; and which of them is chosen."""

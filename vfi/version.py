@@ -1,0 +1,3 @@
+"""The version of vfi."""
+
+__version__ = "0.1.0"
