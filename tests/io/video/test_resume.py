@@ -177,7 +177,7 @@ time.sleep(60)
 
 def killed(path: Path, evidence: Path) -> None:
     """Run a writer in a process of its own and kill it as soon as ``evidence`` exists."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(path)], cwd=root, stdout=subprocess.PIPE, text=True
     )
