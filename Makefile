@@ -20,6 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -q
 
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
+DOCS := $(VENV)/.docs-installed
 REQUIREMENTS := pyproject.toml constraints.txt
 
 KERNELS := $(VENV)/.correlation-installed
@@ -27,7 +28,7 @@ KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* v
 COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),c++,$(CXX))) 2> /dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check public-names clean
+.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check docs public-names clean
 
 help:
 	@echo "make demo         render a clip, interpolate it, compare with the truth (INPUT=my.mp4: your own)"
@@ -39,6 +40,7 @@ help:
 	@echo "make lint types   ruff and codespell; pyright"
 	@echo "make check        all that has to pass before a change goes in"
 	@echo "make format       let ruff format the code"
+	@echo "make docs         build the documentation with its API reference into docs/build"
 	@echo "make public-names write the list of public names anew"
 	@echo "make clean        remove what builds and tests leave (the environment stays)"
 
@@ -77,6 +79,10 @@ format: $(DEV)
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(DOCS)
+	$(RUN) -m sphinx -q --fail-on-warning -b html docs docs/build
+	@echo "The documentation begins at docs/build/index.html."
+
 public-names: $(DEV)
 	$(RUN) -m tests.packaging.test_public_names
 
@@ -85,7 +91,7 @@ test-oldest:
 		PYTHON=$(or $(shell python3.10 -c 'import sys; print(sys.executable)' 2> /dev/null),$(PYTHON))
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf correlation_package/build correlation_package/dist correlation_package/*.egg-info
 
 $(RUN):
@@ -101,6 +107,10 @@ $(CORE): $(REQUIREMENTS) | $(RUN)
 $(DEV): $(REQUIREMENTS) | $(RUN)
 	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable ".[dev]"
 	@touch $(CORE) $@
+
+$(DOCS): $(DEV)
+	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable ".[docs]"
+	@touch $@
 
 $(KERNELS): $(KERNEL_SOURCES) $(DEV)
 	$(RUN) -m pip install --no-build-isolation --no-deps --force-reinstall ./correlation_package

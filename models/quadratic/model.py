@@ -16,7 +16,7 @@ The road of one frame, all but its last step at reduced resolution:
 Deviations from EQVI, whose refinement network repairs what this model must avoid: bilinear splatting of both
 frames' motion into one field instead of a Gaussian reversal for each; holes are filled, not zero.
 
-Every constant below was chosen by measurement on real clips; see ``docs/quadratic.md``.
+Every constant below was chosen by measurement on real clips; see ``docs/design/quadratic.md``.
 """
 
 from __future__ import annotations

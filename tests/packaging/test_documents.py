@@ -22,8 +22,8 @@ import pytest
 
 from tests.packaging.sources import REPOSITORY, files_at_top
 
-DOCUMENTS = [*files_at_top(".md"), *sorted((REPOSITORY / "docs").glob("*.md"))]
-SHOWN = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+DOCUMENTS = [*files_at_top(".md"), *sorted((REPOSITORY / "docs").rglob("*.md"))]
+SHOWN = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 """For users; CONTRIBUTING.md prepares a clone."""
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\s*$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

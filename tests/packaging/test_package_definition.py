@@ -95,7 +95,7 @@ def test_constraints_pin_every_requirement(definition: dict[str, Any]) -> None:
     tested = pins("constraints.txt")
     assert all(str(pin.specifier).startswith("==") for pin in tested)
     names = {canonicalize_name(pin.name) for pin in tested}
-    assert requirements(definition, "dev", "metrics").keys() <= names
+    assert requirements(definition, "dev", "docs", "metrics").keys() <= names
     assert "opencv-python" not in names, "it and opencv-python-headless overwrite each other"
 
 

@@ -7,7 +7,7 @@ its errors differ, so that the mean tends to be closer to the truth, at as many 
     model = Ensemble(load_model("quadratic"), members_of(["flip_test", "reverse_test"]))
 
 The switches are those of EQVI's test script and, as ``turn_test``, SGM-VFI's test-time augmentation, see
-``docs/protocols.md``. With ``M`` the model, ``V`` a way to show pictures and ``V'`` its inverse, a member
+``docs/how-to/eqvi_protocol.md``. With ``M`` the model, ``V`` a way to show pictures and ``V'`` its inverse, a member
 makes ``V'(M(V(I0), V(I1), V(I2), V(I3), t))``, a reversed one ``V'(M(V(I3), V(I2), V(I1), V(I0), 1 - t))``.
 Each is clamped by the model; their mean needs no further clamp.
 
