@@ -40,7 +40,7 @@ TILE_ALIGNMENT = 32
 """Rows: the U-Net halves five times, and tiles must be halved where the whole picture would be."""
 
 TILE_OVERLAP = 128
-"""Rows on either side of a tile that are computed to be thrown away; see ``docs/design/eqvi.md`` for the seams."""
+"""Rows on either side of a tile that are computed and dropped; see ``docs/design/eqvi.md`` for the seams."""
 
 LARGE_PICTURE = 2560 * 1440
 """Pixels; the flow of larger pictures is estimated at half their resolution."""

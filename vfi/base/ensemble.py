@@ -7,9 +7,9 @@ its errors differ, so that the mean tends to be closer to the truth, at as many 
     model = Ensemble(load_model("quadratic"), members_of(["flip_test", "reverse_test"]))
 
 The switches are those of EQVI's test script and, as ``turn_test``, SGM-VFI's test-time augmentation, see
-``docs/how-to/eqvi_protocol.md``. With ``M`` the model, ``V`` a way to show pictures and ``V'`` its inverse, a member
-makes ``V'(M(V(I0), V(I1), V(I2), V(I3), t))``, a reversed one ``V'(M(V(I3), V(I2), V(I1), V(I0), 1 - t))``.
-Each is clamped by the model; their mean needs no further clamp.
+``docs/how-to/eqvi_protocol.md``. With ``M`` the model, ``V`` a way to show pictures and ``V'`` its inverse, a
+member makes ``V'(M(V(I0), V(I1), V(I2), V(I3), t))``, a reversed one
+``V'(M(V(I3), V(I2), V(I1), V(I0), 1 - t))``. Each is clamped by the model; their mean needs no further clamp.
 
 Deviations from the authors' script, where two switches are broken: ``reverse_flip`` fails there on its flip
 along both axes, and ``reverse_rotation`` asks for t where the reversed order needs 1 - t. Here both are
