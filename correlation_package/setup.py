@@ -28,7 +28,9 @@ from setuptools.command.sdist import sdist
 HERE = Path(__file__).resolve().parent
 SHARED_KERNELS = "vfi_ops_cuda"
 """Folder of an sdist that takes the CUDA sources that live with vfi, where CuPy uses them too."""
-EVERY_ARCHITECTURE = "7.5;8.0;9.0+PTX"
+ARCHITECTURES = ("7.5", "8.0", "9.0")
+BLACKWELL_ARCHITECTURES = ("10.0", "12.0")
+BLACKWELL_CUDA = (12, 8)  # the first CUDA that knows them
 
 
 def stop(message: str) -> None:
@@ -38,8 +40,8 @@ def stop(message: str) -> None:
 
 def find_torch() -> Any:
     """PyTorch of the environment that is installed into, also from within pip's isolated build."""
-    for place in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
-        site.addsitedir(place)
+    for folder in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()):
+        site.addsitedir(folder)
     try:
         import torch
     except ImportError as error:
@@ -67,11 +69,11 @@ def find_cuda_home() -> str | None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         return "/usr/local/cuda" if Path("/usr/local/cuda/bin/nvcc").is_file() else None
-    told = subprocess.run(
+    output = subprocess.run(
         [nvcc, "--dryrun", "-x", "cu", "-c", os.devnull], capture_output=True, text=True
     ).stderr
-    place = re.search(r"_HERE_=(.+)", told)
-    return str(Path(place[1].strip()).parent) if place else str(Path(nvcc).resolve().parents[1])
+    folder = re.search(r"_HERE_=(.+)", output)
+    return str(Path(folder[1].strip()).parent) if folder else str(Path(nvcc).resolve().parents[1])
 
 
 def choose_cuda(torch: Any) -> str | None:
@@ -90,7 +92,9 @@ def choose_cuda(torch: Any) -> str | None:
     if reason is None and home is not None:
         os.environ["CUDA_HOME"] = home
         if not torch.cuda.is_available():
-            os.environ.setdefault("TORCH_CUDA_ARCH_LIST", EVERY_ARCHITECTURE)
+            blackwell = tuple(map(int, torch.version.cuda.split("."))) >= BLACKWELL_CUDA
+            every = [*ARCHITECTURES, *(BLACKWELL_ARCHITECTURES if blackwell else ())]
+            os.environ.setdefault("TORCH_CUDA_ARCH_LIST", ";".join(every) + "+PTX")
         require_matching_toolkit(torch, home)
     elif asked == "1":
         stop(f"VFI_CORRELATION_CUDA is 1, but {reason}.")
@@ -100,10 +104,10 @@ def choose_cuda(torch: Any) -> str | None:
 def require_matching_toolkit(torch: Any, home: str) -> None:
     """Stop where toolkit and PyTorch are of different major versions: they do not link."""
     nvcc = str(Path(home, "bin", "nvcc"))
-    told = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
-    release = re.search(r"release (\d+)\.(\d+)", told)
+    output = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
+    release = re.search(r"release (\d+)\.(\d+)", output)
     if release is None:
-        stop(f"{nvcc} does not tell its version; name a working toolkit in CUDA_HOME.")
+        stop(f"{nvcc} does not report its version; name a working toolkit in CUDA_HOME.")
     elif release[1] != torch.version.cuda.split(".")[0]:
         stop(
             f"the CUDA toolkit in {home} is {release[1]}.{release[2]}, but PyTorch is built for CUDA "
@@ -164,8 +168,8 @@ def build_command(torch: Any, cpp_extension: Any, without_cuda: str | None) -> t
                 else os.environ.get("TORCH_CUDA_ARCH_LIST", "of this machine"),
                 "without_cuda": without_cuda,
             }
-            place = Path(self.get_ext_fullpath(ext.name)).with_name("built_for.json")
-            place.write_text(json.dumps(built_for, indent=2) + "\n", encoding="utf-8")
+            record = Path(self.get_ext_fullpath(ext.name)).with_name("built_for.json")
+            record.write_text(json.dumps(built_for, indent=2) + "\n", encoding="utf-8")
 
     return Build.with_options(no_python_abi_suffix=True)
 

@@ -32,7 +32,7 @@ Type type_of(at::ScalarType type) {
   }
 }
 
-Picture picture_of(const at::Tensor& tensor) {
+ImageSize picture_of(const at::Tensor& tensor) {
   const int64_t largest = std::numeric_limits<int>::max();
   TORCH_CHECK(tensor.size(1) <= largest && tensor.size(2) * tensor.size(3) <= largest,
               "one plane may have 2^31 - 1 pixels, but the shape is ", tensor.sizes());
@@ -87,7 +87,7 @@ std::tuple<at::Tensor, at::Tensor> correlation_backward(const at::Tensor& grad, 
 // The arguments of both splatting operators, as the kernels take them.
 struct SplatArguments {
   at::Tensor values, flow, weight;
-  Picture picture;
+  ImageSize image;
   Type type;
   at::ScalarType sums;
   bool gaussian;
@@ -130,7 +130,7 @@ std::tuple<at::Tensor, at::Tensor> splat(const at::Tensor& values, const at::Ten
   if (norm.numel() > 0) {
     check_launch(launch_splat(given.type, given.values.const_data_ptr(), given.flow.const_data_ptr(),
                               given.weight.const_data_ptr(), total.mutable_data_ptr(), norm.mutable_data_ptr(),
-                              given.picture, given.gaussian, c10::cuda::getCurrentCUDAStream()),
+                              given.image, given.gaussian, c10::cuda::getCurrentCUDAStream()),
                  values);
   }
   return {total.to(values.scalar_type()), norm.to(values.scalar_type())};
@@ -153,7 +153,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> splat_backward(const at::Tensor& 
     check_launch(launch_splat_gradient(given.type, from_sum.const_data_ptr(), from_norm.const_data_ptr(),
                                        given.values.const_data_ptr(), given.flow.const_data_ptr(),
                                        given.weight.const_data_ptr(), grad_values.mutable_data_ptr(),
-                                       grad_flow.mutable_data_ptr(), grad_weight.mutable_data_ptr(), given.picture,
+                                       grad_flow.mutable_data_ptr(), grad_weight.mutable_data_ptr(), given.image,
                                        given.gaussian, c10::cuda::getCurrentCUDAStream()),
                  values);
   }

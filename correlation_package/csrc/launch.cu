@@ -1,5 +1,5 @@
-// The kernels of vfi/ops/backends/cuda as __global__ functions, and how many blocks they take. vfi/ops/backends/cupy_kernels.py says the
-// same for CuPy.
+// The kernels of vfi/ops/backends/cuda as __global__ functions, and how many blocks they take.
+// vfi/ops/backends/cupy_kernels.py says the same for CuPy.
 #include "launch.h"
 
 #include "correlation.cuh"
@@ -63,56 +63,56 @@ cudaError_t with_type(Type type, const Launch& launch) {
 
 }  // namespace
 
-cudaError_t launch_correlate(Type type, const void* a, const void* b, void* out, const Picture& picture, int reach,
+cudaError_t launch_correlate(Type type, const void* a, const void* b, void* out, const ImageSize& image, int reach,
                              cudaStream_t stream) {
   const int64_t groups = parts(2 * reach + 1, SIDE);
-  const unsigned grid = blocks(parts(picture.width, TILE_WIDTH) * parts(picture.height, CORRELATE_HEIGHT) * groups *
-                               groups * picture.batch);
+  const unsigned grid = blocks(parts(image.width, TILE_WIDTH) * parts(image.height, CORRELATE_HEIGHT) * groups *
+                               groups * image.batch);
   if (grid == 0) return cudaErrorInvalidConfiguration;
   return with_type(type, [&](auto number) {
     typedef decltype(number) T;
     correlate_kernel<T><<<grid, CORRELATE_THREADS, 0, stream>>>(
-        static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(out), picture.channels, picture.height,
-        picture.width, reach);
+        static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(out), image.channels, image.height,
+        image.width, reach);
   });
 }
 
 cudaError_t launch_gather(Type type, bool reversed, const void* weights, const void* features, void* out,
-                          const Picture& picture, int reach, cudaStream_t stream) {
+                          const ImageSize& image, int reach, cudaStream_t stream) {
   const int64_t at_once = (type == Type::float64 ? 2 : 4) * GATHER_WARPS;
-  const unsigned grid = blocks(parts(picture.channels, at_once) * parts(picture.width, TILE_WIDTH) *
-                               parts(picture.height, GATHER_HEIGHT) * picture.batch);
+  const unsigned grid = blocks(parts(image.channels, at_once) * parts(image.width, TILE_WIDTH) *
+                               parts(image.height, GATHER_HEIGHT) * image.batch);
   if (grid == 0) return cudaErrorInvalidConfiguration;
   return with_type(type, [&](auto number) {
     typedef decltype(number) T;
     const auto kernel = reversed ? gather_kernel<T, true> : gather_kernel<T, false>;
     kernel<<<grid, GATHER_THREADS, 0, stream>>>(static_cast<const T*>(weights), static_cast<const T*>(features),
-                                                static_cast<T*>(out), picture.channels, picture.height, picture.width,
+                                                static_cast<T*>(out), image.channels, image.height, image.width,
                                                 reach);
   });
 }
 
 cudaError_t launch_splat(Type type, const void* values, const void* flow, const void* weight, void* total, void* norm,
-                         const Picture& picture, bool gaussian, cudaStream_t stream) {
-  const int64_t portions = picture.channels > SPLAT_CHANNELS ? parts(picture.channels, SPLAT_CHANNELS) : 1;
+                         const ImageSize& image, bool gaussian, cudaStream_t stream) {
+  const int64_t portions = image.channels > SPLAT_CHANNELS ? parts(image.channels, SPLAT_CHANNELS) : 1;
   const unsigned grid = blocks(
-      parts(static_cast<int64_t>(picture.height) * picture.width * picture.batch * portions, SPLAT_THREADS));
+      parts(static_cast<int64_t>(image.height) * image.width * image.batch * portions, SPLAT_THREADS));
   if (grid == 0) return cudaErrorInvalidConfiguration;
   return with_type(type, [&](auto number) {
     typedef decltype(number) T;
     typedef typename SumOf<T>::Type S;
     splat_kernel<T, S><<<grid, SPLAT_THREADS, 0, stream>>>(
         static_cast<const T*>(values), static_cast<const S*>(flow), static_cast<const S*>(weight),
-        static_cast<S*>(total), static_cast<S*>(norm), picture.batch, picture.channels, picture.height, picture.width,
+        static_cast<S*>(total), static_cast<S*>(norm), image.batch, image.channels, image.height, image.width,
         gaussian);
   });
 }
 
 cudaError_t launch_splat_gradient(Type type, const void* grad_total, const void* grad_norm, const void* values,
                                   const void* flow, const void* weight, void* grad_values, void* grad_flow,
-                                  void* grad_weight, const Picture& picture, bool gaussian, cudaStream_t stream) {
+                                  void* grad_weight, const ImageSize& image, bool gaussian, cudaStream_t stream) {
   const unsigned grid =
-      blocks(parts(static_cast<int64_t>(picture.height) * picture.width * picture.batch, SPLAT_THREADS));
+      blocks(parts(static_cast<int64_t>(image.height) * image.width * image.batch, SPLAT_THREADS));
   if (grid == 0) return cudaErrorInvalidConfiguration;
   return with_type(type, [&](auto number) {
     typedef decltype(number) T;
@@ -120,8 +120,8 @@ cudaError_t launch_splat_gradient(Type type, const void* grad_total, const void*
     splat_gradient_kernel<T, S><<<grid, SPLAT_THREADS, 0, stream>>>(
         static_cast<const T*>(grad_total), static_cast<const T*>(grad_norm), static_cast<const T*>(values),
         static_cast<const S*>(flow), static_cast<const S*>(weight), static_cast<T*>(grad_values),
-        static_cast<S*>(grad_flow), static_cast<S*>(grad_weight), picture.batch, picture.channels, picture.height,
-        picture.width, gaussian);
+        static_cast<S*>(grad_flow), static_cast<S*>(grad_weight), image.batch, image.channels, image.height,
+        image.width, gaussian);
   });
 }
 

@@ -33,6 +33,6 @@ def built_for() -> dict[str, Any]:
 
 def instructions() -> str:
     """What the loaded kernels for the CPU use: ``AVX-512``, ``AVX2`` or ``baseline`` instructions."""
-    tell = ctypes.CDLL(str(LIBRARY)).vfi_correlation_instructions
-    tell.restype = ctypes.c_char_p
-    return tell().decode()
+    instructions_of_library = ctypes.CDLL(str(LIBRARY)).vfi_correlation_instructions
+    instructions_of_library.restype = ctypes.c_char_p
+    return instructions_of_library().decode()

@@ -16,18 +16,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Pyramid = Literal["additive", "gaussian", "binomial"]
-"""How pictures are smoothed and levels made.
+"""How images are smoothed and levels are built.
 
 ``"additive"``: a kernel proportional to ``g(i) + g(j)``, as EQVI was trained; ``"gaussian"``: the product
 ``g(i) g(j)``. In both ``g(i) = exp(-i^2 / sigma^2)``, without the usual factor of a half, a level is the
-difference to the smoothed picture, and what is left after the last level counts in the loss.
+difference to the smoothed image, and what is left after the last level counts in the loss.
 
 ``"binomial"``: ``b(i) b(j)`` with b = 1, 4, 6, 4, 1, as SGM-VFI was trained; a level is the difference to the
 next one enlarged again, and what is left does not count (Burt and Adelson, 1983).
 """
 
 PYRAMID_LEVELS = 5
-"""Differences between a picture and its smoothed self."""
+"""Differences between an image and its smoothed self."""
 
 KERNEL_SIGMA = 2.0
 KERNEL_RADIUS = 2
@@ -76,11 +76,11 @@ def smoothing_kernel(pyramid: Pyramid = "additive") -> Tensor:
     return (kernel / kernel.sum()).float()
 
 
-def laplacian_pyramid(picture: Tensor, pyramid: Pyramid = "additive") -> list[Tensor]:
-    """Split a picture into details of growing size.
+def laplacian_pyramid(image: Tensor, pyramid: Pyramid = "additive") -> list[Tensor]:
+    """Split an image into details of growing size.
 
     Args:
-        picture: ``[B, C, H, W]``; both sides at least 32, for ``"binomial"`` multiples of 32 from 64 on.
+        image: ``[B, C, H, W]``; both sides at least 32, for ``"binomial"`` multiples of 32 from 64 on.
         pyramid: Which.
 
     Returns:
@@ -88,80 +88,80 @@ def laplacian_pyramid(picture: Tensor, pyramid: Pyramid = "additive") -> list[Te
         down; then what is left.
 
     Raises:
-        ValueError: if the picture's size does not suit, or there is no such pyramid.
+        ValueError: if the image's size does not suit, or there is no such pyramid.
     """
-    height, width = picture.shape[-2:]
+    height, width = image.shape[-2:]
     step = 2**PYRAMID_LEVELS
     if min(height, width) < step:
-        raise ValueError(f"the picture must have at least {step} pixels per side, but it is {width}x{height}")
+        raise ValueError(f"the image must have at least {step} pixels per side, but it is {width}x{height}")
     if pyramid == "binomial" and (height % step or width % step or min(height, width) < 2 * step):
         raise ValueError(
-            f"the picture's sides must be multiples of {step} from {2 * step} on, but it is {width}x{height}"
+            f"the image's sides must be multiples of {step} from {2 * step} on, but it is {width}x{height}"
         )
-    kernel = smoothing_kernel(pyramid).to(picture).expand(picture.shape[1], 1, -1, -1)
+    kernel = smoothing_kernel(pyramid).to(image).expand(image.shape[1], 1, -1, -1)
     levels: list[Tensor] = []
     for _ in range(PYRAMID_LEVELS):
-        smooth = _smooth(picture, kernel, pyramid)
+        smooth = _smooth(image, kernel, pyramid)
         if pyramid == "binomial":
             smaller = smooth[:, :, ::2, ::2]
-            spread = torch.zeros_like(picture)
+            spread = torch.zeros_like(image)
             spread[:, :, ::2, ::2] = smaller
             smooth = _smooth(spread, 4 * kernel, pyramid)
         else:
             smaller = F.avg_pool2d(smooth, 2)
-        levels.append(picture - smooth)
-        picture = smaller
-    return [*levels, picture]
+        levels.append(image - smooth)
+        image = smaller
+    return [*levels, image]
 
 
-def _smooth(picture: Tensor, kernel: Tensor, pyramid: Pyramid) -> Tensor:
+def _smooth(image: Tensor, kernel: Tensor, pyramid: Pyramid) -> Tensor:
     edge = "reflect" if pyramid == "binomial" else "replicate"
-    return F.conv2d(F.pad(picture, [KERNEL_RADIUS] * 4, mode=edge), kernel, groups=picture.shape[1])
+    return F.conv2d(F.pad(image, [KERNEL_RADIUS] * 4, mode=edge), kernel, groups=image.shape[1])
 
 
-def laplacian_loss(made: Tensor, truth: Tensor, pyramid: Pyramid = "additive") -> Tensor:
-    """Unweighted sum over the levels of the mean absolute differences.
+def laplacian_loss(frame: Tensor, truth: Tensor, pyramid: Pyramid = "additive") -> Tensor:
+    """Returns the sum over the pyramid levels of the mean absolute difference, unweighted.
 
     Args:
-        made: ``[B, C, H, W]``.
-        truth: likewise.
-        pyramid: Which; see there whether what is left after the levels counts too.
+        frame: Interpolated image ``[B, C, H, W]``.
+        truth: True image ``[B, C, H, W]``.
+        pyramid: Kind of pyramid; it decides whether the residual after the last level counts too.
 
     Returns:
         A scalar.
     """
     # The pyramid is linear: that of the difference is the difference of the pyramids, at half the work.
-    levels = laplacian_pyramid(made - truth, pyramid)
+    levels = laplacian_pyramid(frame - truth, pyramid)
     counting = levels[:PYRAMID_LEVELS] if pyramid == "binomial" else levels
     return torch.stack([level.abs().mean() for level in counting]).sum()
 
 
-def eqvi_loss(made: Tensor, truth: Tensor) -> EqviLoss:
-    """EQVI's loss on the finished frame; nothing looks at flows or at fetched frames.
+def eqvi_loss(frame: Tensor, truth: Tensor) -> EqviLoss:
+    """Returns EQVI's loss, which looks at the final frame only, not at flows or warped frames.
 
     Args:
-        made: ``[B, 3, H, W]``, clamped to [0, 1].
-        truth: likewise.
+        frame: Interpolated frame ``[B, 3, H, W]``, clamped to [0, 1].
+        truth: True frame ``[B, 3, H, W]`` in [0, 1].
 
     Returns:
         ``5 laplacian + 10 l1``, and both terms.
     """
-    laplacian = laplacian_loss(made, truth)
-    l1 = F.l1_loss(made, truth)
+    laplacian = laplacian_loss(frame, truth)
+    l1 = F.l1_loss(frame, truth)
     return EqviLoss(LAPLACIAN_WEIGHT * laplacian + L1_WEIGHT * l1, laplacian, l1)
 
 
-def sgm_loss(made: Tensor, merged: Sequence[Tensor], truth: Tensor) -> SgmLoss:
-    """SGM-VFI's loss on the finished frame and on the blends on the way to it.
+def sgm_loss(frame: Tensor, merged: Sequence[Tensor], truth: Tensor) -> SgmLoss:
+    """Returns SGM-VFI's loss on the final frame and on the intermediate blends.
 
     Args:
-        made: ``[B, 3, H, W]``, clamped to [0, 1].
-        merged: Blends, likewise: two of the local model, three of the whole one.
-        truth: ``[B, 3, H, W]``.
+        frame: Interpolated frame ``[B, 3, H, W]``, clamped to [0, 1].
+        merged: Intermediate blends ``[B, 3, H, W]``: two of the local model, three of the whole one.
+        truth: True frame ``[B, 3, H, W]`` in [0, 1].
 
     Returns:
         ``frame + 0.5 sum(merged)``, and the terms.
     """
-    frame = laplacian_loss(made, truth, "binomial")
+    final = laplacian_loss(frame, truth, "binomial")
     terms = [laplacian_loss(blend, truth, "binomial") for blend in merged]
-    return SgmLoss(torch.stack([frame, *(MERGED_WEIGHT * term for term in terms)]).sum(), frame, terms)
+    return SgmLoss(torch.stack([final, *(MERGED_WEIGHT * term for term in terms)]).sum(), final, terms)

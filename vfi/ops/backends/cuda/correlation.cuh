@@ -52,7 +52,7 @@ VFI_INLINE int groups_of(int count, int size) { return (count + size - 1) / size
 #define VFI_ASYNCHRONOUS
 #endif
 
-// Sixteen bytes of numbers as they lie in a picture of T.
+// Sixteen bytes of numbers as they lie in a image of T.
 template <typename T, int COUNT>
 struct alignas(COUNT * sizeof(T)) Pack {
   T value[COUNT];
