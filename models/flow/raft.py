@@ -37,7 +37,7 @@ BATCHED_CORRELATIONS = 2**28
 """Up to so many numbers both directions are computed as one batch."""
 
 
-class EncodedFrame(NamedTuple):
+class RaftFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in."""
 
     features: Tensor
@@ -72,7 +72,7 @@ class RaftFlow(FlowEstimator):
         self.update_block = network.update_block
         self.mask_predictor = network.mask_predictor
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> RaftFrame:
         """Features and context of a frame.
 
         Args:
@@ -86,9 +86,9 @@ class RaftFlow(FlowEstimator):
         hidden_channels = self.update_block.hidden_state_size
         both = self.context_encoder(picture)
         hidden, context = both[:, :hidden_channels], both[:, hidden_channels:]
-        return EncodedFrame(self.feature_encoder(picture), hidden.tanh(), context.relu(), padding)
+        return RaftFrame(self.feature_encoder(picture), hidden.tanh(), context.relu(), padding)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame) -> FlowPair:
+    def match(self, encoded_0: RaftFrame, encoded_1: RaftFrame) -> FlowPair:
         """Estimate both flows.
 
         Args:

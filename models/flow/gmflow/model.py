@@ -60,7 +60,7 @@ class ScaleSettings:
     """Likewise."""
 
 
-class EncodedFrame(NamedTuple):
+class GmFlowFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in. Lists are coarsest first."""
 
     begun: list[Begun]
@@ -123,7 +123,7 @@ class GmFlow(FlowEstimator):
         self.mean: Tensor
         self.deviation: Tensor
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> GmFlowFrame:
         """The features of a frame at all scales, as far as they do not depend on the other frame.
 
         Args:
@@ -139,9 +139,9 @@ class GmFlow(FlowEstimator):
             self.transformer.begin(of_scale, splits=settings.attention_splits)
             for of_scale, settings in zip(features, self.scale_settings, strict=True)
         ]
-        return EncodedFrame(begun, features[1:], padding)
+        return GmFlowFrame(begun, features[1:], padding)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False) -> FlowPair:
+    def match(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, occlusion: bool = False) -> FlowPair:
         """Estimate both flows.
 
         Args:
@@ -157,7 +157,7 @@ class GmFlow(FlowEstimator):
             return FlowPair(flow_01, flow_10)
         return FlowPair(flow_01, flow_10, hidden_pixels(flow_01, flow_10), hidden_pixels(flow_10, flow_01))
 
-    def estimate(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, both: bool = True) -> Tensor:
+    def estimate(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True) -> Tensor:
         """The flow in one direction or in both.
 
         Args:
@@ -191,7 +191,7 @@ class GmFlow(FlowEstimator):
         return [padding.unpad(flow) for flow in (*enlarged, self._enlarge(found[-1]))]
 
     def scales(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, both: bool = True
+        self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True
     ) -> Iterator[ScaleFlow]:
         """The estimates of the scales one after the other, coarse to fine.
 
@@ -220,7 +220,7 @@ class GmFlow(FlowEstimator):
             yield found
 
     def _begin_finer(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, flow: Tensor, number: int
+        self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, flow: Tensor, number: int
     ) -> tuple[Begun, Begun]:
         """The frames on whose grids the flows lie, and beside each the other, brought to its grid."""
         own, others = encoded_0.begun[number], encoded_1.finer_features[number - 1]

@@ -33,7 +33,7 @@ from .pwc import (
     DENSE_CHANNELS,
     FLOW_SCALE,
     PYRAMID_CHANNELS,
-    ContextNetwork,
+    DilatedContext,
     DenseDecoder,
     FeaturePyramid,
     resize_aligned,
@@ -51,7 +51,7 @@ DECODED_LEVELS = 5
 """Levels at which the flow is estimated: 1/64 to 1/4."""
 
 
-class EncodedFrame(NamedTuple):
+class IrrPwcFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in. Lists are finest first."""
 
     frame: Tensor
@@ -95,10 +95,10 @@ class IrrPwc(FlowEstimator):
             conv_leaky(channels, PROJECTED, 1) for channels in reversed(PYRAMID_CHANNELS[2:])
         )
         self.flow_estimators = DenseDecoder(decoder_inputs + 2, 2)
-        self.context_networks = ContextNetwork(decoder_inputs + 2 + DENSE_CHANNELS + 2, 2)
+        self.context_networks = DilatedContext(decoder_inputs + 2 + DENSE_CHANNELS + 2, 2)
         self.refine_flow = FlowRefinement(PROJECTED)
         self.occ_estimators = DenseDecoder(decoder_inputs + 1, 1)
-        self.occ_context_networks = ContextNetwork(decoder_inputs + 1 + DENSE_CHANNELS + 1, 1)
+        self.occ_context_networks = DilatedContext(decoder_inputs + 1 + DENSE_CHANNELS + 1, 1)
         self.refine_occ = OcclusionRefinement(PROJECTED)
         self.occ_shuffle_upsample = OcclusionUpsampler()
         self.conv_1x1_1 = conv_leaky(PYRAMID_CHANNELS[0], 3, 1)
@@ -108,7 +108,7 @@ class IrrPwc(FlowEstimator):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> IrrPwcFrame:
         """The pyramid of a frame, and the frame at the pyramid's sizes.
 
         Args:
@@ -125,9 +125,9 @@ class IrrPwc(FlowEstimator):
             for level, projection in zip(features, projections, strict=True)
         ]
         images = [resize_aligned(frame, level.shape[-2:]) for level in features]
-        return EncodedFrame(frame, features_s2, features, projected, images)
+        return IrrPwcFrame(frame, features_s2, features, projected, images)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False) -> FlowPair:
+    def match(self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False) -> FlowPair:
         """Estimate both flows.
 
         Args:
@@ -145,7 +145,7 @@ class IrrPwc(FlowEstimator):
         return FlowPair(flow_01, flow_10, *occlusion_logit.sigmoid().chunk(2))
 
     def estimate(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool
+        self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The network's own output: both directions as one batch, first 0 to 1, then 1 to 0.
 
@@ -177,7 +177,7 @@ class IrrPwc(FlowEstimator):
         return flow, occlusion_logit
 
     def levels(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False
+        self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False
     ) -> Iterator[LevelFlow]:
         """The estimates from 1/64 to 1/4 one after the other, as a loss over all levels wants them.
 

@@ -78,7 +78,7 @@ class DenseDecoder(nn.Module):
         return x, self.conv_last(x)
 
 
-class ContextNetwork(nn.Module):
+class DilatedContext(nn.Module):
     """Dilated convolutions that look far around each pixel and correct the decoder's output."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

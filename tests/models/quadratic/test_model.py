@@ -104,7 +104,8 @@ def random_window(height: int, width: int, *, batch: int = 1, channels: int = 3)
 
 def each_frame(change: Callable[..., Tensor], *windows: Window) -> Window:
     """The window whose frames are ``change`` of the windows' frames."""
-    return Window(*(change(*column) for column in zip(*(window[:4] for window in windows), strict=True)))
+    columns = zip(*(window.consecutive for window in windows), strict=True)
+    return Window.from_frames([change(*column) for column in columns])
 
 
 def quality(frame: Tensor, truth: Tensor) -> float:

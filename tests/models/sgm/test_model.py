@@ -119,6 +119,26 @@ class TestReuse:
         assert counted["context"] == 4
 
 
+class TestOneFlowPerTime:
+    """Counted: nothing but the synthesis is run again for whatever else moves along."""
+
+    def test_alpha_and_tiles_ask_for_none(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        small.interpolate_window(window_of(*torch.rand(2, 1, 4, 48, 64)), [0.25, 0.5], tile=16)
+        assert counted["flow"] == 2
+        assert counted["synthesis"] == 2 * 2 * 3
+
+    def test_reversed_members_ask_for_one_each(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        model = Ensemble(small, members_of(["reverse_test"]))
+        model.interpolate_window(window_of(*torch.rand(2, 1, 4, 48, 64)), [0.25, 0.5])
+        assert counted["flow"] == 2 * 2
+        assert counted["synthesis"] == 2 * 2 * 2
+        small.reserve_cache(1)
+
+    def test_diagnostics_ask_for_one(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        small.diagnostics(pair(48, 64), 0.5)
+        assert counted["flow"] == counted["synthesis"] == 1
+
+
 class TestSymmetry:
     """The networks see the frames in their order; what has no weights treats them alike."""
 
