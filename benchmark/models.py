@@ -17,7 +17,7 @@ from vfi.registry import find_model, load_model
 def ready_model(
     name: str, checkpoint: Path | None = None, device: str = "cpu", **options: Any
 ) -> Interpolator:
-    """A model with weights from a file, else with the random ones of its initialisation."""
+    """A model with weights from a file, else with the random ones of its initialization."""
     spec = find_model(name)
     if checkpoint is not None or spec.checkpoint is None:
         return load_model(name, checkpoint=checkpoint, device=device, **options)

@@ -50,10 +50,11 @@ BYTES_OF_CONTEXT = 620
 """Memory per pixel of the frame where contextual features are kept, fitted like :data:`MEMORY`."""
 
 KEPT_PAIRS, KEPT_FRAMES, KEPT_CONTEXTS = 7, 4, 2
-"""Of a window's five pairs three are found by the next one, while two new ones come in."""
+"""Entries kept: of a window's five pairs three are found by the next one, while two new ones come in."""
 
 MOST_VARIANTS_WITH_FEATURES = 2
-"""Of a window, such as both scales of MS-Fusion. With more of them, features of single frames are computed
+"""Variants of a window, such as both scales of MS-Fusion, whose features are kept. With more of them,
+features of single frames are computed
 anew: that costs little time, and they would take more memory than all flows."""
 
 MEMORY = MemoryFit(

@@ -9,7 +9,7 @@ The forward pass, all but its last step at reduced resolution:
 3. Both frames' motion is splatted to time t. A pixel whose flow does not lead back to it, or leads
    to another colour, has little weight; where both frames' pixels land, the reliable ones prevail.
    Holes are filled from around.
-4. Each frame is warped by the field; what arrived from a frame tells how visible it is there, and the
+4. Each frame is warped by the field; how much arrived from a frame is how visible it is there, and the
    two are blended by nearness in time and the square root of that. The root, and the low weight of the
    thresholds below, keep the choice soft: a wrong hard choice costs more than a mixture.
 

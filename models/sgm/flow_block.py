@@ -38,8 +38,8 @@ class TimeFlow(NamedTuple):
 class FlowBlock(nn.Module):
     """Estimates flows and mask, or what they lack, at its own size.
 
-    Most of the input does not depend on t. What the first convolution makes of that is computed once
-    (:meth:`precompute`), and what it makes of the rest is added to it.
+    Most of the input does not depend on t. The first convolution's response to that is computed once
+    (:meth:`precompute`), and its response to the rest is added to it.
     """
 
     def __init__(

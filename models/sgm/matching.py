@@ -25,7 +25,7 @@ NEIGHBOURHOOD = 3
 """Pixels per side that a merged flow is chosen from."""
 
 SCALE = 8
-"""Pixels of the picture per pixel of the merged flow."""
+"""Pixels of the frame per pixel of the merged flow."""
 
 REFINE_INPUTS = 27
 """Reduced: frames, warped frames, mask's logit, flows; frames warped at 1/8; the merged flows."""
@@ -46,7 +46,7 @@ class MatchingInputs(NamedTuple):
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions where matching is dense; None where it is sparse."""
     local: TimeFlow
-    """Of the first flow block, at full size."""
+    """Flows and mask of the first flow block, at full size."""
     flow_s8: Tensor
     """``[B, 4, h, w]``, its flow in pixels of that size, as it came out of the block."""
     warped: Tensor

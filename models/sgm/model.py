@@ -15,9 +15,9 @@ The four channels of a flow here are ``flow_t0`` (x, y), then ``flow_t1`` (x, y)
 that the released weights were trained on. Features, tokens and context of a frame are computed once for all
 pairs it takes part in, and what else does not depend on t once per pair.
 
-Peculiarities that the released weights were trained with, and that are kept:
+Peculiarities that the released weights were trained with, and that are reproduced:
 
-* The matching features see BGR in [0, 1], though GMFlow by itself wants normalised RGB.
+* The matching features see BGR in [0, 1], though GMFlow by itself is given normalised RGB.
 * Their frames are padded to multiples of 16 on both sides, but only a last row or column of the features is
   cropped, so that for sides that are odd multiples of 8 they lie half a cell off. It takes a caller who hands
   such frames to :meth:`SgmInterpolator.estimate_motion`; those that are reduced for the flow are padded.

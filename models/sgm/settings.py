@@ -32,10 +32,10 @@ REDUCED_MULTIPLE = 16
 """Pixels; of the sides of frames that were reduced for the flow, so that the matching features fit."""
 
 KEPT_FRAMES = 2
-"""Of a pair's two frames one is found by the next pair, while a new one comes in."""
+"""Frames kept: of a pair's two one is found by the next pair, while a new one comes in."""
 
 LARGEST_DENOMINATOR = 64
-"""Of a reduction; its frames are padded to sides that it divides."""
+"""Largest denominator of a reduction; its frames are padded to sides that it divides."""
 
 Share = float | str | Fraction
 """A number, or text such as ``"1/2"``."""
@@ -64,8 +64,8 @@ class SgmSettings:
     """
 
     points: Share = 0.5
-    """Share of the positions of each frame that are matched with the whole other frame, those where the local
-    flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
+    """Fraction of the positions of each frame that are matched with the whole other frame, those where the
+    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
     down_scale: Share | None = None
     """Scale of the frames that the flow is estimated on, per side; None: 1 up to
     :data:`LARGEST_FLOW` pixels, less for larger ones."""
@@ -73,11 +73,11 @@ class SgmSettings:
     """Time that matches are brought to; None: the time asked for. The authors' training forward has 0.5
     always, which is wrong for other times, but is what its numbers were made with."""
     dense_height: int = DENSE_HEIGHT
-    """See :data:`DENSE_HEIGHT`; 0: the share of points counts for fields of any height."""
+    """See :data:`DENSE_HEIGHT`; 0: :attr:`points` counts for fields of any height."""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _ = self.share
+        _ = self.fraction
         if self.down_scale is not None:
             self._asked_scale(self.down_scale)
         if self.matching_time is not None and not 0 < self.matching_time < 1:
@@ -86,19 +86,19 @@ class SgmSettings:
             raise ValueError(f"dense_height must not be negative, but it is {self.dense_height}")
 
     @property
-    def share(self) -> Fraction | None:
-        """The share of points as a number; None for all, found without looking for the worst."""
+    def fraction(self) -> Fraction | None:
+        """The fraction of points; None for all, found without looking for the worst."""
         if self.points == "all":
             return None
-        share = _as_fraction(self.points)
-        if share is None or not 0 <= share <= 1:
-            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
-        return share
+        fraction = _as_fraction(self.points)
+        if fraction is None or not 0 <= fraction <= 1:
+            raise ValueError(f'points must be a fraction from 0 to 1 or "all", not {self.points!r}')
+        return fraction
 
     @property
     def matches(self) -> bool:
         """Whether there is any matching."""
-        return self.share != 0
+        return self.fraction != 0
 
     def point_count(self, height: int, width: int) -> int | Literal["all"]:
         """How many positions of each frame are matched.
@@ -107,10 +107,10 @@ class SgmSettings:
             height: Height of the frame at 1/8, pixels.
             width: Width of the frame at 1/8, pixels.
         """
-        share = self.share
-        if share is None or height <= self.dense_height:
+        fraction = self.fraction
+        if fraction is None or height <= self.dense_height:
             return "all"
-        return max(int(share * height * width), 1)
+        return max(int(fraction * height * width), 1)
 
     def scale(self, height: int, width: int) -> Fraction:
         """The scale of the frames that the flow is estimated on.

@@ -21,7 +21,7 @@ from vfi.ops import backward_warp, forward_splat, normalise_splat, pixel_grid, t
 from vfi.ops.splat import EPSILON
 
 MATCHED_METRIC, UNMATCHED_METRIC = 1.0, -20.0
-"""Of the softmax splatting: what was not matched counts for nothing where anything else lands."""
+"""Metric of the softmax splatting: what was not matched counts for nothing where anything else lands."""
 
 
 class ShiftedMatches(NamedTuple):
@@ -46,7 +46,7 @@ def importance_map(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
     is wrong; these differences are carried back in the same way, to the pixels they came from.
 
     The warp and the splat of one frame share their flow: ``warped`` comes from the caller, and the
-    weights of the splat tell where nothing arrives.
+    weights of the splat are 0 where nothing arrives.
 
     Args:
         frames: Frames ``[2 B, 3, H, W]``, frame 0, then frame 1.
@@ -134,7 +134,7 @@ def shift_matches(matches: Tensor, t: Tensor, count: int | None) -> ShiftedMatch
         The matches on t's grid.
     """
     time = t_plane(t, matches.chunk(2)[0])
-    source = swap_frames(matches)  # flow_10, which makes flow_t0, then flow_01
+    source = swap_frames(matches)  # flow_10, of which flow_t0 comes, then flow_01
     ahead = torch.cat((time, 1 - time)) * source
     travelled = source - ahead
     found = (source != 0).to(source).mean(dim=1, keepdim=True)  # 0, a half or 1
@@ -151,6 +151,6 @@ def shift_matches(matches: Tensor, t: Tensor, count: int | None) -> ShiftedMatch
 
 
 def _coordinates(features: Tensor) -> Tensor:
-    """Of every position, ``[1, h w, 2]``, float32 (float64 for float64 features)."""
+    """Coordinates of every position, ``[1, h w, 2]``, float32 (float64 for float64 features)."""
     dtype = torch.promote_types(features.dtype, torch.float32)
     return pixel_grid(*features.shape[-2:], device=features.device, dtype=dtype).flatten(2).mT

@@ -1,4 +1,4 @@
-"""The door of the Python interface: what is accepted where its meaning is clear, and refused in one sentence."""
+"""Arguments of the Python interface: accepted where their meaning is clear, else refused in one sentence."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class TestNumbers:
 
         assert build_quadratic(flow_reduction=np.int64(3)).flow_reduction == 3  # pyright: ignore[reportArgumentType]
         with pytest.raises(ValueError, match="tile must be a whole number from 1 on, not 0"):
-            Blender.__mro__[1].interpolate_window(Blender(), Window(*frames()), [0.5], tile=0)
+            Blender.__mro__[1].interpolate_window(Blender(), Window.from_frames(frames()), [0.5], tile=0)
 
 
 class TestFrames:
@@ -164,13 +164,16 @@ class TestFrames:
             Blender().interpolate(given)
         if isinstance(given[0], Tensor):
             with pytest.raises(ValueError, match=sentence.replace("frame 0", "the window's frame 'start'")):
-                Blender().interpolate_window(Window(*given), [0.5])
+                Blender().interpolate_window(Window.from_frames(given), [0.5])
 
     @pytest.mark.parametrize(
         ("window", "sentence"),
         [
             (frames(), "window must be a vfi.types.Window, not list"),
-            (Window(*frames())._replace(end=None), "frame 'end' must be a float tensor .* not NoneType"),
+            (
+                Window.from_frames(frames())._replace(end=None),
+                "frame 'end' must be a float tensor .* not NoneType",
+            ),
             (
                 Window(frames()[0], frames()[0].byte()),
                 "frame 'end' must be a float tensor .* not torch.uint8",
@@ -180,7 +183,10 @@ class TestFrames:
                 r"'start' must have 3 or 4 channels, but it is \[1, 5, 8, 8\]",
             ),
             (Window(frames()[0], torch.rand(1, 3, 9, 10)), "frames must have one size, but .* 'end'"),
-            (Window(*frames(), torch.rand(2, 3, 8, 10)), "frames must have one size, but .* 'prev'"),
+            (
+                Window.from_frames(frames())._replace(prev=torch.rand(2, 3, 8, 10)),
+                "frames must have one size, but .* 'prev'",
+            ),
         ],
     )
     def test_windows_that_are_none(self, window: Any, sentence: str) -> None:
@@ -193,10 +199,11 @@ class TestFrames:
     [("quadratic", "the text 'quadratic'"), (torch.nn.Identity(), "a Identity"), (None, "a NoneType")],
 )
 def test_what_is_no_model_is_refused(model: Any, shown: str) -> None:
+    start, end = frames()
     sentence = f"model must be an Interpolator, as vfi.load_model returns, not {shown}"
     with pytest.raises(ValueError, match=sentence):
         Ensemble(model, [PLAIN])
     with pytest.raises(ValueError, match=sentence):
         interpolate_frames(model, frames())
     with pytest.raises(ValueError, match=sentence):
-        explain(model, *frames())
+        explain(model, start, end)

@@ -67,13 +67,16 @@ class TestFrames:
     @pytest.mark.parametrize("inter_frames", [1, 3])
     def test_new_frames_lie_between_those_given(self, inter_frames: int) -> None:
         frames = clip(4)
-        made = list(vfi.interpolate_frames(Blender(), frames, inter_frames))
+        made = list(interpolate_frames(Blender(), frames, inter_frames))
         assert len(made) == 4 + 3 * inter_frames
         step = inter_frames + 1
         assert all(made[number * step] is frame for number, frame in enumerate(frames))
         for place, frame in enumerate(made[:-1]):
             number, k = divmod(place, step)
             torch.testing.assert_close(frame, torch.lerp(frames[number], frames[number + 1], k / step))
+
+    def test_it_is_public(self) -> None:
+        assert vfi.interpolate_frames is interpolate_frames  # pyright: ignore[reportAttributeAccessIssue]
 
     def test_arrays_give_arrays(self) -> None:
         frames = [scene_array(1, shift) for shift in (0, 2, 4, 6)]

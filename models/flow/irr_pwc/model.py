@@ -5,7 +5,7 @@ Source: Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and 
 weights EQVI contains. Parameters have the names of the released files. Levels go by their size: ``_s4`` is a
 quarter of the image. The flow runs from 1/64 to 1/4 and is enlarged from there.
 
-Peculiarities that the released weights were trained with, and that are kept:
+Peculiarities that the released weights were trained with, and that are reproduced:
 
 * The factor from local pixels to network units is applied twice at each level (:meth:`IrrPwc.levels`).
 * The kernel of the last refinement passes a leaky ReLU before it is squared (:class:`NormalisedFilter`).
@@ -33,8 +33,8 @@ from .pwc import (
     DENSE_CHANNELS,
     FLOW_SCALE,
     PYRAMID_CHANNELS,
-    DilatedContext,
     DenseDecoder,
+    DilatedContext,
     FeaturePyramid,
     resize_aligned,
     warp_scaled,
@@ -85,7 +85,7 @@ class IrrPwc(FlowEstimator):
     networks = ("feature_pyramid_extractor", "flow_estimators", "context_networks", "refine_flow")
 
     def __init__(self) -> None:
-        """Kaiming initialisation, as for training from scratch."""
+        """Kaiming initialization, as for training from scratch."""
         super().__init__()
         displacements = (2 * MAX_DISPLACEMENT + 1) ** 2
         decoder_inputs = displacements + PROJECTED
@@ -112,7 +112,7 @@ class IrrPwc(FlowEstimator):
         """The pyramid of a frame, and the frame at the pyramid's sizes.
 
         Args:
-            frame: ``[B, 3, H, W]`` RGB in [0, 1], any size.
+            frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
 
         Returns:
             The record for :meth:`match`.
@@ -131,8 +131,8 @@ class IrrPwc(FlowEstimator):
         """Estimate both flows.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
             occlusion: Whether to estimate the occlusions too; more than doubles the work.
 
         Returns:
@@ -150,8 +150,8 @@ class IrrPwc(FlowEstimator):
         """The network's own output: both directions as one batch, first 0 to 1, then 1 to 0.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             occlusion: Whether to estimate the occlusions too.
 
         Returns:
@@ -167,27 +167,27 @@ class IrrPwc(FlowEstimator):
         flow = resize_aligned(flow, first.shape[-2:])
         if occlusion_logit is not None:
             shown = self.conv_1x1_1(first)
-            fetched = self.conv_1x1_1(warp_scaled(second, flow, (size[0], size[1])))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, fetched, size)
+            warped = self.conv_1x1_1(warp_scaled(second, flow, (size[0], size[1])))
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
         flow = resize_aligned(flow, size)
         if occlusion_logit is not None:
             shown, second = _both_ways(encoded_0.frame, encoded_1.frame)
-            fetched = warp_scaled(second, flow, (size[0], size[1]))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, fetched, size)
+            warped = warp_scaled(second, flow, (size[0], size[1]))
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
         return flow, occlusion_logit
 
     def levels(
         self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False
     ) -> Iterator[LevelFlow]:
-        """The estimates from 1/64 to 1/4 one after the other, as a loss over all levels wants them.
+        """The estimates from 1/64 to 1/4 one after the other, for a loss over all levels.
 
         With ``s`` = network units per pixel of the level, a level turns its local flow L into ``s L``,
         refines that, and multiplies by ``s`` again; the next level divides the result by *its* ``s`` once.
-        The authors' code does so by scaling a tensor in place; the weights know it no other way.
+        The authors' code does so by scaling a tensor in place; the weights were trained so.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             occlusion: Whether to estimate the occlusions too.
 
         Yields:
@@ -242,11 +242,11 @@ class IrrPwc(FlowEstimator):
         return self.refine_occ(logit.detach(), projected, difference)
 
     def _upsample_occlusion(
-        self, logit: Tensor, flow: Tensor, shown: Tensor, fetched: Tensor, image_size: torch.Size
+        self, logit: Tensor, flow: Tensor, image: Tensor, warped: Tensor, image_size: torch.Size
     ) -> Tensor:
-        """Enlarge the occlusions' logits to the size of ``flow``, guided by pictures and both flows."""
+        """Enlarge the occlusions' logits to the size of ``flow``, guided by images and both flows."""
         back = warp_scaled(_swap(flow), flow, (image_size[0], image_size[1]))
-        guide = torch.cat((shown, fetched, flow.to(shown.dtype), back.to(shown.dtype)), dim=1)
+        guide = torch.cat((image, warped, flow.to(image.dtype), back.to(image.dtype)), dim=1)
         return self.occ_shuffle_upsample(logit, guide)
 
 

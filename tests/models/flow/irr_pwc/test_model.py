@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.support.golden import assert_matches_eqvi, load_golden
 from tests.support.golden_recipe import synthetic_frames
-from vfi.models.flow.irr_pwc.model import IrrPwcFrame, IrrPwc
+from vfi.models.flow.irr_pwc.model import IrrPwc, IrrPwcFrame
 from vfi.models.flow.irr_pwc.pwc import FLOW_SCALE, resize_aligned, warp_scaled
 from vfi.registry import load_flow
 
