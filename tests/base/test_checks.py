@@ -179,7 +179,7 @@ class TestFrames:
                 "frame 'end' must be a float tensor .* not torch.uint8",
             ),
             (
-                Window(*torch.rand(2, 1, 5, 8, 8)),
+                Window.from_frames(list(torch.rand(2, 1, 5, 8, 8))),
                 r"'start' must have 3 or 4 channels, but it is \[1, 5, 8, 8\]",
             ),
             (Window(frames()[0], torch.rand(1, 3, 9, 10)), "frames must have one size, but .* 'end'"),
