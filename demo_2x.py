@@ -1,8 +1,8 @@
-"""Two images in, the frame between them out, and a picture of how it came about.
+"""Two images in, the frame between them out, and a sheet of diagnostics.
 
 python demo_2x.py FIRST SECOND [-o FOLDER]
 
-SGM-VFI makes it where its weights are in their place (`vfi checkpoints list`), else the default model.
+SGM-VFI interpolates where its weights are found (`vfi checkpoints list`), else the default model.
 """
 
 import argparse

@@ -34,7 +34,8 @@ from typing import Any, NamedTuple
 
 from torch.profiler import ProfilerActivity, profile
 
-from benchmark.models import ready_model, synthetic_frames, windows
+from benchmark.models import ready_model, synthetic_frames
+from vfi.base.clip import sliding_windows
 from vfi.config.parsers import mapping
 from vfi.evaluation.metrics import psnr
 from vfi.evaluation.report import table, write_result
@@ -81,7 +82,7 @@ class Run(NamedTuple):
         frames = synthetic_frames(self.height, self.width, self.windows + 1)
 
         def work() -> None:
-            for window in windows(frames):
+            for window in sliding_windows(frames):
                 model.interpolate_window(window, [0.5], tile=self.tile)
 
         return work
@@ -135,15 +136,15 @@ def measure_growth(options: argparse.Namespace) -> dict[str, Any]:
     frames = synthetic_frames(GROWTH_HEIGHT, GROWTH_WIDTH, 24)
     held: dict[int, int] = {}
     for number in range(1, options.growth - 2):
-        i = [(number + offset) % len(frames) for offset in (-1, 0, 1, 2)]
-        keys = (number - 1, number, number + 1, number + 2)
-        model.interpolate_window(Window(*(frames[j] for j in i), keys=keys), [0.5])
+        keys = range(number - 1, number + 3)
+        around = [frames[key % len(frames)] for key in keys]
+        model.interpolate_window(Window.from_frames(around, keys), [0.5])
         if number in (options.growth // 5, options.growth - 3):
             gc.collect()
             held[number] = resident()
-    early, late = held.values()
-    print(f"after a fifth {early / MEGABYTE:,.1f} MB, at the end {late / MEGABYTE:,.1f} MB")
-    return {"frames": options.growth, "resident_early": early, "resident_late": late}
+    before, after = held.values()
+    print(f"after a fifth {before / MEGABYTE:,.1f} MB, at the end {after / MEGABYTE:,.1f} MB")
+    return {"frames": options.growth, "resident_early": before, "resident_late": after}
 
 
 def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
     model = ready_model(options.model, options.checkpoint, options.device, **options.options)
     with open_source(options.input) as source:
         frames = [frame.picture.tensor() for frame, _ in zip(source, range(7), strict=False)]
-    window = Window(frames[0], frames[2], frames[4], frames[6])
+    window = Window.from_frames(frames[::2])
     whole = model.interpolate_window(window, [0.5])[0].cpu()
     tiled = model.interpolate_window(window, [0.5], tile=options.seams)[0].cpu()
     result = {

@@ -1,4 +1,4 @@
-"""What the authors' code would do for one frame, built from our own parts with all sharing switched off.
+"""Unshared baseline: one frame as the authors' code computes it, from our own parts with all sharing off.
 
 Ours computes the same frames, so the results can be compared.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vfi.base.interpolator import Sources
 from vfi.models.eqvi import EqviInterpolator
-from vfi.models.eqvi.model import EqviMotion
+from vfi.models.eqvi.model import EqviContext, EqviMotion
 from vfi.models.eqvi.rcsn import context_features
 from vfi.models.flow.irr_pwc.model import IrrPwc
-from vfi.models.motion.quadratic import QuadraticMotion, rectified_quadratic_motion
+from vfi.models.motion.quadratic import linear_motion, rectified_quadratic_motion
 from vfi.models.sgm import SgmInterpolator
 from vfi.models.sgm.flow_block import reduce
 from vfi.models.sgm.model import COARSE, FINE
@@ -28,14 +29,14 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
     occlusions, and both directions, of which one is used; contextual features of both frames.
 
     Args:
-        model: Whose parts are used.
+        model: Model whose parts are used.
         window: Frames ``[1, 3, H, W]``; with or without the outer ones.
-        t: ``[1]``, in (0, 1).
+        t: Time ``[1]``, in (0, 1).
 
     Returns:
         ``[1, 3, H, W]``.
     """
-    prev, start, end, following = window[:4]
+    start, end = window.start, window.end
     network = model.flownet
     assert isinstance(network, IrrPwc)
 
@@ -43,16 +44,18 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
         return network.match(network.encode(frame_a), network.encode(frame_b), occlusion=True).flow_01
 
     flow_01, flow_10 = flow(start, end), flow(end, start)
-    if prev is None or following is None:
+    if window.outer is None:
         # The motion of either frame asks for its flow once more.
-        motion_0 = _linear(flow(start, end))
-        motion_1 = _linear(flow(end, start))
+        motion_0 = linear_motion(flow(start, end))
+        motion_1 = linear_motion(flow(end, start))
     else:
+        prev, following = window.outer
         motion_0 = rectified_quadratic_motion(flow(start, prev), flow(start, end), flow(start, following))
         motion_1 = rectified_quadratic_motion(flow(end, following), flow(end, start), flow(end, prev))
-    contexts = [context_features(model.feat_ext, frame) for frame in (start, end)]
-    motion = EqviMotion(FlowPair(flow_01, flow_10), motion_0, motion_1, *contexts)
-    return model.synthesize(window, motion, t).frame
+    context = EqviContext(*(context_features(model.feat_ext, frame) for frame in (start, end)))
+    motion = EqviMotion(FlowPair(flow_01, flow_10), motion_0, motion_1)
+    flow_t = model.flow_at(motion, t)
+    return model.synthesize(Sources(window, context), motion, flow_t, t, window.rows).frame
 
 
 def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
@@ -63,17 +66,18 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     importance map; warps of the frames for that map, and twice after the last flow block.
 
     Args:
-        model: Whose parts are used, with half the points.
+        model: Model whose parts are used, with half the points.
         window: Frames ``[1, 3, H, W]`` RGB with sides that are multiples of 16; only the middle two count.
-        t: ``[1]``, in (0, 1).
+        t: Time ``[1]``, in (0, 1).
 
     Returns:
         ``[1, 3, H, W]`` RGB.
     """
     frames = (window.start.flip(1), window.end.flip(1))  # to BGR
-    alone = Window(None, frames[0], frames[1], None)
+    alone = Window(*frames)
     motion = model.estimate_motion(alone)
-    made = model.synthesize(alone, motion, t)
+    sources = Sources(alone, model.prepare(alone))
+    made = model.synthesize(sources, motion, model.flow_at(motion, t), t, alone.rows)
     if motion.matching is not None and motion.flow_match is None:
         match_points(motion.matching, _second_half(motion.matching))
     assert made.flow_t0 is not None
@@ -93,7 +97,3 @@ def _second_half(features: Tensor) -> Tensor:
     """Half of the positions of features ``[B, C, h, w]``, for :func:`match_points`: ``[B, K]``."""
     count = features.shape[-2] * features.shape[-1]
     return torch.arange(count // 2, count, device=features.device).expand(features.shape[0], -1)
-
-
-def _linear(flow: Tensor) -> QuadraticMotion:
-    return QuadraticMotion(flow, torch.zeros_like(flow))

@@ -27,7 +27,7 @@ from vfi.evaluation.report import table, write_result
 from vfi.io import Picture, open_source
 from vfi.io.pixels.color import array_from_tensor, tensor_from_array
 from vfi.registry import load_model
-from vfi.types import Window
+from vfi.types import FrameKeys, Window
 
 CLIPS = (
     "val/bedroom.mp4",
@@ -82,11 +82,11 @@ def model_frames(clip: Clip, model: Interpolator, factor: int) -> Frames:
     for first in numbers[:-1]:
         around = [first - factor, first, first + factor, first + 2 * factor]
         window = Window(
-            tensors.get(around[0]),
             tensors[around[1]],
             tensors[around[2]],
+            tensors.get(around[0]),
             tensors.get(around[3]),
-            keys=(around[0], around[1], around[2], around[3]),
+            keys=FrameKeys(around[1], around[2], around[0], around[3]),
         )
         for step, frame in enumerate(model.interpolate_window(window, times), start=1):
             made[first + step] = array_from_tensor(frame)

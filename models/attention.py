@@ -17,7 +17,7 @@ WAVELENGTH = 10000.0
 """The longest sine of the position table, in units of the shortest."""
 
 NEVER_ZERO = 1e-6
-"""Added to the divisor of the position table's coordinates, as the released weights know it."""
+"""Added to the divisor of the position table's coordinates, as the released weights were trained."""
 
 SCORES_AT_ONCE = 2**22
 """Numbers of a correlation between queries and keys that are held at one time."""
@@ -36,9 +36,9 @@ def sine_positions(
     Args:
         height: Rows of the plane.
         width: Columns.
-        channels: Twice an even number: the first half tells y, the second x.
+        channels: Twice an even number: the first half encodes y, the second x.
         device: Where the table is made; None is the default device.
-        dtype: Of the result; it is computed in float32 at least.
+        dtype: Type of the result; it is computed in float32 at least.
 
     Returns:
         ``[height, width, channels]``, each in [-1, 1].

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.1
-"""Of every leaky ReLU in the PWC and EQVI families."""
+"""Slope of every leaky ReLU in the PWC and EQVI families."""
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -35,14 +35,14 @@ def conv_prelu(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1) -
 
 
 def conv_of_rest(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
-    """What a convolution makes of all input channels but some, to be added to what it makes of those.
+    """A convolution's response to all input channels but some, to be added to its response to those.
 
     For inputs of which a part stays while another one changes: the convolution is linear.
 
     Args:
-        layer: The convolution, an ``nn.Conv2d``.
-        x: ``[B, C, H, W]``, the channels that stay, in their order.
-        changing: Those that are left out.
+        layer: Convolution, an ``nn.Conv2d``.
+        x: Channels ``[B, C, H, W]`` that stay, in their order.
+        changing: Channels that are left out.
 
     Returns:
         ``[B, outputs, H, W]``, with the bias.
@@ -53,12 +53,12 @@ def conv_of_rest(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
 
 
 def conv_of_part(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
-    """What a convolution makes of some input channels: the rest of :func:`conv_of_rest`, without the bias.
+    """A convolution's response to some input channels: the rest of :func:`conv_of_rest`, without the bias.
 
     Args:
-        layer: The convolution, an ``nn.Conv2d``.
-        x: ``[B, C, H, W]``, the channels that change.
-        changing: Which these are.
+        layer: Convolution, an ``nn.Conv2d``.
+        x: Channels ``[B, C, H, W]`` that change.
+        changing: Their places among all channels.
 
     Returns:
         ``[B, outputs, H, W]``.
@@ -70,16 +70,6 @@ def conv_of_part(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
 def leaky(x: Tensor) -> Tensor:
     """Leaky ReLU in place: for the result of a convolution, which nobody else holds."""
     return F.leaky_relu(x, SLOPE, inplace=True)
-
-
-def channels_last_on_cpu(x: Tensor) -> Tensor:
-    """Pictures with the channels of a pixel side by side in memory on a CPU; on other devices as they are.
-
-    Numbers are the same, but a CPU's convolutions and pooling are quicker so, and keep the order: measured
-    with two threads 5 to 10 % for EQVI's U-Nets, 15 to 20 % for SGM-VFI's, 30 % for EQVI's mask network.
-    Normalisation over a picture is slower so.
-    """
-    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 class DownBlock(nn.Module):

@@ -1,7 +1,7 @@
 """Video frame interpolation: new frames between the old ones.
 
 Public names are loaded when they are first used, so that ``import vfi`` costs nothing:
-:func:`load_model`, :func:`load_flow`, :func:`interpolate_video`.
+:func:`load_model`, :func:`load_flow`, :func:`interpolate_video`, :func:`interpolate_frames`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from vfi.version import __version__
 
 if TYPE_CHECKING:
+    from vfi.base.clip import interpolate_frames
     from vfi.interpolation import interpolate_video
     from vfi.registry import load_flow, load_model
 
-__all__ = ["__version__", "interpolate_video", "load_flow", "load_model"]
+__all__ = ["__version__", "interpolate_frames", "interpolate_video", "load_flow", "load_model"]
 
 _HOMES = {
+    "interpolate_frames": "vfi.base.clip",
     "interpolate_video": "vfi.interpolation",
     "load_flow": "vfi.registry",
     "load_model": "vfi.registry",

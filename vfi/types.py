@@ -11,9 +11,9 @@ frozen dataclasses.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
@@ -35,28 +35,143 @@ class FlowPair(NamedTuple):
         return FlowPair(self.flow_10, self.flow_01, self.occlusion_1, self.occlusion_0)
 
 
+FrameName = Literal["prev", "start", "end", "next"]
+"""A frame of a window: the outer ones are ``prev`` and ``next``, the interval lies from ``start`` to
+``end``."""
+
+
+class FrameKeys(NamedTuple):
+    """Identities of a window's frames, in the order of the fields of :class:`Window`.
+
+    Equal keys promise equal frames, which lets a model reuse what it computed for a neighbouring window.
+    The key of a frame that is missing has no meaning.
+    """
+
+    start: Hashable
+    end: Hashable
+    prev: Hashable = None
+    next: Hashable = None
+
+
 class Window(NamedTuple):
-    """Up to four consecutive frames around the interval from ``start`` to ``end``.
+    """The two frames of an interval and, where there are any, their outer neighbours.
 
     ``prev`` and ``next`` are ``None`` at the ends of a clip and where a cut lies between; a model that
     wants four frames states what it does then.
     """
 
-    prev: Tensor | None
-    """``[B, 3, H, W]`` at time -1, or None."""
     start: Tensor
     """``[B, 3, H, W]`` at time 0."""
     end: Tensor
     """``[B, 3, H, W]`` at time 1."""
-    next: Tensor | None
+    prev: Tensor | None = None
+    """``[B, 3, H, W]`` at time -1, or None."""
+    next: Tensor | None = None
     """``[B, 3, H, W]`` at time 2, or None."""
-    keys: tuple[Hashable, Hashable, Hashable, Hashable] | None = None
-    """Identity of the four frames: equal keys promise equal frames, which lets a model reuse what it
-    computed for a neighbouring window. None: nothing is reused."""
+    keys: FrameKeys | None = None
+    """Identities of the frames. None: nothing is reused."""
+
+    @classmethod
+    def from_frames(cls, frames: Sequence[Tensor], keys: Sequence[Hashable] | None = None) -> Window:
+        """The window of 2 or 4 consecutive frames.
+
+        Args:
+            frames: Consecutive frames, each ``[B, 3, H, W]``: ``start`` and ``end``, or all four in the
+                order of time.
+            keys: Identities of these frames, in the same order; None: nothing is reused.
+
+        Raises:
+            ValueError: If there are not 2 or 4 frames, or another number of keys.
+        """
+        if keys is not None and len(keys) != len(frames):
+            raise ValueError(f"there must be one key per frame, but there are {len(keys)} for {len(frames)}")
+        if len(frames) == 2:
+            return cls(*frames, keys=None if keys is None else FrameKeys(*keys))
+        if len(frames) != 4:
+            raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
+        prev, start, end, following = frames
+        if keys is not None:
+            keys = FrameKeys(keys[1], keys[2], keys[0], keys[3])
+        return cls(start, end, prev, following, keys)
+
+    @property
+    def consecutive(self) -> tuple[Tensor | None, Tensor, Tensor, Tensor | None]:
+        """All four frames in the order of time."""
+        return self.prev, self.start, self.end, self.next
+
+    @property
+    def outer(self) -> tuple[Tensor, Tensor] | None:
+        """``prev`` and ``next`` where both are there, else None."""
+        return None if self.prev is None or self.next is None else (self.prev, self.next)
+
+    @property
+    def rows(self) -> slice:
+        """All rows of the frames."""
+        return slice(0, self.start.shape[-2])
+
+    def frame(self, name: FrameName) -> Tensor:
+        """The frame of this name.
+
+        Raises:
+            ValueError: If the window has no such frame.
+        """
+        frame: Tensor | None = getattr(self, name)
+        if frame is None:
+            raise ValueError(f"this window has no frame {name!r}")
+        return frame
+
+    def key(self, name: FrameName) -> Hashable | None:
+        """The key of the frame of this name; None where the window has no keys."""
+        return None if self.keys is None else getattr(self.keys, name)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Window:
+        """The window with ``change`` applied to every frame that is there; the keys stay."""
+        return Window(
+            change(self.start),
+            change(self.end),
+            None if self.prev is None else change(self.prev),
+            None if self.next is None else change(self.next),
+            self.keys,
+        )
+
+    def map_keys(self, change: Callable[[Hashable], Hashable]) -> Window:
+        """The window with ``change`` applied to every key; without keys the window itself."""
+        return self if self.keys is None else self._replace(keys=FrameKeys(*map(change, self.keys)))
+
+    def without_keys(self) -> Window:
+        """The same frames, of which nothing is reused."""
+        return self._replace(keys=None)
+
+    def reversed(self) -> Window:
+        """The window with time running backwards."""
+        keys = self.keys
+        if keys is not None:
+            keys = FrameKeys(keys.end, keys.start, keys.next, keys.prev)
+        return Window(self.end, self.start, self.next, self.prev, keys)
+
+
+class IntermediateFlow(NamedTuple):
+    """Where the pixels of the frame at time t come from."""
+
+    flow_t0: Tensor
+    """``[B, 2, H, W]``, from the new frame's grid into frame 0, pixels."""
+    flow_t1: Tensor
+    """``[B, 2, H, W]``, from the new frame's grid into frame 1, pixels."""
+
+
+class Intermediates(NamedTuple):
+    """Steps on the way to a frame that a training loss looks at; a model states their order."""
+
+    flows: list[Tensor]
+    """Each ``[B, 4, H, W]``: ``flow_t0``, then ``flow_t1``; pixels."""
+    masks: list[Tensor]
+    """Each ``[B, 1, H, W]`` in [0, 1], the weight of the candidate from frame 0."""
+    merged: list[Tensor]
+    """Each ``[B, 3, H, W]``, a blend of both warped frames."""
 
 
 class Interpolation(NamedTuple):
-    """What an interpolator makes for one time ``t``."""
+    """What an interpolator returns for one time ``t``."""
 
     frame: Tensor
     """``[B, 3, H, W]``, in [0, 1]."""
@@ -67,7 +182,10 @@ class Interpolation(NamedTuple):
     blend: Tensor | None = None
     """``[B, 1, H, W]`` in [0, 1], the weight of the candidate from frame 0."""
     coarse: Tensor | None = None
-    """``[B, 3, H, W]``, the blend before any learned correction, where the model makes one."""
+    """``[B, 3, H, W]``, the blend before any learned correction, where the model has one."""
+    intermediates: Intermediates | None = None
+    """What the model's training losses need beside the frame; only from ``forward``, None where they need
+    nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +200,9 @@ class SizeRequirement:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a network wants its pictures; the caller always gives RGB in [0, 1]."""
+    """How a network wants its frames; the caller always gives RGB in [0, 1]."""
 
     channel_order: str = "rgb"
     """``"rgb"`` or ``"bgr"``."""
     scale: float = 1.0
-    """The network sees ``scale * picture``: 1 for [0, 1], 255 for [0, 255]."""
+    """The network sees ``scale * frame``: 1 for [0, 1], 255 for [0, 255]."""

@@ -1,4 +1,4 @@
-"""MS-Fusion: EQVI at two scales, and a small network that chooses between the results.
+"""MS-Fusion: EQVI at two scales, and a small network that weights the results.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Multi-scale fusion".
 """
@@ -11,38 +11,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.base.interpolator import Interpolator, MemoryUse
-from vfi.ops import block_mean
+from vfi.base.interpolator import Interpolator, MemoryUse, Sources
+from vfi.ops import blend_frames, block_mean
 from vfi.types import Interpolation, SizeRequirement, Window
 
 from ..layers import conv, leaky
-from .model import EqviInterpolator, EqviMotion
+from .model import TILE_ALIGNMENT, TILE_OVERLAP, EqviInterpolator
 
 SCALES = 2
 """Full size and half of it."""
 
 
 class FusionNetwork(nn.Module):
-    """Chooses between two pictures, pixel by pixel."""
+    """Weights two frames, pixel by pixel."""
 
     def __init__(self) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1 = conv(6, 32)
         self.conv2 = conv(32, 32)
         self.conv3 = conv(32, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Both pictures, ``[B, 6, H, W]``, to the logit of the first one, ``[B, 1, H, W]``."""
+        """Both frames, ``[B, 6, H, W]``, to the logit of the first one, ``[B, 1, H, W]``."""
         return self.conv3(leaky(self.conv2(leaky(self.conv1(x)))))
 
 
-class FusionMotion(NamedTuple):
-    """What is known of a window before a time is chosen."""
+class BothScales(NamedTuple):
+    """EQVI's records at full size and at half of it."""
 
-    full: EqviMotion
-    half: EqviMotion
-    """Of the window at half its size, in pixels of that."""
+    full: Any
+    half: Any
 
 
 class MsFusionInterpolator(Interpolator):
@@ -50,18 +48,20 @@ class MsFusionInterpolator(Interpolator):
 
     window = 4
     size = SizeRequirement(multiple=2, minimum=64)
+    tile_multiple = SCALES * TILE_ALIGNMENT
+    tile_overlap = TILE_OVERLAP
 
     def __init__(self, eqvi: EqviInterpolator) -> None:
-        """Compose the model; the fusion network gets its default initialisation.
+        """Compose the model; the fusion network gets its default initialization.
 
         Args:
-            eqvi: Makes the frame at both scales.
+            eqvi: Interpolator for both scales.
         """
         super().__init__()
         self.eqvi = eqvi
         self.fusion = FusionNetwork()
         self.networks = ("fusion", *(f"eqvi.{name}" for name in eqvi.networks))
-        self.keep(1)
+        self.reserve_cache(1)
 
     @property
     def precision(self) -> torch.dtype:
@@ -73,80 +73,85 @@ class MsFusionInterpolator(Interpolator):
         self.eqvi.set_precision(dtype)
         self.fusion.to(dtype)
 
-    def keep(self, windows: int) -> None:
+    def reserve_cache(self, variants: int) -> None:
         """See the base class; every window here is two for the model inside."""
-        self.eqvi.keep(SCALES * windows)
+        self.variants = variants
+        self.eqvi.reserve_cache(SCALES * variants)
 
     @torch.no_grad()
-    def estimate_motion(self, window: Window) -> FusionMotion:
-        """The motion at both scales, without gradient.
+    def estimate_motion(self, window: Window) -> BothScales:
+        """Estimate the motion at both scales, without gradient.
 
         Args:
             window: Frames ``[B, 3, H, W]`` in [0, 1] with even sides.
 
         Returns:
-            Everything that does not depend on t.
+            Motions, that of the half scale in its own pixels.
         """
-        return FusionMotion(self.eqvi.estimate_motion(window), self.eqvi.estimate_motion(halve(window)))
+        return BothScales(self.eqvi.estimate_motion(window), self.eqvi.estimate_motion(halve(window)))
 
-    def transfer_motion(self, window: Window, motion: FusionMotion) -> FusionMotion:
-        """See the base class."""
-        return FusionMotion(
-            self.eqvi.transfer_motion(window, motion.full),
-            self.eqvi.transfer_motion(halve(window), motion.half),
-        )
+    def prepare(self, window: Window) -> BothScales:
+        """Compute EQVI's sources at both scales. See the base class."""
+        half = halve(window)
+        return BothScales(Sources(window, self.eqvi.prepare(window)), Sources(half, self.eqvi.prepare(half)))
 
-    def synthesize(self, window: Window, motion: FusionMotion, t: Tensor) -> Interpolation:
-        """Make the frame at time ``t``; flows and blend are those of the full scale. See the base class.
+    @torch.no_grad()
+    def flow_at(self, motion: BothScales, t: Tensor) -> BothScales:
+        """Compute the flows from time ``t`` at both scales. See the base class."""
+        return BothScales(self.eqvi.flow_at(motion.full, t), self.eqvi.flow_at(motion.half, t))
 
-        EQVI, which is not trained along, gives its results without gradient.
+    def synthesize(
+        self, sources: Sources, motion: BothScales, flow: BothScales, t: Tensor, rows: slice
+    ) -> Interpolation:
+        """Synthesize rows of the frame at time ``t``; flows and blend are those of the full scale.
+
+        EQVI, which is not trained along, gives its results without gradient. See the base class.
         """
+        both: BothScales = sources.context
         with torch.no_grad():
-            full = self.eqvi.synthesize(window, motion.full, t)
-            half = self.eqvi.synthesize(halve(window), motion.half, t).frame
+            full = self.eqvi.synthesize(both.full, motion.full, flow.full, t, rows)
+            half = self._half_rows(both.half, motion.half, flow.half, t, rows)
         return full._replace(frame=self.fuse(full.frame, half), coarse=full.frame)
 
-    def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
-        """The frame, EQVI working in tiles. See the base class."""
-        full = self.eqvi.synthesize_frame(window, motion.full, t, tile=tile)
-        half = self.eqvi.synthesize_frame(halve(window), motion.half, t, tile=tile)
-        return self.fuse(full, half)
-
     def fuse(self, full: Tensor, half: Tensor) -> Tensor:
-        """Choose, pixel by pixel, between the results of both scales.
+        """Weight the results of both scales pixel by pixel.
 
         Args:
-            full: ``[B, 3, H, W]``.
-            half: ``[B, 3, H / 2, W / 2]``.
+            full: Frame ``[B, 3, H, W]``.
+            half: Frame ``[B, 3, H / 2, W / 2]``.
 
         Returns:
             ``[B, 3, H, W]``.
         """
         enlarged = F.interpolate(half, size=full.shape[-2:], mode="bilinear", align_corners=False)
         pair = torch.cat((full, enlarged), dim=1).to(self.precision)
-        share = self.fusion(pair).to(full).sigmoid()
-        return share * full + (1 - share) * enlarged
+        return blend_frames(full, enlarged, self.fusion(pair).to(full).sigmoid())
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         """See the base class: EQVI's at both scales; the fusion network takes less than EQVI gave back."""
         full, half = self.eqvi.memory_use(height, width), self.eqvi.memory_use(height // 2, width // 2)
         return full._replace(per_pixel=full.per_pixel + half.per_pixel / SCALES**2)
 
+    def _half_rows(self, sources: Sources, motion: Any, flow: Any, t: Tensor, rows: slice) -> Tensor:
+        """The frame at half size on the rows that belong to ``rows`` of the full size.
+
+        A tile's overlap has half as many rows here, so that more of them are synthesized and cut off.
+        """
+        height = sources.window.rows.stop
+        wanted = slice(rows.start // SCALES, min(-(-rows.stop // SCALES), height))
+        more = TILE_OVERLAP - TILE_OVERLAP // SCALES
+        first, last = max(wanted.start - more, 0), min(wanted.stop + more, height)
+        frame = self.eqvi.synthesize(sources, motion, flow, t, slice(first, last)).frame
+        return frame[:, :, wanted.start - first : wanted.stop - first]
+
 
 def halve(window: Window) -> Window:
     """The window at half its size: means of 2x2 pixels, which is what bilinear resizing by half is.
 
     Args:
-        window: Frames with even sides.
+        window: Frames ``[B, 3, H, W]`` with even sides.
 
     Returns:
         A window whose keys differ from the larger one's.
     """
-    frames = [None if frame is None else block_mean(frame, SCALES) for frame in window[:4]]
-    prev, start, end, following = frames
-    assert start is not None
-    assert end is not None
-    if window.keys is None:
-        return Window(prev, start, end, following)
-    first, second, third, fourth = (("half", key) for key in window.keys)
-    return Window(prev, start, end, following, keys=(first, second, third, fourth))
+    return window.map(lambda frame: block_mean(frame, SCALES)).map_keys(lambda key: ("half", key))

@@ -1,4 +1,4 @@
-"""RCSN, the residual contextual synthesis network: what the blend of two fetched frames lacks.
+"""RCSN, the residual contextual synthesis network: the correction of the blend of two warped frames.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Residual contextual
 synthesis network". Parameters have the names of the released files.
@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import DownBlock, UpBlock, channels_last_on_cpu, conv, leaky
+from ..layers import DownBlock, UpBlock, conv, leaky
 
 CONTEXT_CHANNELS = 64
-"""Of the contextual features: those of the first convolution of ResNet-18."""
+"""Channels of the contextual features: those of the first convolution of ResNet-18."""
 
 CONTEXT_KERNEL = 7
 
@@ -21,7 +21,7 @@ GRADIENT_EPSILON = 1e-6
 """Under the root of the squared gradients."""
 
 PAIR_CHANNELS = CONTEXT_CHANNELS + 3 + 3
-"""What each frame contributes: contextual features, gradients, the frame itself."""
+"""Channels per frame: contextual features, gradients, the frame itself."""
 
 
 def context_convolution() -> nn.Conv2d:
@@ -44,11 +44,10 @@ def gradient_magnitude(frame: Tensor) -> Tensor:
     return (vertical.square() + horizontal.square() + GRADIENT_EPSILON).sqrt()
 
 
-class SynthesisNetwork(nn.Module):
+class ResidualNetwork(nn.Module):
     """A U-Net of three halvings; takes any size from 8 on."""
 
     def __init__(self) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1 = conv(2 * PAIR_CHANNELS, 64, 7)
         self.conv2 = conv(64, 32, 7)
@@ -62,8 +61,8 @@ class SynthesisNetwork(nn.Module):
         self.conv4 = conv(32, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, 2 PAIR_CHANNELS, H, W]`` to what is to be added to the blend, ``[B, 3, H, W]``."""
-        x = leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x)))))
+        """``[B, 2 PAIR_CHANNELS, H, W]`` to the correction of the blend, ``[B, 3, H, W]``."""
+        x = leaky(self.conv2(leaky(self.conv1(x))))
         s1 = leaky(self.conv3(x))
         s2 = self.down1(s1)
         s4 = self.down2(s2)
@@ -73,11 +72,11 @@ class SynthesisNetwork(nn.Module):
 
 
 def context_features(convolution: nn.Conv2d, frame: Tensor) -> Tensor:
-    """What the synthesis wants to fetch of a frame, in one tensor so that one warp fetches all.
+    """What the synthesis warps of a frame, in one tensor so that one warp does for all.
 
     Args:
-        convolution: From :func:`context_convolution`.
-        frame: ``[B, 3, H, W]`` RGB in [0, 1], as it is: not normalised as ResNet's inputs are.
+        convolution: Convolution, see :func:`context_convolution`.
+        frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], as it is: not normalised as ResNet's inputs are.
 
     Returns:
         ``[B, PAIR_CHANNELS, H, W]``: features, gradients, the frame; in the frame's type.

@@ -1,4 +1,4 @@
-"""EQVI's refinement: corrects the reversed flows and chooses between the frames fetched along them.
+"""EQVI's refinement: corrects the reversed flows and weights the frames warped by them.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, after Xu et al., "Quadratic
 Video Interpolation", NeurIPS 2019, "Adaptive flow filtering" and "Frame synthesis". Parameters have the names
@@ -12,20 +12,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..layers import DownBlock, UpBlock, channels_last_on_cpu, conv, leaky
+from ..layers import DownBlock, UpBlock, conv, leaky
 
 REFINEMENT_INPUTS = 4 * 3 + 4 * 2
-"""Both frames, both fetched frames, both flows between the frames, both flows from time t."""
+"""Both frames, both warped frames, both flows between the frames, both flows from time t."""
 
 FEATURES = 32
-"""Channels of what the U-Net hands on to the mask network."""
+"""Channels of the U-Net's features, which the mask network gets."""
 
 SEARCH = 10.0
 """Pixels along each axis: how far the refinement may look for a better flow vector."""
 
 
 class Refinement(NamedTuple):
-    """What the U-Net makes of frames and flows."""
+    """Corrections of both flows, and features for the mask."""
 
     offset_t0: Tensor
     """``[B, 2, H, W]``, pixels: from where nearby ``flow_t0`` is to be taken."""
@@ -43,7 +43,6 @@ class RefinementNetwork(nn.Module):
     """A U-Net of five halvings; takes any size from 32 on."""
 
     def __init__(self) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1 = conv(REFINEMENT_INPUTS, 32, 7)
         self.conv2 = conv(32, 32, 7)
@@ -61,7 +60,7 @@ class RefinementNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Refinement:
         """``[B, REFINEMENT_INPUTS, H, W]`` to the refinement; flows in pixels."""
-        s1 = leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x)))))
+        s1 = leaky(self.conv2(leaky(self.conv1(x))))
         s2 = self.down1(s1)
         s4 = self.down2(s2)
         s8 = self.down3(s4)
@@ -79,10 +78,9 @@ class RefinementNetwork(nn.Module):
 
 
 class MaskNetwork(nn.Module):
-    """Chooses between the two fetched frames."""
+    """Weights the two warped frames."""
 
     def __init__(self) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1 = conv(2 * 3 + FEATURES, 32, 5)
         self.conv2 = conv(32, 16)
@@ -90,4 +88,4 @@ class MaskNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, 6 + FEATURES, H, W]`` to the logit of frame 0, ``[B, 1, H, W]``."""
-        return self.conv3(leaky(self.conv2(leaky(self.conv1(channels_last_on_cpu(x))))))
+        return self.conv3(leaky(self.conv2(leaky(self.conv1(x)))))

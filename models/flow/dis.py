@@ -30,7 +30,7 @@ from vfi.ops import Padding
 from vfi.types import FlowPair
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-"""Of R, G, B: BT.601."""
+"""Weights of R, G, B: BT.601."""
 
 PATCH_STRIDE = 4
 """Pixels between patches at the frames' own resolution."""
@@ -46,13 +46,13 @@ SMALLEST_COARSE_SIDE = 16
 
 
 class Lumas(NamedTuple):
-    """Frames as OpenCV wants them."""
+    """Frames in OpenCV's format."""
 
-    pictures: list[np.ndarray]
-    """Of each sample, ``[H, W]`` uint8, padded to :data:`SMALLEST_SIDE`."""
+    images: list[np.ndarray]
+    """One per sample, ``[H, W]`` uint8, padded to :data:`SMALLEST_SIDE`."""
     padding: Padding
     device: torch.device
-    """Of the frames, where the flows go."""
+    """Device of the frames, where the flows go."""
 
 
 class DisFlow(FlowEstimator):
@@ -74,8 +74,8 @@ class DisFlow(FlowEstimator):
         """Estimate the flows.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
 
         Returns:
             Flows ``[B, 2, H, W]`` float32 on the frames' device, without gradient or occlusions.
@@ -83,8 +83,8 @@ class DisFlow(FlowEstimator):
         lumas_0, padding, device = encoded_0
         # OpenCV computes one flow with little use of a second core, and releases Python's lock meanwhile.
         with ThreadPoolExecutor(max_workers=1) as other_core:
-            flows_10 = other_core.map(self._backwards.flow, encoded_1.pictures, lumas_0)
-            flows_01 = list(map(self._forwards.flow, lumas_0, encoded_1.pictures))
+            flows_10 = other_core.map(self._backwards.flow, encoded_1.images, lumas_0)
+            flows_01 = list(map(self._forwards.flow, lumas_0, encoded_1.images))
             return FlowPair(
                 padding.unpad(_stack(flows_01).to(device)),
                 padding.unpad(_stack(list(flows_10)).to(device)),

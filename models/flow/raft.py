@@ -37,7 +37,7 @@ BATCHED_CORRELATIONS = 2**28
 """Up to so many numbers both directions are computed as one batch."""
 
 
-class EncodedFrame(NamedTuple):
+class RaftFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in."""
 
     features: Tensor
@@ -72,28 +72,28 @@ class RaftFlow(FlowEstimator):
         self.update_block = network.update_block
         self.mask_predictor = network.mask_predictor
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> RaftFrame:
         """Features and context of a frame.
 
         Args:
-            frame: ``[B, 3, H, W]`` RGB in [0, 1], any size.
+            frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
 
         Returns:
             The record for :meth:`match`.
         """
         padding = Padding.to_fit(*frame.shape[-2:], multiple=REDUCTION, minimum=SMALLEST_SIDE)
-        picture = padding.pad(frame.to(next(self.parameters()).dtype)) * 2 - 1
+        padded = padding.pad(frame.to(next(self.parameters()).dtype)) * 2 - 1
         hidden_channels = self.update_block.hidden_state_size
-        both = self.context_encoder(picture)
+        both = self.context_encoder(padded)
         hidden, context = both[:, :hidden_channels], both[:, hidden_channels:]
-        return EncodedFrame(self.feature_encoder(picture), hidden.tanh(), context.relu(), padding)
+        return RaftFrame(self.feature_encoder(padded), hidden.tanh(), context.relu(), padding)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame) -> FlowPair:
+    def match(self, encoded_0: RaftFrame, encoded_1: RaftFrame) -> FlowPair:
         """Estimate both flows.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
 
         Returns:
             Flows ``[B, 2, H, W]`` in pixels, without occlusions.

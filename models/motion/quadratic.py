@@ -30,6 +30,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vfi.ops import t_plane
+
 ALPHA_CENTRE = 5.0
 """Pixels; disagreement of two accelerations at which least squares and pairwise motion count equally."""
 
@@ -49,34 +51,22 @@ class QuadraticMotion(NamedTuple):
         """The flow to time ``t``.
 
         Args:
-            t: frame intervals from the frame, positive towards ``flow_ahead``; a number or ``[B]``.
+            t: Time in frame intervals from the frame, positive towards ``flow_ahead``; a number or ``[B]``.
 
         Returns:
             ``[B, 2, H, W]``, pixels.
         """
-        t = _time_plane(t, self.velocity)
+        t = t_plane(t, self.velocity)
         return self.velocity * t + self.acceleration * (0.5 * t * t)
-
-
-def _time_plane(t: float | Tensor, flow: Tensor) -> float | Tensor:
-    """``t`` ready to be multiplied with a flow: numbers as they are, ``[B]`` as ``[B, 1, 1, 1]``."""
-    if not isinstance(t, Tensor):
-        return t
-    if t.ndim and t.shape != flow.shape[:1]:
-        raise ValueError(
-            f"t must be a number or have one entry per sample, but its shape is {tuple(t.shape)} "
-            f"and the flow's is {tuple(flow.shape)}"
-        )
-    return t.to(flow).view(-1, 1, 1, 1)
 
 
 def least_squares_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor) -> QuadraticMotion:
     """The motion that fits all three flows best: the normal equations, solved on paper.
 
     Args:
-        flow_back: ``[B, 2, H, W]``, see the table above.
-        flow_ahead: likewise.
-        flow_far: likewise.
+        flow_back: Flow ``[B, 2, H, W]``, see the table above.
+        flow_ahead: Flow ``[B, 2, H, W]``, see the table above.
+        flow_far: Flow ``[B, 2, H, W]``, see the table above.
 
     Returns:
         The fitted motion.
@@ -91,8 +81,8 @@ def adjacent_motion(flow_back: Tensor, flow_ahead: Tensor) -> QuadraticMotion:
     """The motion through the two neighbouring frames exactly (the original quadratic interpolation).
 
     Args:
-        flow_back: ``[B, 2, H, W]``, see the table above.
-        flow_ahead: likewise.
+        flow_back: Flow ``[B, 2, H, W]``, see the table above.
+        flow_ahead: Flow ``[B, 2, H, W]``, see the table above.
 
     Returns:
         The motion.
@@ -106,9 +96,9 @@ def pairwise_accelerations(
     """The acceleration from each two of the three flows; all equal where the motion is truly quadratic.
 
     Args:
-        flow_back: ``[B, 2, H, W]``, see the table above.
-        flow_ahead: likewise.
-        flow_far: likewise.
+        flow_back: Flow ``[B, 2, H, W]``, see the table above.
+        flow_ahead: Flow ``[B, 2, H, W]``, see the table above.
+        flow_far: Flow ``[B, 2, H, W]``, see the table above.
 
     Returns:
         From back and ahead, from back and far, from ahead and far: each ``[B, 2, H, W]``.
@@ -117,12 +107,12 @@ def pairwise_accelerations(
 
 
 def rectification_gate(adjacent: Tensor, back_far: Tensor, ahead_far: Tensor) -> Tensor:
-    """Where the three accelerations point the same way, so that the far frame can be believed.
+    """Where the three accelerations point the same way, so that the far frame is reliable.
 
     Args:
-        adjacent: from :func:`pairwise_accelerations`, first.
-        back_far: second.
-        ahead_far: third.
+        adjacent: First result of :func:`pairwise_accelerations`.
+        back_far: Second result.
+        ahead_far: Third result.
 
     Returns:
         ``[B, 2, H, W]`` bool, decided for x and y separately.
@@ -131,13 +121,13 @@ def rectification_gate(adjacent: Tensor, back_far: Tensor, ahead_far: Tensor) ->
 
 
 def rectification_alpha(adjacent: Tensor, back_far: Tensor) -> Tensor:
-    """Share of the least squares fit: near 1 where two accelerations agree, 0 where they are far apart.
+    """Weight of the least squares fit: near 1 where two accelerations agree, 0 where they are far apart.
 
     Equal to ``1/2 - tanh(|a_1 - a_2| - 5) / 2`` of the paper.
 
     Args:
-        adjacent: from :func:`pairwise_accelerations`, first.
-        back_far: second.
+        adjacent: First result of :func:`pairwise_accelerations`.
+        back_far: Second result.
 
     Returns:
         ``[B, 2, H, W]`` in [0, 1].
@@ -146,12 +136,12 @@ def rectification_alpha(adjacent: Tensor, back_far: Tensor) -> Tensor:
 
 
 def rectified_quadratic_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor) -> QuadraticMotion:
-    """The motion RQFP believes in: fitted and adjacent motion blended inside the gate, adjacent outside.
+    """The rectified motion: fitted and adjacent motion blended inside the gate, adjacent outside.
 
     Args:
-        flow_back: ``[B, 2, H, W]``, see the table above.
-        flow_ahead: likewise.
-        flow_far: likewise.
+        flow_back: Flow ``[B, 2, H, W]``, see the table above.
+        flow_ahead: Flow ``[B, 2, H, W]``, see the table above.
+        flow_far: Flow ``[B, 2, H, W]``, see the table above.
 
     Returns:
         The rectified motion.
@@ -167,32 +157,13 @@ def rectified_quadratic_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: 
     )
 
 
-def rectified_quadratic_flow(
-    flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor, t: float | Tensor
-) -> Tensor:
-    """Predict the flow to time ``t`` from four frames.
+def linear_motion(flow_ahead: Tensor) -> QuadraticMotion:
+    """The motion without acceleration, where a frame of the four is missing.
 
     Args:
-        flow_back: ``[B, 2, H, W]``, see the table above.
-        flow_ahead: likewise.
-        flow_far: likewise.
-        t: frame intervals from the flows' frame towards ``flow_ahead``, a number or ``[B]``: ``t`` for
-            frame 0, ``1 - t`` for frame 1.
+        flow_ahead: Flow ``[B, 2, H, W]``, pixels: ``flow_01`` for frame 0, ``flow_10`` for frame 1.
 
     Returns:
-        ``[B, 2, H, W]`` on the flows' grid, pixels.
+        The motion.
     """
-    return rectified_quadratic_motion(flow_back, flow_ahead, flow_far).at(t)
-
-
-def linear_flow(flow_ahead: Tensor, t: float | Tensor) -> Tensor:
-    """Predict the flow to time ``t`` from two frames, where a frame of the four is missing.
-
-    Args:
-        flow_ahead: ``[B, 2, H, W]``: ``flow_01`` for frame 0, ``flow_10`` for frame 1.
-        t: as in :func:`rectified_quadratic_flow`.
-
-    Returns:
-        ``[B, 2, H, W]``, pixels.
-    """
-    return flow_ahead * _time_plane(t, flow_ahead)
+    return QuadraticMotion(flow_ahead, torch.zeros_like(flow_ahead))

@@ -15,7 +15,7 @@ from vfi.ops import forward_splat
 
 
 class ReversedFlow(NamedTuple):
-    """A flow turned round, and how well each of its pixels is founded."""
+    """A reversed flow, and the weight that each of its pixels rests on."""
 
     flow_t0: Tensor
     """``[B, 2, H, W]`` on the grid of time t, pixels; 0 in holes."""
@@ -24,7 +24,7 @@ class ReversedFlow(NamedTuple):
 
 
 def reverse_flow(flow_0t: Tensor) -> ReversedFlow:
-    """Turn a flow round: every pixel carries its vector to its landing point and leaves it there, negated.
+    """Reverse a flow: every pixel carries its vector to its landing point and leaves it there, negated.
 
     The four pixels around a landing point take the vector with weight ``exp(-distance^2)``; the result is
     the weighted mean, with no epsilon in the division. The four are chosen by the floor of the flow, so the
@@ -32,7 +32,8 @@ def reverse_flow(flow_0t: Tensor) -> ReversedFlow:
     visibly. Compare results by mean or quantile.
 
     Args:
-        flow_0t: ``[B, 2, H, W]`` on frame 0's grid, pixels; with frame 1's flow the result is ``flow_t1``.
+        flow_0t: Flow ``[B, 2, H, W]`` on frame 0's grid, pixels; with frame 1's flow the result is
+            ``flow_t1``.
 
     Returns:
         :class:`ReversedFlow` ``(flow_t0, weight)`` in the flow's type (halves are summed in float32).

@@ -1,7 +1,8 @@
 """SGM-VFI, "Sparse Global Matching for Video Frame Interpolation with Large Motion" (Liu et al., CVPR 2024).
 
-:mod:`.features` and :mod:`.local` estimate the flows of the frame to be made, :mod:`.sparse` and
-:mod:`.refine` correct them by global matches, :mod:`.synthesis` makes the frame, :mod:`.model` is the whole.
+:mod:`.features` and :mod:`.flow_block` estimate the flows of the new frame, :mod:`.sparse` and
+:mod:`.matching` correct them by global matches, :mod:`.synthesis` synthesizes the frame, :mod:`.model` is
+the whole.
 """
 
 from .build import build_base, build_local_base, build_local_small, build_small

@@ -4,13 +4,13 @@ Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with L
 extractor follows Zhang et al., "Extracting Motion and Appearance via Inter-Frame Attention", CVPR 2023.
 Parameters have the names of the released files. Tokens are kept as ``[2 B, h, w, C]``, frame 0's first.
 
-Peculiarities that the released weights were trained with, and that are kept:
+Peculiarities that the released weights were trained with, and that are reproduced:
 
 * What is found is added to the normalised tokens, not to the block's input.
 * Where windows are shifted, the mask of the padding is not: it keeps apart what lies three positions away
   from where the padding ends (:func:`window_mask`).
 
-Deviation from the authors' code, which keeps one mask and uses it again for every picture of the same padded
+Deviation from the authors' code, which keeps one mask and uses it again for every frame of the same padded
 area: masks are computed for height and width.
 """
 
@@ -78,7 +78,6 @@ class DepthwiseConv(nn.Module):
     """A 3x3 convolution of each channel by itself, on tokens."""
 
     def __init__(self, channels: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.dwconv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
@@ -91,7 +90,6 @@ class TokenNetwork(nn.Module):
     """Two linear layers with a depthwise convolution between them."""
 
     def __init__(self, channels: int) -> None:
-        """Default initialisation."""
         super().__init__()
         hidden = MLP_EXPANSION * channels
         self.fc1 = nn.Linear(channels, hidden)
@@ -107,10 +105,10 @@ class CrossFrameBlock(nn.Module):
     """Attention between the frames, then a small network on every position."""
 
     def __init__(self, channels: int, *, shifted: bool) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
-            channels: Of the tokens.
+            channels: Channels of the tokens.
             shifted: Whether the windows are shifted by :data:`SHIFT`.
         """
         super().__init__()
@@ -128,11 +126,11 @@ class CrossFrameBlock(nn.Module):
         size = padded.shape[1:3]
         windows = cut_windows(padded.roll((-self.shift, -self.shift), dims=(1, 2)))
         positions = sine_positions(WINDOW, WINDOW, channels, device=tokens.device, dtype=tokens.dtype)
-        known = self.norm1(windows) + positions.flatten(0, 1)
+        normed = self.norm1(windows) + positions.flatten(0, 1)
         mask = window_mask(height, width, self.shift, tokens.device)
-        # The residual is the normalised tensor: released weights know it no other way.
-        known = known + self.attn(known, None if mask is None else mask.to(known.dtype))
-        padded = join_windows(known, size[0], size[1]).roll((self.shift, self.shift), dims=(1, 2))
+        # The residual is the normalised tensor: the released weights were trained so.
+        normed = normed + self.attn(normed, None if mask is None else mask.to(normed.dtype))
+        padded = join_windows(normed, size[0], size[1]).roll((self.shift, self.shift), dims=(1, 2))
         tokens = padded[:, top : top + height, left : left + width]
         return tokens + self.mlp(self.norm2(tokens))
 
@@ -161,8 +159,8 @@ def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
 
     Args:
         windows: ``[B, K, WINDOW * WINDOW, C]``.
-        height: Of the plane, a multiple of :data:`WINDOW`.
-        width: Likewise.
+        height: Height of the plane in positions, a multiple of :data:`WINDOW`.
+        width: Width of the plane in positions, a multiple of :data:`WINDOW`.
 
     Returns:
         ``[B, height, width, C]``.
@@ -178,8 +176,8 @@ def window_mask(height: int, width: int, shift: int, device: torch.device) -> Te
     in from the opposite edge. The regions of the padding lie where they are without the shift.
 
     Args:
-        height: Of the plane, before padding.
-        width: Likewise.
+        height: Height of the plane in positions, before padding.
+        width: Width of the plane in positions, before padding.
         shift: Positions.
         device: Where the mask is made.
 

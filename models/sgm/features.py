@@ -20,7 +20,6 @@ class ConvStage(nn.Module):
     """Two convolutions with PReLU at one size."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv = nn.Sequential(*conv_prelu(inputs, outputs), *conv_prelu(outputs, outputs))
 
@@ -33,7 +32,6 @@ class TokenEmbedding(nn.Module):
     """A convolution to half the size, and tokens of what it gives, normalised."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.proj = conv(inputs, outputs, stride=2)
         self.norm = nn.LayerNorm(outputs)
@@ -56,7 +54,7 @@ class FeatureExtractor(nn.Module):
     """Features of two frames, those at 1/8 aware of each other."""
 
     def __init__(self, width: int, depth: int) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
             width: Channels at full size, F.
@@ -102,7 +100,7 @@ class FeatureExtractor(nn.Module):
 
         Args:
             tokens_0: ``[B, h, w, 8 F]`` of :meth:`encode`.
-            tokens_1: Likewise, of the other frame.
+            tokens_1: Tokens of the other frame.
 
         Returns:
             ``[2 B, 8 F, h, w]``: first frame 0's, then frame 1's.

@@ -1,4 +1,4 @@
-"""SGM-VFI's flow blocks: both flows of the frame to be made and its blend mask, at 1/8, then better at 1/4.
+"""SGM-VFI's flow blocks: both flows of the new frame and its blend mask, at 1/8, then better at 1/4.
 
 Parameters have the names of the released files. The last convolution is followed by a PReLU like all others,
 so flows and mask pass through it; the released weights were trained with that.
@@ -17,40 +17,40 @@ from vfi.ops import Padding, backward_warp, resize_flow
 
 BLOCK_CHANNELS = 128
 FLOW_CHANNELS = 4
-"""Of both flows: ``flow_t0`` (x, y), then ``flow_t1`` (x, y)."""
+"""Channels of both flows: ``flow_t0`` (x, y), then ``flow_t1`` (x, y)."""
 
 MASK_CHANNELS = 1
 
 
 class TimeFlow(NamedTuple):
-    """Where the pixels of a time come from, and from which frame rather."""
+    """Both flows from one time, and the blend mask."""
 
     flow: Tensor
     """``[B, 4, H, W]``: ``flow_t0``, ``flow_t1``; pixels."""
     mask_logit: Tensor
-    """``[B, 1, H, W]``, of the weight of what comes from frame 0."""
+    """``[B, 1, H, W]``, logit of the weight of frame 0."""
 
     def plus(self, other: TimeFlow) -> TimeFlow:
-        """Corrected by another one."""
+        """The sum with a correction."""
         return TimeFlow(self.flow + other.flow, self.mask_logit + other.mask_logit)
 
 
 class FlowBlock(nn.Module):
     """Estimates flows and mask, or what they lack, at its own size.
 
-    Most of the input does not depend on t. What the first convolution makes of that is computed once
-    (:meth:`know`), and what it makes of the rest is added to it.
+    Most of the input does not depend on t. The first convolution's response to that is computed once
+    (:meth:`precompute`), and its response to the rest is added to it.
     """
 
     def __init__(
         self, inputs: int, channels: int = BLOCK_CHANNELS, *, inner: int = 2, changing: slice | None = None
     ) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
             inputs: Channels of the input.
-            channels: Of all layers but the last.
-            inner: Convolutions within the skip connection.
+            channels: Channels of all layers but the last.
+            inner: Number of convolutions within the skip connection.
             changing: Those channels of the input that depend on t; None for all.
         """
         super().__init__()
@@ -60,31 +60,32 @@ class FlowBlock(nn.Module):
         # PReLU on an output that has both signs: see the module's docstring.
         self.lastconv = conv_prelu(channels, FLOW_CHANNELS + MASK_CHANNELS)
 
-    def know(self, fixed: Tensor) -> Tensor:
-        """What the block keeps of the channels that do not depend on t.
+    def precompute(self, static: Tensor) -> Tensor:
+        """The first convolution's response to the channels that do not depend on t.
 
         Args:
-            fixed: ``[B, C, h, w]``, in their order.
+            static: Channels ``[B, C, h, w]``, in their order.
 
         Returns:
             ``[B, channels, h, w]`` for :meth:`forward`.
         """
-        return conv_of_rest(self.conv0.get_submodule("0.0"), fixed, self.changing)
+        return conv_of_rest(self.conv0.get_submodule("0.0"), static, self.changing)
 
-    def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
-        """Estimate.
+    def forward(self, x: Tensor, static: Tensor | None = None) -> Tensor:
+        """Estimate flows and mask.
 
         Args:
-            x: ``[B, C, h, w]``, the channels that depend on t.
-            known: Of the others, from :meth:`know`; None where there are none.
+            x: Channels ``[B, C, h, w]`` that depend on t.
+            static: Response ``[B, channels, h, w]`` to the others, from :meth:`precompute`; None where there
+                are none.
 
         Returns:
             ``[B, 5, h, w]``: flows in pixels of this size, and the mask's logit.
         """
-        if known is None:
+        if static is None:
             x = self.conv0(x)
         else:
-            x = known + conv_of_part(self.conv0.get_submodule("0.0"), x, self.changing)
+            x = static + conv_of_part(self.conv0.get_submodule("0.0"), x, self.changing)
             x = self.conv0[1](self.conv0.get_submodule("0.1")(x))
         x = self.convblock(x) + x
         return self.lastconv(x.to(self.lastconv.get_parameter("0.weight").dtype))
@@ -95,18 +96,18 @@ class FlowBlock(nn.Module):
         self.lastconv.to(torch.promote_types(dtype, torch.float32))
 
 
-def reduce(picture: Tensor, factor: int) -> Tensor:
+def reduce(x: Tensor, factor: int) -> Tensor:
     """Reduce by bilinear interpolation without smoothing; the sides are multiples of ``factor``."""
-    return F.interpolate(picture, scale_factor=1 / factor, mode="bilinear", align_corners=False)
+    return F.interpolate(x, scale_factor=1 / factor, mode="bilinear", align_corners=False)
 
 
 def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
     """A flow block's output at full size.
 
     Args:
-        estimate: ``[B, 5, h, w]`` of :class:`FlowBlock`.
-        factor: How many times larger.
-        dtype: Of the result; never a half type.
+        estimate: Output ``[B, 5, h, w]`` of :class:`FlowBlock`.
+        factor: Enlargement per side.
+        dtype: Type of the result; never a half type.
 
     Returns:
         Flows and mask, ``h * factor`` by ``w * factor``, the flows in pixels of that.
@@ -119,13 +120,13 @@ def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
 
 
 def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) -> TimeFlow:
-    """What was estimated on reduced pictures, at the size of the pictures.
+    """Flows and mask that were estimated on reduced frames, at the size of the frames.
 
     Args:
-        estimate: At the size of the reduced, padded pictures.
-        height: Of the pictures.
-        width: Likewise.
-        padding: That they got before they were reduced.
+        estimate: Flows and mask at the size of the reduced, padded frames.
+        height: Frame height in pixels.
+        width: Frame width in pixels.
+        padding: Padding of the frames before they were reduced.
 
     Returns:
         ``height`` by ``width``, the flow in pixels of that.
@@ -137,42 +138,14 @@ def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) 
     return TimeFlow(padding.unpad(resize_flow(estimate.flow, *size)), padding.unpad(mask_logit))
 
 
-def time_plane(t: Tensor, like: Tensor) -> Tensor:
-    """The time as a picture.
+def warp_both(frames: Tensor, flow: Tensor) -> Tensor:
+    """Both frames, each warped by its half of the flow.
 
     Args:
-        t: ``[B]``.
-        like: ``[B, C, h, w]``, whose size and type it gets.
-
-    Returns:
-        ``[B, 1, h, w]``.
-    """
-    return t.to(like).view(-1, 1, 1, 1).expand(-1, 1, *like.shape[-2:])
-
-
-def fetch_both(frames: Tensor, flow: Tensor) -> Tensor:
-    """Both frames along their half of the flow.
-
-    Args:
-        frames: ``[2 B, 3, H, W]``, frame 0, then frame 1.
-        flow: ``[B, 4, H, W]``, pixels.
+        frames: Frames ``[2 B, 3, H, W]``, frame 0, then frame 1.
+        flow: Flows ``[B, 4, H, W]``, pixels.
 
     Returns:
         ``[2 B, 3, H, W]``.
     """
     return backward_warp(frames, torch.cat(flow.chunk(2, dim=1)), padding="border")
-
-
-def blend_frames(fetched: Tensor, mask_logit: Tensor) -> Tensor:
-    """Both frames' candidates, by weight.
-
-    Args:
-        fetched: ``[2 B, 3, H, W]``, from frame 0, then from frame 1.
-        mask_logit: ``[B, 1, H, W]``, of frame 0's weight.
-
-    Returns:
-        ``[B, 3, H, W]``.
-    """
-    blend = mask_logit.sigmoid()
-    from_0, from_1 = fetched.chunk(2)
-    return blend * from_0 + (1 - blend) * from_1

@@ -14,25 +14,25 @@ from torch import Tensor, nn
 
 from vfi.models.layers import conv, conv_of_part, conv_of_rest
 
-from .flow_block import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, fetch_both, reduce
+from .flow_block import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, reduce, warp_both
 from .sparse import importance_map, largest, match_points, shift_matches
 
 MATCHING_CHANNELS = 128
-"""Of the features that are matched."""
+"""Channels of the features that are matched."""
 
 MERGE_CHANNELS = 256
 NEIGHBOURHOOD = 3
 """Pixels per side that a merged flow is chosen from."""
 
 SCALE = 8
-"""Pixels of the picture per pixel of the merged flow."""
+"""Pixels of the frame per pixel of the merged flow."""
 
 REFINE_INPUTS = 27
-"""Reduced: frames, frames fetched, mask's logit, flows; fetched when reduced; the merged flows."""
+"""Reduced: frames, warped frames, mask's logit, flows; frames warped at 1/8; the merged flows."""
 
 
 class MatchingInputs(NamedTuple):
-    """What is known before the matching; ``h, w`` are an eighth of ``H, W``."""
+    """Results of the local model that the matching starts from; ``h, w`` are an eighth of ``H, W``."""
 
     frames: Tensor
     """``[2 B, 3, H, W]``, frame 0, then frame 1."""
@@ -40,20 +40,21 @@ class MatchingInputs(NamedTuple):
     """``[2 B, 3, h, w]``, the same reduced."""
     features: Tensor
     """``[2 B, 128, h, w]``, to be matched."""
-    known: Tensor
-    """``[B, 256, h, w]``, what :meth:`FlowMerge.know` keeps of the features."""
+    static: Tensor
+    """``[B, 256, h, w]``, response of the merging to the features, from
+    :meth:`FlowMerge.precompute`."""
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions where matching is dense; None where it is sparse."""
     local: TimeFlow
-    """Of the first flow block, at full size."""
+    """Flows and mask of the first flow block, at full size."""
     flow_s8: Tensor
     """``[B, 4, h, w]``, its flow in pixels of that size, as it came out of the block."""
     warped: Tensor
-    """``[2 B, 3, H, W]``, the frames fetched along it."""
+    """``[2 B, 3, H, W]``, the frames warped by it."""
 
 
 class MatchingSteps(NamedTuple):
-    """What the matching block found, step by step; flows ``[2 B, ...]`` are ``flow_t0``, then ``flow_t1``."""
+    """Steps of the matching block; flows ``[2 B, ...]`` are ``flow_t0``, then ``flow_t1``."""
 
     correction: TimeFlow
     """To be added to the local flow and mask."""
@@ -76,13 +77,13 @@ class MatchingSteps(NamedTuple):
 
 
 class FlowMerge(nn.Module):
-    """Chooses, pixel by pixel, among local flows and matches in the neighbourhood."""
+    """Weights, pixel by pixel, local flows and matches of the neighbourhood."""
 
     def __init__(self, feature_channels: int) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
-            feature_channels: Of the local features of both frames.
+            feature_channels: Channels of the local features of both frames.
         """
         super().__init__()
         self.changing = slice(0, 2 * FLOW_CHANNELS)
@@ -94,12 +95,12 @@ class FlowMerge(nn.Module):
             conv(MERGE_CHANNELS, 2 * candidates, 1),
         )
 
-    def know(self, matching: Tensor, features_s8: Tensor) -> Tensor:
-        """What is kept of the features, which do not depend on t.
+    def precompute(self, matching: Tensor, features_s8: Tensor) -> Tensor:
+        """The first convolution's response to the features, which do not depend on t.
 
         Args:
-            matching: ``[2 B, 128, h, w]``, those that are matched.
-            features_s8: ``[2 B, 8 F, h, w]``, those of the local model.
+            matching: Features ``[2 B, 128, h, w]`` that are matched.
+            features_s8: Features ``[2 B, 8 F, h, w]`` of the local model.
 
         Returns:
             ``[B, 256, h, w]`` for :meth:`forward`.
@@ -108,66 +109,66 @@ class FlowMerge(nn.Module):
         features = torch.cat((side_by_side(matching).to(dtype), side_by_side(features_s8)), dim=1)
         return conv_of_rest(self.conv[0], features, self.changing)
 
-    def forward(self, flow_s8: Tensor, flow_filled: Tensor, known: Tensor) -> Tensor:
+    def forward(self, flow_s8: Tensor, flow_filled: Tensor, static: Tensor) -> Tensor:
         """Merge.
 
         Args:
-            flow_s8: ``[B, 4, h, w]``, the local flows.
-            flow_filled: ``[B, 4, h, w]``, those of the matches.
-            known: Of the features, from :meth:`know`.
+            flow_s8: Local flows ``[B, 4, h, w]``.
+            flow_filled: Flows ``[B, 4, h, w]`` of the matches.
+            static: Response ``[B, 256, h, w]`` to the features, from :meth:`precompute`.
 
         Returns:
             ``[B, 4, h, w]``.
         """
         flows = torch.cat((flow_s8, flow_filled), dim=1)
-        x = known + conv_of_part(self.conv[0], flows.to(known.dtype), self.changing)
-        share = (
+        x = static + conv_of_part(self.conv[0], flows.to(static.dtype), self.changing)
+        weight = (
             self.conv[2](self.conv[1](x)).to(flows).unflatten(1, (2, -1)).softmax(dim=2)
         )  # [B, directions, 18, h, w]
         size = flows.shape[-2:]
         around = F.unfold(flows, NEIGHBOURHOOD, padding=NEIGHBOURHOOD // 2)
         around = around.unflatten(1, (2, 2, 2, -1)).unflatten(-1, size)  # [B, source, direction, xy, 9, h, w]
-        share = share.unflatten(2, (2, 1, -1)).transpose(1, 2)  # [B, source, direction, 1, 9, h, w]
-        return (around * share).sum(dim=(1, 4)).flatten(1, 2)
+        weight = weight.unflatten(2, (2, 1, -1)).transpose(1, 2)  # [B, source, direction, 1, 9, h, w]
+        return (around * weight).sum(dim=(1, 4)).flatten(1, 2)
 
 
 class MatchingBlock(nn.Module):
-    """What global matches add to the local flow."""
+    """The correction of the local flow by global matches."""
 
     def __init__(self, width: int) -> None:
-        """``width`` is that of the whole model, F."""
+        """``width`` is the channel count of the model at full size, F."""
         super().__init__()
         self.merge = FlowMerge(16 * width)
         self.refine_block = FlowBlock(REFINE_INPUTS, 4 * width, inner=1)
 
-    def forward(self, known: MatchingInputs, t: Tensor, count: int | None) -> MatchingSteps:
+    def forward(self, inputs: MatchingInputs, t: Tensor, count: int | None) -> MatchingSteps:
         """Match, bring to time t, merge, refine.
 
         Args:
-            known: What the local model found so far.
-            t: ``[B]``.
-            count: Positions per frame that are matched; None for all of them.
+            inputs: Results of the local model.
+            t: Time ``[B]``.
+            count: Number of positions per frame that are matched; None for all of them.
 
         Returns:
             The correction of the local flow, and the steps to it.
         """
         importance = importance_s8 = points = None
-        flow_match = known.flow_match
+        flow_match = inputs.flow_match
         if flow_match is None:
             assert count is not None
-            flows = torch.cat(known.local.flow.chunk(2, dim=1))
-            importance = importance_map(known.frames, flows, known.warped)
+            flows = torch.cat(inputs.local.flow.chunk(2, dim=1))
+            importance = importance_map(inputs.frames, flows, inputs.warped)
             importance_s8 = F.interpolate(
-                importance, size=known.features.shape[-2:], mode="bilinear", align_corners=False
+                importance, size=inputs.features.shape[-2:], mode="bilinear", align_corners=False
             )
             points = largest(importance_s8, count)
-            flow_match = match_points(known.features, points)
+            flow_match = match_points(inputs.features, points)
         shifted = shift_matches(flow_match, t, count)
         flow = side_by_side(shifted.flow)
         # Component by component: a match that is exactly 0 counts as missing, as in training.
-        filled = torch.where(flow == 0, known.flow_s8, flow)
-        merged = self.merge(known.flow_s8, filled, known.known)
-        correction = self._refine(known, merged)
+        filled = torch.where(flow == 0, inputs.flow_s8, flow)
+        merged = self.merge(inputs.flow_s8, filled, inputs.static)
+        correction = self._refine(inputs, merged)
         return MatchingSteps(
             correction,
             importance,
@@ -180,14 +181,14 @@ class MatchingBlock(nn.Module):
             merged,
         )
 
-    def _refine(self, known: MatchingInputs, flow_merged: Tensor) -> TimeFlow:
+    def _refine(self, inputs: MatchingInputs, flow_merged: Tensor) -> TimeFlow:
         """The correction at full size."""
-        local = known.local
-        warped_s8 = fetch_both(known.frames_s8, flow_merged)
+        local = inputs.local
+        warped_s8 = warp_both(inputs.frames_s8, flow_merged)
         x = torch.cat(
             (
-                side_by_side(known.frames_s8),
-                reduce(side_by_side(known.warped), SCALE),
+                side_by_side(inputs.frames_s8),
+                reduce(side_by_side(inputs.warped), SCALE),
                 reduce(local.mask_logit, SCALE),
                 reduce(local.flow, SCALE) / SCALE,
                 side_by_side(warped_s8),
@@ -195,7 +196,7 @@ class MatchingBlock(nn.Module):
             ),
             dim=1,
         )
-        return enlarge(self.refine_block(x.to(known.known.dtype)), SCALE, local.flow.dtype)
+        return enlarge(self.refine_block(x.to(inputs.static.dtype)), SCALE, local.flow.dtype)
 
 
 def side_by_side(both: Tensor) -> Tensor:

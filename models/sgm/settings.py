@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from vfi.base.memory import MemoryFit
 from vfi.ops import Padding
 
 DENSE_HEIGHT = 32
 """Rows at 1/8; fields that are not higher are matched at all positions. Only their height counts."""
 
 LARGEST_FLOW = 1024 * 576
-"""Pixels; the flow of larger pictures is estimated at a reduced size, as in the authors' benchmarks."""
+"""Pixels; the flow of larger frames is estimated at a reduced size, as in the authors' benchmarks."""
 
 REDUCTIONS = (
     Fraction(1),
@@ -28,13 +29,13 @@ REDUCTIONS = (
 """From which the automatic choice takes the first one with which the flow is not too large, else the last."""
 
 REDUCED_MULTIPLE = 16
-"""Pixels; of the sides of pictures that were reduced for the flow, so that the matching features fit."""
+"""Pixels; of the sides of frames that were reduced for the flow, so that the matching features fit."""
 
 KEPT_FRAMES = 2
-"""Of a pair's two frames one is found by the next pair, while a new one comes in."""
+"""Frames kept: of a pair's two one is found by the next pair, while a new one comes in."""
 
 LARGEST_DENOMINATOR = 64
-"""Of a reduction; its pictures are padded to sides that it divides."""
+"""Largest denominator of a reduction; its frames are padded to sides that it divides."""
 
 Share = float | str | Fraction
 """A number, or text such as ``"1/2"``."""
@@ -63,20 +64,20 @@ class SgmSettings:
     """
 
     points: Share = 0.5
-    """Share of the positions of each frame that are matched with the whole other frame, those where the local
-    flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
+    """Fraction of the positions of each frame that are matched with the whole other frame, those where the
+    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
     down_scale: Share | None = None
-    """Size of the pictures that the flow is estimated on, in sides of the pictures; None: 1 up to
+    """Scale of the frames that the flow is estimated on, per side; None: 1 up to
     :data:`LARGEST_FLOW` pixels, less for larger ones."""
     matching_time: float | None = None
     """Time that matches are brought to; None: the time asked for. The authors' training forward has 0.5
     always, which is wrong for other times, but is what its numbers were made with."""
     dense_height: int = DENSE_HEIGHT
-    """See :data:`DENSE_HEIGHT`; 0: the share of points counts for fields of any height."""
+    """See :data:`DENSE_HEIGHT`; 0: :attr:`points` counts for fields of any height."""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _ = self.share
+        _ = self.fraction
         if self.down_scale is not None:
             self._asked_scale(self.down_scale)
         if self.matching_time is not None and not 0 < self.matching_time < 1:
@@ -85,38 +86,38 @@ class SgmSettings:
             raise ValueError(f"dense_height must not be negative, but it is {self.dense_height}")
 
     @property
-    def share(self) -> Fraction | None:
-        """The share of points as a number; None for all, found without looking for the worst."""
+    def fraction(self) -> Fraction | None:
+        """The fraction of points; None for all, found without looking for the worst."""
         if self.points == "all":
             return None
-        share = _as_fraction(self.points)
-        if share is None or not 0 <= share <= 1:
-            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
-        return share
+        fraction = _as_fraction(self.points)
+        if fraction is None or not 0 <= fraction <= 1:
+            raise ValueError(f'points must be a fraction from 0 to 1 or "all", not {self.points!r}')
+        return fraction
 
     @property
     def matches(self) -> bool:
         """Whether there is any matching."""
-        return self.share != 0
+        return self.fraction != 0
 
     def point_count(self, height: int, width: int) -> int | Literal["all"]:
         """How many positions of each frame are matched.
 
         Args:
-            height: Of the frame at 1/8.
-            width: Likewise.
+            height: Height of the frame at 1/8, pixels.
+            width: Width of the frame at 1/8, pixels.
         """
-        share = self.share
-        if share is None or height <= self.dense_height:
+        fraction = self.fraction
+        if fraction is None or height <= self.dense_height:
             return "all"
-        return max(int(share * height * width), 1)
+        return max(int(fraction * height * width), 1)
 
     def scale(self, height: int, width: int) -> Fraction:
-        """The size of the pictures that the flow is estimated on.
+        """The scale of the frames that the flow is estimated on.
 
         Args:
-            height: Of the whole picture.
-            width: Likewise.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
         """
         if self.down_scale is not None:
             return self._asked_scale(self.down_scale)
@@ -141,12 +142,12 @@ def _as_fraction(value: Share) -> Fraction | None:
 
 
 def padding_before(height: int, width: int, scale: Fraction) -> Padding:
-    """What a picture needs so that its reduced sides are multiples of :data:`REDUCED_MULTIPLE`.
+    """The padding of a frame that makes its reduced sides multiples of :data:`REDUCED_MULTIPLE`.
 
     Args:
-        height: Of the whole picture.
-        width: Likewise.
-        scale: To which it is reduced; 1: nothing is ever added.
+        height: Frame height in pixels.
+        width: Frame width in pixels.
+        scale: Scale to which it is reduced; 1: nothing is ever added.
     """
     if scale == 1:
         return Padding()
@@ -157,19 +158,18 @@ def padding_before(height: int, width: int, scale: Fraction) -> Padding:
     )
 
 
-def bytes_per_pixel(width: int, scale: Fraction, *, windows: int) -> tuple[float, float]:
-    """Memory beside the window itself: peaks measured on a CPU over three pairs, and a sixth more.
+def memory_fit(width: int) -> MemoryFit:
+    """Memory of a network, fitted to peaks measured on a CPU over three pairs, and a sixth more.
 
     Both sizes, 1280x720 with the flow at full size and 1920x1080 at half, whole and in tiles.
 
     Args:
-        width: Of the network, F.
-        scale: At which the flow is estimated.
-        windows: Variants of a window that take turns, whose features are kept for all.
-
-    Returns:
-        Bytes per pixel of the picture, and per pixel that is synthesised at once.
+        width: Channels of the network at full size, F.
     """
-    area = float(scale * scale)
-    kept_more = (windows - 1) * KEPT_FRAMES * (4 * width + (32 + 2 * width) * area)
-    return 20 * width + 640 * area + kept_more, 500 + 40 * width
+    return MemoryFit(
+        per_pixel=20 * width,
+        per_flow_pixel=640,
+        per_tile_pixel=500 + 40 * width,
+        variant_per_pixel=KEPT_FRAMES * 4 * width,
+        variant_per_flow_pixel=KEPT_FRAMES * (32 + 2 * width),
+    )

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from vfi.models.attention import soft_lookup
-from vfi.ops import backward_warp, forward_splat, normalise_splat, pixel_grid
+from vfi.ops import backward_warp, forward_splat, normalise_splat, pixel_grid, t_plane
 from vfi.ops.splat import EPSILON
 
 MATCHED_METRIC, UNMATCHED_METRIC = 1.0, -20.0
-"""Of the softmax splatting: what was not matched counts for nothing where anything else lands."""
+"""Metric of the softmax splatting: what was not matched counts for nothing where anything else lands."""
 
 
 class ShiftedMatches(NamedTuple):
@@ -41,17 +41,17 @@ def swap_frames(both: Tensor) -> Tensor:
 def importance_map(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
     """How badly the flows explain each pixel of the frames.
 
-    Both frames are carried to each other by way of time t: fetched to t along one flow, pushed on along the
+    Both frames are carried to each other by way of time t: warped to t by one flow, splatted by the
     other one. Where what arrives differs from the frame that is there, and something arrives at all, the flow
     is wrong; these differences are carried back in the same way, to the pixels they came from.
 
-    What is fetched and pushed along the same flow shares it: ``warped`` comes from the caller, and the
-    weights of the splat tell where nothing arrives.
+    The warp and the splat of one frame share their flow: ``warped`` comes from the caller, and the
+    weights of the splat are 0 where nothing arrives.
 
     Args:
-        frames: ``[2 B, 3, H, W]``, frame 0, then frame 1.
-        flows: ``[2 B, 2, H, W]``, ``flow_t0``, then ``flow_t1``; pixels.
-        warped: ``[2 B, 3, H, W]``, the frames fetched along their flows.
+        frames: Frames ``[2 B, 3, H, W]``, frame 0, then frame 1.
+        flows: Flows ``[2 B, 2, H, W]``, ``flow_t0``, then ``flow_t1``; pixels.
+        warped: Frames ``[2 B, 3, H, W]``, the frames warped by their flows.
 
     Returns:
         ``[2 B, 1, H, W]``, not negative, on the grids of frame 0 and of frame 1.
@@ -59,8 +59,8 @@ def importance_map(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
     carried = forward_splat(swap_frames(warped), flows)
     difference = (_normalise(carried.sum, carried.weight) - frames).abs().sum(dim=1, keepdim=True)
     difference = difference * (carried.weight != 0)
-    fetched = backward_warp(difference, flows, padding="border")
-    returned = forward_splat(swap_frames(fetched), flows)
+    warped_back = backward_warp(difference, flows, padding="border")
+    returned = forward_splat(swap_frames(warped_back), flows)
     return _normalise(returned.sum, returned.weight)
 
 
@@ -73,8 +73,8 @@ def largest(values: Tensor, count: int) -> Tensor:
     """Positions of the largest values; of equal ones the first.
 
     Args:
-        values: ``[B, 1, h, w]``.
-        count: How many.
+        values: Values ``[B, 1, h, w]``.
+        count: Number of positions.
 
     Returns:
         ``[B, count]``, row-major indices in ascending order.
@@ -87,7 +87,7 @@ def match_all(features: Tensor) -> Tensor:
     """Match every position of each frame with the other frame.
 
     Args:
-        features: ``[2 B, C, h, w]``, frame 0's, then frame 1's.
+        features: Features ``[2 B, C, h, w]``, frame 0's, then frame 1's.
 
     Returns:
         ``[2 B, 2, h, w]``: ``flow_01``, then ``flow_10``, in pixels of that size, float32.
@@ -103,8 +103,8 @@ def match_points(features: Tensor, points: Tensor) -> Tensor:
     """Match some positions of each frame with all of the other frame.
 
     Args:
-        features: ``[2 B, C, h, w]``, frame 0's, then frame 1's.
-        points: ``[2 B, K]``, row-major indices.
+        features: Features ``[2 B, C, h, w]``, frame 0's, then frame 1's.
+        points: Positions ``[2 B, K]``, row-major indices.
 
     Returns:
         ``[2 B, 2, h, w]``: ``flow_01``, then ``flow_10``, in pixels of that size, float32; 0 elsewhere.
@@ -125,32 +125,32 @@ def shift_matches(matches: Tensor, t: Tensor, count: int | None) -> ShiftedMatch
     way round. Matches that are 0 count as missing, each component by itself for a half.
 
     Args:
-        matches: ``[2 B, 2, h, w]`` of :func:`match_points` or :func:`match_all`.
-        t: ``[B]``.
-        count: Where sparse matches land is kept only for so many positions, those that are hit most;
+        matches: Matches ``[2 B, 2, h, w]`` of :func:`match_points` or :func:`match_all`.
+        t: Time ``[B]``.
+        count: Number of positions at which sparse matches are kept, those that are hit most;
             None for dense matches, which are all kept.
 
     Returns:
         The matches on t's grid.
     """
-    late = t.to(matches).view(-1, 1, 1, 1)
-    source = swap_frames(matches)  # flow_10, which makes flow_t0, then flow_01
-    ahead = torch.cat((late, 1 - late)) * source
+    time = t_plane(t, matches.chunk(2)[0])
+    source = swap_frames(matches)  # flow_10, of which flow_t0 comes, then flow_01
+    ahead = torch.cat((time, 1 - time)) * source
     travelled = source - ahead
     found = (source != 0).to(source).mean(dim=1, keepdim=True)  # 0, a half or 1
     metric = torch.where(found != 0, MATCHED_METRIC, UNMATCHED_METRIC)
     if count is None:
         return ShiftedMatches(normalise_splat(forward_splat(ahead, travelled, weight=metric.exp())), None)
-    # One push for all: the hits are not weighted by the metric.
+    # One splat for all: the hits are not weighted by the metric.
     weight = metric.exp()
-    pushed = forward_splat(torch.cat((ahead * weight, weight, found), dim=1), travelled).sum
-    flow, weight, hits = pushed.split((2, 1, 1), dim=1)
+    splatted = forward_splat(torch.cat((ahead * weight, weight, found), dim=1), travelled).sum
+    flow, weight, hits = splatted.split((2, 1, 1), dim=1)
     flow = flow / (weight + EPSILON)
     kept = torch.zeros_like(hits, dtype=torch.bool).flatten(1).scatter(1, largest(hits, count), value=True)
     return ShiftedMatches(torch.where(kept.view_as(hits) & (hits != 0), flow, 0), hits)
 
 
 def _coordinates(features: Tensor) -> Tensor:
-    """Of every position, ``[1, h w, 2]``, float32 (float64 for float64 features)."""
+    """Coordinates of every position, ``[1, h w, 2]``, float32 (float64 for float64 features)."""
     dtype = torch.promote_types(features.dtype, torch.float32)
     return pixel_grid(*features.shape[-2:], device=features.device, dtype=dtype).flatten(2).mT

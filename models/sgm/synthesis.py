@@ -1,6 +1,6 @@
-"""SGM-VFI's synthesis: context of both frames fetched along the flows, and a U-Net that corrects the blend.
+"""SGM-VFI's synthesis: context of both frames warped by the flows, and a U-Net that corrects the blend.
 
-Parameters have the names of the released files. A frame's context does not depend on flows; only its fetching
+Parameters have the names of the released files. A frame's context does not depend on flows; only its warping
 does, so it is computed once per frame. All inputs are at full size; sides are multiples of 16.
 """
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import channels_last_on_cpu, conv, conv_prelu
+from vfi.models.layers import conv, conv_prelu
 from vfi.ops import backward_warp
 
 LEVELS = 4
@@ -20,14 +20,13 @@ MULTIPLE = 2**LEVELS
 """Pixels; what the sides must be a multiple of."""
 
 UNET_INPUTS = 17
-"""Both frames, both fetched, the mask's logit and the flows."""
+"""Channels: both frames, both warped, the mask's logit and the flows."""
 
 
 class HalvingBlock(nn.Module):
     """Two convolutions with PReLU, the first to half the size."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1 = conv_prelu(inputs, outputs, stride=2)
         self.conv2 = conv_prelu(outputs, outputs)
@@ -37,11 +36,11 @@ class HalvingBlock(nn.Module):
         return self.conv2(self.conv1(x))
 
 
-class ContextNetwork(nn.Module):
-    """What the synthesis wants to know of a frame, at four sizes."""
+class ContextEncoder(nn.Module):
+    """Features of a frame for the synthesis, at four sizes."""
 
     def __init__(self, width: int) -> None:
-        """``width`` is that of the whole model, F."""
+        """``width`` is the channel count of the model at full size, F."""
         super().__init__()
         self.conv1 = HalvingBlock(3, 2 * width)
         self.conv2 = HalvingBlock(2 * width, 4 * width)
@@ -51,18 +50,17 @@ class ContextNetwork(nn.Module):
     def forward(self, frame: Tensor) -> list[Tensor]:
         """``[B, 3, H, W]`` to ``[B, 2 F, H / 2, W / 2]`` ... ``[B, 16 F, H / 16, W / 16]``."""
         levels: list[Tensor] = []
-        frame = channels_last_on_cpu(frame)
         for block in (self.conv1, self.conv2, self.conv3, self.conv4):
             frame = block(frame)
             levels.append(frame)
         return levels
 
 
-class SynthesisNetwork(nn.Module):
-    """A U-Net from frames, flows and fetched context to what the blend lacks."""
+class SynthesisUnet(nn.Module):
+    """A U-Net from frames, flows and warped context to the correction of the blend."""
 
     def __init__(self, width: int) -> None:
-        """``width`` is that of the whole model, F."""
+        """``width`` is the channel count of the model at full size, F."""
         super().__init__()
         self.down0 = HalvingBlock(UNET_INPUTS, 4 * width)
         self.down1 = HalvingBlock(8 * width, 8 * width)
@@ -75,20 +73,17 @@ class SynthesisNetwork(nn.Module):
         self.conv = conv(2 * width, 3)
 
     def forward(self, x: Tensor, context_0: list[Tensor], context_1: list[Tensor]) -> Tensor:
-        """Synthesise.
+        """Compute the correction.
 
         Args:
-            x: ``[B, UNET_INPUTS, H, W]``.
-            context_0: Of frame 0, fetched; as :class:`ContextNetwork` lists it.
-            context_1: Likewise of frame 1.
+            x: Channels ``[B, UNET_INPUTS, H, W]``.
+            context_0: Context of frame 0, warped; as :class:`ContextEncoder` lists it.
+            context_1: Context of frame 1, warped.
 
         Returns:
-            ``[B, 3, H, W]``, the logit of what is to be added to the blend: 0 to 1 stand for -1 to 1.
+            ``[B, 3, H, W]``, the logit of the correction: 0 to 1 stand for -1 to 1.
         """
-        context_0, context_1 = (
-            [channels_last_on_cpu(level) for level in context] for context in (context_0, context_1)
-        )
-        s2 = self.down0(channels_last_on_cpu(x))
+        s2 = self.down0(x)
         s4 = self.down1(torch.cat((s2, context_0[0], context_1[0]), dim=1))
         s8 = self.down2(torch.cat((s4, context_0[1], context_1[1]), dim=1))
         s16 = self.down3(torch.cat((s8, context_0[2], context_1[2]), dim=1))
@@ -99,23 +94,23 @@ class SynthesisNetwork(nn.Module):
         return self.conv(x)
 
 
-def fetch_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tensor]:
-    """A frame's context along a flow, every level along the flow at its size.
+def warp_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tensor]:
+    """A frame's context warped by a flow, every level by the flow at its size.
 
     Args:
-        context: Of the whole frame, see :class:`ContextNetwork`.
-        flow: ``[B, 2, h, W]``, pixels at full size, on rows ``top`` and following of the picture.
-        top: See ``flow``; a multiple of :data:`MULTIPLE`, as ``h`` is.
+        context: Context of the whole frame, see :class:`ContextEncoder`.
+        flow: Flow ``[B, 2, h, W]``, pixels at full size, on rows ``top`` and following of the new frame.
+        top: First row of the flow, pixels; a multiple of :data:`MULTIPLE`, as ``h`` is.
 
     Returns:
         The same levels on those rows.
     """
-    fetched: list[Tensor] = []
+    warped: list[Tensor] = []
     for level in context:
         flow = F.interpolate(flow, scale_factor=0.5, mode="bilinear", align_corners=False) / 2
         top //= 2
-        fetched.append(backward_warp(level, flow, padding="border", origin=(top, 0)))
-    return fetched
+        warped.append(backward_warp(level, flow, padding="border", origin=(top, 0)))
+    return warped
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""What SGM-VFI keeps of frames and pairs, and what it tells of the road to a flow."""
+"""Records of SGM-VFI: one frame, a pair, and the steps to the flow of one time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .matching import MatchingSteps
 
 
 class MatchingFeatures(Protocol):
-    """The network whose features are matched: :class:`vfi.models.flow.gmflow.GmFlowFeatures`, a module."""
+    """A network whose features are matched: :class:`vfi.models.flow.gmflow.GmFlowFeatures`, a module."""
 
     def encode(self, frame: Tensor) -> Any:
-        """What belongs to one frame, ``[B, 3, H, W]`` with sides multiples of 16."""
+        """Features of one frame ``[B, 3, H, W]``, whose sides are multiples of 16."""
         ...
 
     def pair(self, encoded_0: Any, encoded_1: Any) -> Tensor:
@@ -24,8 +24,8 @@ class MatchingFeatures(Protocol):
         ...
 
 
-class EncodedFrame(NamedTuple):
-    """What belongs to one frame, at the size of the flow, whatever pair it takes part in."""
+class SgmFrame(NamedTuple):
+    """Features of one frame at the size of the flow, whatever pair it takes part in."""
 
     frame: Tensor
     """``[B, 3, H, W]``."""
@@ -38,44 +38,50 @@ class EncodedFrame(NamedTuple):
     tokens: Tensor
     """``[B, H / 8, W / 8, 8 F]``, not yet aware of another frame."""
     matching: Any
-    """What the matching features keep of it; None where nothing is matched."""
-
-
-class LatestFlow:
-    """The flow for the time that was asked last: alpha, for one, wants the same once more."""
-
-    def __init__(self) -> None:
-        """Nothing is known."""
-        self.time: Tensor | None = None
-        self.flow: TimeFlow | None = None
+    """Record of the matching features; None where nothing is matched."""
 
 
 class SgmMotion(NamedTuple):
-    """What is known of a pair before a time is chosen."""
+    """Features of a pair, independent of t."""
 
-    encoded_0: EncodedFrame
-    encoded_1: EncodedFrame
-    known_s8: Tensor
-    """``[B, 128, h, w]``, what the first flow block keeps of frames and features."""
-    known_s4: Tensor
-    """``[B, 128, 2 h, 2 w]``, likewise the second one."""
+    encoded_0: SgmFrame
+    encoded_1: SgmFrame
+    static_features_s8: Tensor
+    """``[B, 128, h, w]``, first flow block's response to frames and features, see
+    :meth:`.FlowBlock.precompute`."""
+    static_features_s4: Tensor
+    """``[B, 128, 2 h, 2 w]``, that of the second flow block."""
     matching: Tensor | None
     """``[2 B, 128, h, w]``, to be matched; None where nothing is."""
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions; None where they are sparse, which depends on t."""
-    known_matching: Tensor | None
-    """``[B, 256, h, w]``, what the merging of flows and matches keeps of all features; None likewise."""
-    context_0: list[Tensor]
-    """Of frame 0 at full size, see :class:`.synthesis.ContextNetwork`."""
-    context_1: list[Tensor]
-    """Likewise of frame 1."""
+    static_matching: Tensor | None
+    """``[B, 256, h, w]``, response of the merging to all features; None where nothing is matched."""
+    size: tuple[int, int]
+    """Height and width of the frames in pixels."""
     padding: Padding
-    """Of the pictures that were reduced for the flow."""
-    latest: LatestFlow
+    """Padding of the frames that were reduced for the flow."""
+
+
+class SgmContext(NamedTuple):
+    """Features of both frames at full size for the synthesis, see :class:`.synthesis.ContextEncoder`."""
+
+    context_0: list[Tensor]
+    context_1: list[Tensor]
+
+
+class SgmFlow(NamedTuple):
+    """The flow for one time at the size of the frames, and where it was matched."""
+
+    final: TimeFlow
+    importance_s8: Tensor | None
+    """``[2 B, 1, h, w]`` at 1/8 of the size of the flow; None where all positions or none are matched."""
+    points: Tensor | None
+    """``[2 B, K]``, row-major indices of the matched positions; None where all or none are."""
 
 
 class FlowSteps(NamedTuple):
-    """How the flow for one time came about, at the size of the flow."""
+    """Steps to the flow for one time, at the size of the flow."""
 
     local: TimeFlow
     """After the first flow block."""
@@ -88,19 +94,6 @@ class FlowSteps(NamedTuple):
     final: TimeFlow
     """After the second flow block."""
     warped: Tensor
-    """``[2 B, 3, H, W]``, the frames fetched along ``local``."""
+    """``[2 B, 3, H, W]``, the frames warped by ``local``."""
     warped_matched: Tensor
-    """Likewise along ``matched``."""
-
-
-class TrainingOutputs(NamedTuple):
-    """What the training looks at, lists in the order of the authors' code."""
-
-    flows: list[Tensor]
-    """``[B, 4, H, W]``: before the matching, and the final one."""
-    masks: list[Tensor]
-    """``[B, 1, H, W]`` in [0, 1]: after the matching, and the final one."""
-    merged: list[Tensor]
-    """``[B, 3, H, W]``, blends: before the matching, the final one, and, where there is any, after it."""
-    frame: Tensor
-    """``[B, 3, H, W]``, in [0, 1]."""
+    """``[2 B, 3, H, W]``, the frames warped by ``matched``."""

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from vfi.base.clip import sliding_windows
 from vfi.base.ensemble import PLAIN, SWITCHES, Ensemble, Member, View, members_of
 from vfi.base.flow import FlowEstimator
-from vfi.base.interpolator import Interpolator, MemoryUse
+from vfi.base.interpolator import Interpolator, MemoryUse, Sources
 from vfi.models.quadratic.model import QuadraticInterpolator
-from vfi.types import FlowPair, InputSpec, Interpolation, SizeRequirement, Window
+from vfi.types import FlowPair, FrameKeys, InputSpec, Interpolation, SizeRequirement, Window
 
 HEIGHT, WIDTH = 6, 10
 
@@ -25,23 +26,31 @@ class Fade(Interpolator):
 
     window = 4
     cpu_threads = 3
+    tile_multiple = 1
     size = SizeRequirement(multiple=4, minimum=20)
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: list[Window] = []
         self.asked: list[tuple[Window, Any, float, int | None]] = []
+        self.flows = 0
 
     def estimate_motion(self, window: Window) -> int:
         self.shown.append(window)
         return len(self.shown) - 1
 
-    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
-        return Interpolation(torch.lerp(window.start, window.end, t.view(-1, 1, 1, 1).to(window.start)))
+    def flow_at(self, motion: Any, t: Tensor) -> float:
+        self.flows += 1
+        return float(t[0])
 
-    def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
-        self.asked.append((window, motion, float(t[0]), tile))
-        return self.synthesize(window, motion, t).frame
+    def synthesize(self, sources: Sources, motion: Any, flow: float, t: Tensor, rows: slice) -> Interpolation:
+        window = sources.window
+        frame = torch.lerp(window.start, window.end, t.view(-1, 1, 1, 1).to(window.start))
+        return Interpolation(frame[:, :, rows])
+
+    def _render(self, sources: Sources, motion: Any, flow: float, t: Tensor, tile: int | None) -> Tensor:
+        self.asked.append((sources.window, motion, float(t[0]), tile))
+        return super()._render(sources, motion, flow, t, tile)
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         return MemoryUse(per_pixel=height, per_tile_pixel=2 * height)
@@ -52,8 +61,10 @@ class Uneven(Fade):
 
     size = SizeRequirement()
 
-    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
-        return Interpolation(torch.from_numpy(uneven(arrays_of(window), float(t[0]))).to(window.start))
+    def synthesize(self, sources: Sources, motion: Any, flow: float, t: Tensor, rows: slice) -> Interpolation:
+        window = sources.window
+        frame = torch.from_numpy(uneven(arrays_of(window), float(t[0]))).to(window.start)
+        return Interpolation(frame[:, :, rows])
 
 
 def uneven(frames: Sequence[np.ndarray], t: float) -> np.ndarray:
@@ -65,12 +76,11 @@ def uneven(frames: Sequence[np.ndarray], t: float) -> np.ndarray:
 
 
 def arrays_of(window: Window) -> list[np.ndarray]:
-    return [frame.double().numpy() for frame in window[:4] if isinstance(frame, Tensor)]
+    return [frame.double().numpy() for frame in window.consecutive if frame is not None]
 
 
 def window_of(frames: Sequence[Tensor]) -> Window:
-    prev, start, end, following = frames
-    return Window(prev, start, end, following, keys=(0, 1, 2, 3))
+    return Window.from_frames(frames, keys=range(4))
 
 
 def pictures(height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> Window:
@@ -154,8 +164,11 @@ def test_the_mean_is_that_of_the_formula(switches: tuple[str, ...]) -> None:
     wanted = torch.from_numpy(by_the_formula(window, t, switches)).float()
     torch.testing.assert_close(model(window, torch.tensor([t])).frame, wanted)
     torch.testing.assert_close(model.interpolate_window(window, [t])[0], wanted)
-    motion = model.estimate_motion(window)
-    torch.testing.assert_close(model.synthesize_frame(window, motion, torch.tensor([t]), tile=None), wanted)
+    rows = slice(2, 5)
+    motion, sources = model.estimate_motion(window), Sources(window, model.prepare(window))
+    flow = model.flow_at(motion, torch.tensor([t]))
+    part = model.synthesize(sources, motion, flow, torch.tensor([t]), rows).frame
+    torch.testing.assert_close(part, wanted[:, :, rows])
     plain = torch.from_numpy(uneven(arrays_of(window), t))
     assert (wanted - plain).abs().max() > 1e-3
 
@@ -205,7 +218,7 @@ def test_time_runs_backwards_in_every_reversed_member() -> None:
 @pytest.mark.parametrize("reverse", [False, True])
 def test_ends_of_the_clip_stay_ends(reverse: bool) -> None:
     whole = pictures()
-    shown = Member(View.MIRRORED, reverse).show(whole._replace(prev=None))
+    shown = Member(View.FLIPPED_LEFT_RIGHT, reverse).show(whole._replace(prev=None))
     missing, there = (shown.next, shown.prev) if reverse else (shown.prev, shown.next)
     assert missing is None
     assert there is not None
@@ -224,22 +237,21 @@ class TestKeys:
         model = Fade()
         Ensemble(model, members_of(["flip_test"])).interpolate_window(pictures(20, 24), [0.5])
         keys = [window.keys for window in model.shown]
-        assert keys[0] == (0, 1, 2, 3)
+        assert keys[0] == FrameKeys(1, 2, 0, 3)
         assert len({key for row in keys if row for key in row}) == 12
 
     def test_both_orders_share_what_is_known_of_frames(self) -> None:
         window = pictures()
         for view in View:
             there, back = Member(view).show(window), Member(view, reverse=True).show(window)
-            assert there.keys is not None
-            assert back.keys == there.keys[::-1]
-            for frame, same in zip(there[:4], reversed(back[:4]), strict=True):
+            assert back.keys == there.reversed().keys
+            for frame, same in zip(there.consecutive, reversed(back.consecutive), strict=True):
                 assert isinstance(frame, Tensor)
                 assert isinstance(same, Tensor)
                 assert torch.equal(frame, same)
 
     def test_no_keys_stay_no_keys(self) -> None:
-        assert Member(View.MIRRORED, reverse=True).show(pictures()._replace(keys=None)).keys is None
+        assert Member(View.FLIPPED_LEFT_RIGHT, reverse=True).show(pictures().without_keys()).keys is None
 
 
 class CountingFlow(FlowEstimator):
@@ -261,14 +273,9 @@ def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
     quadratic = QuadraticInterpolator(flow, flow_reduction=1)
     model = Ensemble(quadratic, members)
     if not room:
-        quadratic.keep(1)
+        quadratic.reserve_cache(1)
     frames = torch.rand(8, 1, 3, 16, 24)
-    for first in range(7):
-        places = [place if 0 <= place < 8 else None for place in range(first - 1, first + 3)]
-        prev, start, end, following = (None if place is None else frames[place] for place in places)
-        assert start is not None
-        assert end is not None
-        window = Window(prev, start, end, following, keys=(places[0], places[1], places[2], places[3]))
+    for window in sliding_windows(frames):
         model.interpolate_window(window, [0.25, 0.5, 0.75])
     return flow.passes
 
@@ -291,7 +298,7 @@ def test_flows_of_reversed_pairs_are_those_of_the_pairs() -> None:
         Ensemble(load_model("quadratic", device="cpu"), members_of(switches)).interpolate_window(
             shown, [0.3]
         )[0]
-        for shown in (window, window._replace(keys=None))
+        for shown in (window, window.without_keys())
     ]
     assert torch.equal(*made)
 
@@ -381,28 +388,30 @@ def test_alpha_is_made_along() -> None:
     torch.testing.assert_close(made, torch.lerp(window.start, window.end, 0.25))
 
 
-def test_motion_is_handed_on_to_other_pictures() -> None:
-    """What a model keeps of the pictures themselves is exchanged, for every member."""
+def test_alpha_has_a_context_of_its_own() -> None:
+    """What a model computes of the frames' content is computed of alpha too, for every member."""
 
     class Painter(Interpolator):
-        """Makes the mean colour of the first frame, which it notes with the motion."""
+        """Makes the mean colour of the first frame, as it is prepared."""
 
-        def estimate_motion(self, window: Window) -> Tensor:
+        def estimate_motion(self, window: Window) -> None:
+            """There is none."""
+
+        def prepare(self, window: Window) -> Tensor:
             return window.start.mean((2, 3), keepdim=True)
 
-        def transfer_motion(self, window: Window, motion: Tensor) -> Tensor:
-            return self.estimate_motion(window)
+        def flow_at(self, motion: None, t: Tensor) -> None:
+            """There is none."""
 
-        def synthesize(self, window: Window, motion: Tensor, t: Tensor) -> Interpolation:
-            return Interpolation(motion.expand_as(window.start))
+        def synthesize(
+            self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice
+        ) -> Interpolation:
+            return Interpolation(sources.context.expand_as(sources.window.start))
 
-    window, other = pictures(20, 24, channels=4), pictures(20, 24)
+    window = pictures(20, 24, channels=4)
     model = Ensemble(Painter(), members_of(["flip_test"]))
     (made,) = model.interpolate_window(window, [0.5])
     torch.testing.assert_close(made, window.start.mean((2, 3), keepdim=True).expand_as(made))
-    motion = model.transfer_motion(other, model.estimate_motion(window._replace(start=window.start[:, :3])))
-    t = torch.tensor([0.5])
-    torch.testing.assert_close(model.synthesize(other, motion, t).frame, model(other, t).frame)
 
 
 def test_networks_and_precision_are_the_models() -> None:
@@ -455,4 +464,4 @@ def test_mistakes_are_named() -> None:
 def test_an_ensemble_of_an_ensemble_keeps_enough() -> None:
     quadratic = QuadraticInterpolator(CountingFlow())
     Ensemble(Ensemble(quadratic, members_of(["flip_test"])), members_of(["reverse_test"]))
-    assert quadratic._pairs.windows == 3, "reversed members show nothing new"
+    assert quadratic.variants == 3, "reversed members show nothing new"

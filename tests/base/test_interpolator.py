@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from vfi.base.cache import ReuseCache
-from vfi.base.interpolator import SMALLEST_TILE, Interpolator, MemoryUse
+from vfi.base.interpolator import SMALLEST_TILE, Interpolator, MemoryUse, Sources
 from vfi.errors import ConfigError
-from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
+from vfi.types import FrameKeys, InputSpec, Interpolation, SizeRequirement, Window
 
 SIZES = [(1, 1), (1, 9), (9, 1), (17, 23), (16, 32)]
 PER_PIXEL, PER_TILE_PIXEL = 10, 40
@@ -28,12 +28,18 @@ class Fade(Interpolator):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Window] = []
+        self.flows = 0
 
     def estimate_motion(self, window: Window) -> None:
         self.seen.append(window)
 
-    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
-        return Interpolation(torch.lerp(window.start, window.end, t.view(-1, 1, 1, 1).to(window.start)))
+    def flow_at(self, motion: None, t: Tensor) -> None:
+        self.flows += 1
+
+    def synthesize(self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice) -> Interpolation:
+        window = sources.window
+        frame = torch.lerp(window.start, window.end, t.view(-1, 1, 1, 1).to(window.start))
+        return Interpolation(frame[:, :, rows])
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         return MemoryUse(PER_PIXEL, PER_TILE_PIXEL)
@@ -105,7 +111,8 @@ def test_outer_frames_reach_a_model_of_four() -> None:
     seen = model.seen[0]
     assert seen.prev is not None
     assert seen.next is not None
-    for given, got in zip(frames, seen[:4], strict=True):
+    for given, got in zip(frames, seen.consecutive, strict=True):
+        assert got is not None
         torch.testing.assert_close(got, given.flip(1) * 255)
 
 
@@ -132,7 +139,7 @@ def test_times_outside_the_interval(t: float | list[float]) -> None:
         Fade().interpolate(tensors(2), t)
     start, end = tensors(2)
     with pytest.raises(ValueError, match="t must lie between 0 and 1"):
-        Fade().interpolate_window(Window(None, start, end, None), t if isinstance(t, list) else [t])
+        Fade().interpolate_window(Window(start, end), t if isinstance(t, list) else [t])
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_wrong_frames_are_named(frames: Sequence[Any], sentence: str) -> None:
 @pytest.mark.parametrize("size", [(17, 23), (1, 1), (16, 16)])
 def test_alpha_is_interpolated_along(size: tuple[int, int]) -> None:
     start, end = tensors(2, *size, channels=4)
-    (made,) = Fade().interpolate_window(Window(None, start, end, None), [0.25])
+    (made,) = Fade().interpolate_window(Window(start, end), [0.25])
     torch.testing.assert_close(made, torch.lerp(start, end, 0.25), atol=1e-5, rtol=0)
 
 
@@ -177,7 +184,7 @@ def test_no_gradient_is_recorded() -> None:
 
 def test_training_takes_both_steps_with_gradient() -> None:
     start, end = (frame.requires_grad_() for frame in tensors(2, 16, 16))
-    made = Fade()(Window(None, start, end, None), torch.tensor([0.25])).frame
+    made = Fade()(Window(start, end), torch.tensor([0.25])).frame
     made.sum().backward()
     assert start.grad is not None
     torch.testing.assert_close(start.grad, torch.full_like(start, 0.75))
@@ -202,7 +209,7 @@ def test_pictures_are_held_in_the_models_type() -> None:
 def test_a_model_without_tiles_says_so() -> None:
     start, end = tensors(2)
     with pytest.raises(ConfigError, match="The model Fade cannot work in tiles: leave --tile out"):
-        Fade().interpolate_window(Window(None, start, end, None), [0.5], tile=64)
+        Fade().interpolate_window(Window(start, end), [0.5], tile=64)
 
 
 def test_no_tile_where_all_fits() -> None:
@@ -316,7 +323,7 @@ class TestReuseCache:
 
     def test_several_windows_in_turn_have_room(self) -> None:
         cache = ReuseCache(2)
-        cache.windows = 3
+        cache.variants = 3
         for first in range(6):
             self.ask(cache, first)
         assert not any(self.ask(cache, first)[1] for first in range(6))
@@ -331,9 +338,9 @@ def test_keeping_more_reaches_the_caches_of_a_model() -> None:
             self.encoded, self.pairs = ReuseCache(4), ReuseCache(3)
 
     model = Keeping()
-    model.keep(5)
-    assert (model.encoded.windows, model.pairs.windows) == (5, 5)
-    Fade().keep(5)  # nothing to keep, nothing to do
+    model.reserve_cache(5)
+    assert (model.encoded.variants, model.pairs.variants) == (5, 5)
+    Fade().reserve_cache(5)  # nothing to keep, nothing to do
 
 
 def test_alpha_is_never_taken_for_colour() -> None:
@@ -341,13 +348,12 @@ def test_alpha_is_never_taken_for_colour() -> None:
     keys: list[object] = []
 
     class Noting(Fade):
-        def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
+        def prepare(self, window: Window) -> None:
             keys.append(window.keys)
-            return super().synthesize(window, motion, t)
 
     start, end = tensors(2, channels=4)
-    Noting().interpolate_window(Window(None, start, end, None, keys=(0, 1, 2, 3)), [0.25])
-    assert keys == [(0, 1, 2, 3), None]
+    Noting().interpolate_window(Window.from_frames([start, end], keys=(1, 2)), [0.25])
+    assert keys == [FrameKeys(1, 2), None]
 
 
 def test_a_model_without_networks_cannot_be_accelerated() -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from benchmark import sharing
-from benchmark.models import ready_model, synthetic_frames, windows
+from benchmark.models import ready_model, synthetic_frames
 from benchmark.original_cost import original_eqvi, original_sgm
+from vfi.base.clip import sliding_windows
 from vfi.base.interpolator import Interpolator
 
 
@@ -26,7 +27,7 @@ def model_of(name: str) -> Interpolator:
 def test_both_ways_make_the_same_frames(name: str, original: sharing.Original, size: tuple[int, int]) -> None:
     model = model_of(name)
     half = torch.tensor([0.5])
-    for window in list(windows(synthetic_frames(*size, 4)))[:2]:
+    for window in list(sliding_windows(synthetic_frames(*size, 4)))[:2]:
         with torch.inference_mode():
             expected = original(model, window, half)
             made = model.interpolate_window(window, [0.5])[0]
@@ -44,7 +45,7 @@ def test_both_ways_make_the_same_frames(name: str, original: sharing.Original, s
 def test_what_is_computed_in_the_middle_of_a_clip(
     name: str, original: sharing.Original, size: tuple[int, int], fewer: dict[int, float]
 ) -> None:
-    *known, counted = list(windows(synthetic_frames(*size, 6)))[:4]
+    *known, counted = list(sliding_windows(synthetic_frames(*size, 6)))[:4]
     alone = sharing.multiplications(original, model_of(name), counted, torch.tensor([0.5]))
     for number, least in fewer.items():
         model = copy.deepcopy(model_of(name))

@@ -97,7 +97,7 @@ class TestInEqvi:
     @torch.inference_mode()
     def test_it_interpolates_along_them(self, model: EqviInterpolator) -> None:
         frames = torch.rand(4, 1, 3, 48, 64)
-        motion = model.estimate_motion(Window(frames[0], frames[1], frames[2], frames[3]))
+        motion = model.estimate_motion(Window.from_frames(list(frames)))
         pair = model.flownet(frames[1], frames[2])
         torch.testing.assert_close(motion.flows.flow_01, pair.flow_01, atol=1e-3, rtol=0)
         assert model.interpolate(list(frames), 0.5).shape == (1, 3, 48, 64)

@@ -110,7 +110,7 @@ class TestWhatItMakes:
         )
         assert outcome.code == 0
         members = json.loads(log.read_text())["run"]["ensemble"]
-        assert members == ["plain", "half size", "mirrored", "upside down"]
+        assert members == ["plain", "half size", "flipped left-right", "flipped up-down"]
         assert vfi("interpolate", folder, "-o", tmp_path / "two", f"--{key}", "-q").code == 0
 
     def test_numbered_names(self, vfi: Vfi, tmp_path: Path) -> None:

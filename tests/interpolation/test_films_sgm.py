@@ -77,10 +77,10 @@ def test_tiles_and_an_interruption_change_nothing(
         made.append(1)
         if len(made) == 2:
             raise KeyboardInterrupt
-        return synthesize_frame(self, *arguments, **options)
+        return render(self, *arguments, **options)
 
-    synthesize_frame = SgmInterpolator.synthesize_frame
-    monkeypatch.setattr(SgmInterpolator, "synthesize_frame", stop_at_the_second)
+    render = SgmInterpolator._render
+    monkeypatch.setattr(SgmInterpolator, "_render", stop_at_the_second)
     tiled = (folder, "-o", tmp_path / "out", "--tile", 16)
     assert interpolate(small, *tiled) == 130
     assert interpolate(small, *tiled, "--resume") == 0

@@ -304,7 +304,7 @@ class TestEnsembles:
         interpolate_video(folder, tmp_path / "out", Blender(), log=log, reverse_test=True, flip_test=True)
         run = json.loads(log.read_text())["run"]
         assert run["model"] == "Blender"
-        assert run["ensemble"] == ["plain", "mirrored", "upside down", "plain, reversed"]
+        assert run["ensemble"] == ["plain", "flipped left-right", "flipped up-down", "plain, reversed"]
         assert run["options"]["reverse_test"] is True
         interpolate_video(folder, tmp_path / "again", Blender(), log=tmp_path / "other.json")
         assert json.loads((tmp_path / "other.json").read_text())["run"]["ensemble"] == []

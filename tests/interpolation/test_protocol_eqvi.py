@@ -67,7 +67,7 @@ def by_hand(model: Interpolator, frames: list[Tensor], t: float) -> Tensor:
     """The ensemble of ``ms_test`` and ``reverse_rotation``, spelled out; nothing is reused."""
 
     def ask(shown: list[Tensor], time: float) -> Tensor:
-        return model.interpolate_window(Window(shown[0], shown[1], shown[2], shown[3]), [time])[0]
+        return model.interpolate_window(Window.from_frames(shown), [time])[0]
 
     def resized(picture: Tensor, factor: float) -> Tensor:
         return F.interpolate(picture, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -82,7 +82,7 @@ def by_hand(model: Interpolator, frames: list[Tensor], t: float) -> Tensor:
 def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path, eqvi: Interpolator) -> None:
     frames = frames_of(write_images(tmp_path / "clip", 4))
     frames = [F.pad(frame, (0, 0, 8, 8), mode="replicate") for frame in frames]
-    window = Window(frames[0], frames[1], frames[2], frames[3], keys=(0, 1, 2, 3))
+    window = Window.from_frames(frames, keys=range(4))
     ensemble = Ensemble(eqvi, members_of(["ms_test", "reverse_rotation"]))
     (made,) = ensemble.interpolate_window(window, [0.25])
     torch.testing.assert_close(made, by_hand(eqvi, frames, 0.25), atol=1e-5, rtol=0)
@@ -102,9 +102,7 @@ def test_flows_of_every_member_are_reused(
         return match(flownet, *encoded)
 
     monkeypatch.setattr(IrrPwc, "match", noted)
-    monkeypatch.setattr(
-        EqviInterpolator, "synthesize_frame", lambda model, window, *rest, **options: window.start
-    )
+    monkeypatch.setattr(EqviInterpolator, "_render", lambda model, sources, *rest: sources.window.start)
     model = load_model("eqvi.stage123", checkpoint=official_eqvi, device="cpu")
     interpolate_video(
         write_images(tmp_path / "clip", count), tmp_path / "out", model, inter_frames=2, cuts="off",

@@ -266,11 +266,11 @@ class CountingBlender(Blender):
         self.most = 0
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], **options: Any
     ) -> list[Tensor]:
         self.asked.clear()
         self.most = max(self.most, len(self.pictures))
-        return super().interpolate_window(window, times, tile=tile)
+        return super().interpolate_window(window, times, **options)
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,11 +297,11 @@ class StoppingBlender(Blender):
         self.pairs = pairs
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
+        self, window: Window, times: Sequence[float | Tensor], **options: Any
     ) -> list[Tensor]:
         if len(self.asked) == self.pairs:
             raise KeyboardInterrupt
-        return super().interpolate_window(window, times, tile=tile)
+        return super().interpolate_window(window, times, **options)
 
 
 StoppingBlender.__qualname__ = "Blender"  # the same model, as far as resuming is concerned

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfi.base.interpolator import Interpolator
+from vfi.base.interpolator import Interpolator, Sources
 from vfi.io.frames import SourceFrame
 from vfi.io.pixels.picture import Picture
 from vfi.types import Interpolation, Window
@@ -31,19 +31,30 @@ class Blender(Interpolator):
     def estimate_motion(self, window: Window) -> None:
         """There is none."""
 
-    def synthesize(self, window: Window, motion: None, t: Tensor) -> Interpolation:
-        return Interpolation(torch.lerp(window.start, window.end, t.reshape(-1, 1, 1, 1)))
+    def flow_at(self, motion: None, t: Tensor) -> None:
+        """There is none."""
+
+    def synthesize(self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice) -> Interpolation:
+        window = sources.window
+        frame = torch.lerp(window.start, window.end, t.reshape(-1, 1, 1, 1))
+        return Interpolation(frame[:, :, rows])
 
     def interpolate_window(
-        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
+        self,
+        window: Window,
+        times: Sequence[float | Tensor],
+        *,
+        tile: int | None = None,
+        check_finite: bool = True,
     ) -> list[Tensor]:
         self.asked.append((window, [float(time) for time in times], tile))
-        return super().interpolate_window(window, times)
+        return super().interpolate_window(window, times, check_finite=check_finite)
 
     @property
     def keys(self) -> list[tuple[int | None, ...]]:
-        """The frame numbers of every window that was asked for."""
-        return [tuple(key[1] for key in cast("Any", window.keys)) for window, _, _ in self.asked]
+        """The frame numbers of every window that was asked for, in the order of time."""
+        numbers = [[key[1] for key in cast("Any", window.keys)] for window, _, _ in self.asked]
+        return [(prev, start, end, following) for start, end, prev, following in numbers]
 
 
 def scene_array(seed: int, shift: int = 0) -> np.ndarray:

@@ -15,4 +15,4 @@ def real_window(data_folder: Path, height: int, width: int) -> Window:
     with open_source(data_folder / "demo" / "dog_play_720p.mp4") as source:
         frames = [frame.picture.tensor() for frame, _ in zip(source, range(4), strict=False)]
     resized = [F.interpolate(frame, (height, width), mode="bicubic").clamp(0, 1) for frame in frames]
-    return Window(resized[0], resized[1], resized[2], resized[3])
+    return Window.from_frames(resized)

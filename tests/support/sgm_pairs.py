@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from tests.support.golden_recipe import synthetic_frames
+from vfi.base.interpolator import Sources
 from vfi.models.sgm import SgmInterpolator
 from vfi.registry import load_model
-from vfi.types import Window
+from vfi.types import Interpolation, Window
 
 
 def load(name: str, path: Path) -> SgmInterpolator:
@@ -29,7 +30,7 @@ def clip(count: int, height: int, width: int, seed: int = 3) -> Tensor:
 
 def window_of(start: Tensor, end: Tensor) -> Window:
     """Two frames ``[B, C, H, W]``, by themselves."""
-    return Window(None, start, end, None)
+    return Window(start, end)
 
 
 def pair(height: int, width: int, seed: int = 3) -> Window:
@@ -41,8 +42,14 @@ def pair(height: int, width: int, seed: int = 3) -> Window:
 def windows(frames: Tensor, name: object) -> Iterator[Window]:
     """The windows of a clip of this name, as a pipeline makes them."""
     for i in range(len(frames) - 1):
-        keys = ((name, i - 1), (name, i), (name, i + 1), (name, i + 2))
-        yield Window(None, frames[i : i + 1], frames[i + 1 : i + 2], None, keys)
+        yield Window.from_frames([frames[i : i + 1], frames[i + 1 : i + 2]], keys=[(name, i), (name, i + 1)])
+
+
+def synthesize(model: SgmInterpolator, window: Window, t: float) -> Interpolation:
+    """The whole frame at one time, at the scale of the model's settings, step by step."""
+    motion = model.estimate_motion(window)
+    sources = Sources(window, model.prepare(window))
+    return model.synthesize(sources, motion, model.flow_at(motion, at(t)), at(t), window.rows)
 
 
 def at(t: float) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.support.fakes import Blender, scene_array
+from vfi.base.interpolator import Sources
 from vfi.registry import load_model
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 from vfi.visual.explanation import POINT_COLOR, explain
@@ -23,12 +24,12 @@ class Finder(Blender):
     size = SizeRequirement(multiple=40)
     inputs = InputSpec(channel_order="bgr")
 
-    def synthesize(self, window: Window, motion: None, t: Tensor) -> Interpolation:
-        made = super().synthesize(window, motion, t).frame
-        flow = torch.zeros_like(made[:, :2])
-        return Interpolation(made, flow, flow + 2, made[:, :1] * 0 + 0.5, made)
+    def synthesize(self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice) -> Interpolation:
+        made = super().synthesize(sources, motion, flow, t, rows).frame
+        still = torch.zeros_like(made[:, :2])
+        return Interpolation(made, still, still + 2, made[:, :1] * 0 + 0.5, made)
 
-    def findings(self, window: Window, motion: Any, t: Tensor) -> dict[str, Tensor]:
+    def flow_diagnostics(self, window: Window, motion: Any, flow: Any) -> dict[str, Tensor]:
         plane = torch.zeros_like(window.start[:, :1])
         points = plane.clone()
         points[..., : plane.shape[-1] // 2] = 1
@@ -51,7 +52,7 @@ def test_everything_that_is_known_has_a_panel(model: Blender, rows: int) -> None
 
 def test_what_is_inside_has_the_size_and_channel_order_of_the_frames() -> None:
     start, end = (torch.rand(1, 3, 30, 50) for _ in range(2))
-    inside = Finder().look_inside(Window(None, start, end, None), 0.5)
+    inside = Finder().diagnostics(Window(start, end), 0.5)
     assert {value.shape[2:] for value in inside.values()} == {(30, 50)}
     torch.testing.assert_close(inside["frame"], (start + end) / 2)
     torch.testing.assert_close(inside["coarse"], inside["frame"])

@@ -9,15 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfi.base.checks import require_finite, require_usable
 
-def as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
+
+def as_tensors(frames: Sequence[Any], *, check_finite: bool = True) -> tuple[list[Tensor], bool]:
     """Frames of either kind as ``[B, 3, H, W]`` tensors in [0, 1], and whether they were arrays.
 
     Args:
         frames: All uint8 arrays ``[H, W, 3]``, or all float tensors ``[B, 3, H, W]`` in [0, 1]; one size.
+        check_finite: Whether tensors are searched for NaN and infinity.
 
     Raises:
-        ValueError: if they are anything else, or of several kinds or sizes.
+        ValueError: If they are anything else, of several kinds or sizes, empty, or not finite.
     """
     arrays = all(isinstance(frame, np.ndarray) for frame in frames)
     if not arrays and not all(isinstance(frame, Tensor) for frame in frames):
@@ -30,10 +33,16 @@ def as_tensors(frames: Sequence[Any]) -> tuple[list[Tensor], bool]:
     if arrays:
         if len(shape) != 3 or shape[2] != 3 or types != "uint8":
             raise ValueError(f"arrays must be uint8 [H, W, 3], but they are {types} {list(shape)}")
+        if 0 in shape:
+            raise ValueError(f"frames must have at least one pixel, but they are {list(shape)}")
         rows = [torch.from_numpy(np.array(frame, order="C")).permute(2, 0, 1) for frame in frames]
         return [frame[None].float() / 255 for frame in rows], True
     if len(shape) != 4 or shape[1] != 3 or not all(frame.is_floating_point() for frame in frames):
         raise ValueError(f"tensors must be float [B, 3, H, W] in [0, 1], but they are {types} {list(shape)}")
+    for number, frame in enumerate(frames):
+        require_usable(frame, f"frame {number}")
+        if check_finite:
+            require_finite(frame, f"frame {number}")
     return list(frames), False
 
 

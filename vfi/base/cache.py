@@ -1,4 +1,4 @@
-"""A small memory of what was computed for frames that come again."""
+"""LRU cache of per-frame and per-pair results, shared by overlapping windows."""
 
 from __future__ import annotations
 
@@ -7,23 +7,70 @@ from typing import Any
 
 from torch import Tensor
 
+from vfi.types import FrameName, Window
+
 
 class ReuseCache:
-    """What was computed for the latest frames or pairs of frames, kept for the neighbouring windows.
+    """Results for the latest frames or pairs of frames, kept for the neighbouring windows.
 
     Bounded: the least recently used entry goes first. An entry is found again only for the same key, size,
     type and device.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Keep up to ``capacity`` entries for each of the :attr:`windows` that are worked on in turn."""
+        """Keep up to ``capacity`` entries for each of the :attr:`variants` that take turns."""
         self.capacity = capacity
-        self.windows = 1
-        """Variants of a window that take turns, see :meth:`Interpolator.keep`."""
+        self.variants = 1
+        """Variants of a window that take turns, see :meth:`Interpolator.reserve_cache`."""
         self._entries: dict[Hashable, Any] = {}
 
+    def __len__(self) -> int:
+        """The number of entries."""
+        return len(self._entries)
+
+    def of_frame(
+        self, window: Window, name: FrameName, compute: Callable[[Tensor], Any], *, variant: Hashable = None
+    ) -> Any:
+        """The result for one frame of a window: looked up, or computed.
+
+        Args:
+            window: Window that holds the frame; without keys nothing is looked up or kept.
+            name: Name of the frame.
+            compute: Function of the frame, called when nothing is known of it.
+            variant: Whatever else the result depends on.
+
+        Returns:
+            What ``compute`` returned, now or earlier.
+        """
+        frame = window.frame(name)
+        key = None if window.keys is None else (window.key(name), variant)
+        return self.get_or_compute(key, frame, lambda: compute(frame))
+
+    def of_pair(
+        self,
+        window: Window,
+        first: FrameName,
+        second: FrameName,
+        compute: Callable[[], Any],
+        swap: Callable[[Any], Any],
+    ) -> Any:
+        """The result for two frames of a window, found in either order: looked up, or computed.
+
+        Args:
+            window: Window that holds the frames; without keys nothing is looked up or kept.
+            first: Name of the first frame.
+            second: Name of the second frame.
+            compute: Called without arguments when nothing is known of the pair.
+            swap: Function from the result for one order of the frames to that for the other order.
+
+        Returns:
+            What ``compute`` returned, now or earlier, for this order of the frames.
+        """
+        keys = None if window.keys is None else (window.key(first), window.key(second))
+        return self.get_or_compute_pair(keys, window.frame(first), compute, swap)
+
     def get_or_compute(self, key: Hashable | None, frame: Tensor, compute: Callable[[], Any]) -> Any:
-        """The known result for a frame or pair, or a new one.
+        """The result for a frame or pair: looked up, or computed.
 
         Args:
             key: Identity of the frame or, in order, of both frames; None: nothing is looked up or kept.
@@ -38,7 +85,7 @@ class ReuseCache:
         entry = (key, frame.shape, frame.dtype, frame.device)
         result = self._entries.pop(entry) if entry in self._entries else compute()
         self._entries[entry] = result
-        while len(self._entries) > self.capacity * self.windows:
+        while len(self._entries) > self.capacity * self.variants:
             del self._entries[next(iter(self._entries))]
         return result
 
@@ -49,13 +96,13 @@ class ReuseCache:
         compute: Callable[[], Any],
         swap: Callable[[Any], Any],
     ) -> Any:
-        """The known result for a pair of frames, found in either order, or a new one.
+        """The result for a pair of frames, found in either order: looked up, or computed.
 
         Args:
             keys: Identities of both frames, in order; None: nothing is looked up or kept.
             frame: One of the frames, for its size, type and device.
             compute: Called without arguments when nothing is known of the pair.
-            swap: Makes the result for this order of one for the other.
+            swap: Function from the result for one order of the frames to that for the other order.
 
         Returns:
             What ``compute`` returned, now or earlier, for this order of the frames.

@@ -25,7 +25,7 @@ class FlowEstimator(nn.Module, ABC):
         """What the estimator computes of one frame, whatever pair it takes part in.
 
         Args:
-            frame: ``[B, 3, H, W]`` RGB in [0, 1].
+            frame: Frame ``[B, 3, H, W]`` RGB in [0, 1].
 
         Returns:
             The estimator's own record, to be handed to :meth:`match`; the frame itself where there is
@@ -38,8 +38,8 @@ class FlowEstimator(nn.Module, ABC):
         """Estimate the flows between two encoded frames.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
 
         Returns:
             Both flows in pixels, on their own frame's grid, at the frames' size.
@@ -49,8 +49,8 @@ class FlowEstimator(nn.Module, ABC):
         """Estimate the flows.
 
         Args:
-            frame_0: ``[B, 3, H, W]`` RGB in [0, 1].
-            frame_1: likewise.
+            frame_0: Frame ``[B, 3, H, W]`` RGB in [0, 1].
+            frame_1: Frame ``[B, 3, H, W]`` RGB in [0, 1].
 
         Returns:
             Both flows in pixels, on their own frame's grid, at the frames' size.

@@ -1,358 +1,356 @@
-"""What every interpolation network is: motion once per window, then as many frames as wanted.
+"""Base class of all frame interpolators: motion is estimated once per window, frames are synthesized per t.
 
-A model implements :meth:`Interpolator.estimate_motion` (all that does not depend on t) and
-:meth:`Interpolator.synthesize` (the rest) on tensors that already have a size it takes. Everything a caller
-wants besides, any size, any kind of picture, alpha, many times at once, bounded memory, is here once for
-all models.
+A model implements three steps on tensors that already have a size it takes:
+:meth:`~Interpolator.estimate_motion` (what does not depend on t), :meth:`~Interpolator.flow_at` (where the
+pixels of time t come from) and :meth:`~Interpolator.synthesize` (rows of the frame). It declares its sizes,
+tiles, flow reduction and memory as attributes. Any size, arrays and tensors, alpha, several times, tiles
+and reuse between windows are implemented here, once for all models.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vfi.base.arrays import as_array, as_tensors
-from vfi.base.cache import ReuseCache
+from vfi.base.checks import as_times, require_window, time_tensor, whole_number
+from vfi.base.memory import SMALLEST_TILE, MemoryFit, MemoryUse, largest_tile
+from vfi.base.model import VideoModel
 from vfi.errors import ConfigError
 from vfi.ops import Padding
 from vfi.types import InputSpec, Interpolation, SizeRequirement, Window
 
-SMALLEST_TILE = 64
-"""Rows; below this the overhead of a tile exceeds its use."""
+__all__ = ["LARGE_FRAME", "SMALLEST_TILE", "Interpolator", "MemoryFit", "MemoryUse", "Sources", "is_large"]
+
+LARGE_FRAME = 2560 * 1440
+"""Pixels; the flow of larger frames is estimated at a smaller size, see
+:attr:`Interpolator.usual_reductions`."""
 
 
-class MemoryUse(NamedTuple):
-    """Bytes a model needs to work on one window, fitted to measured peaks."""
+class Sources(NamedTuple):
+    """The frames that a new frame is synthesized from, and what the model computed of their content."""
 
-    per_pixel: float
-    """For each pixel of the whole picture, however it is tiled."""
-    per_tile_pixel: float
-    """For each pixel that is synthesised at once."""
-    overlap: int = 0
-    """Rows on either side of a tile that are synthesised along with it."""
+    window: Window
+    context: Any = None
+    """From :meth:`Interpolator.prepare`."""
 
 
-class Interpolator(nn.Module, ABC):
-    """Makes the frames between two frames.
+class Interpolator(VideoModel, ABC):
+    """Interpolates the frames between two frames.
 
-    A subclass states the class attributes and implements :meth:`estimate_motion` and :meth:`synthesize`.
-    Training calls the module itself, ``model(window, t)``; applications call :meth:`interpolate`, and
-    engines that work through a video :meth:`interpolate_window`.
+    A subclass sets the class attributes and implements :meth:`estimate_motion`, :meth:`flow_at` and
+    :meth:`synthesize`, and :meth:`prepare` if it needs features of the frames themselves. Training calls
+    the module itself, ``model(window, t)``; applications call :meth:`interpolate`; engines that work
+    through a video call :meth:`interpolate_window`.
     """
 
     window: int = 2
-    """Frames it looks at: 2, or 4 (it then states what it does when the outer ones are missing)."""
+    """Number of frames the model uses: 2, or 4 (it then states what it does when the outer ones are
+    missing)."""
     size: SizeRequirement = SizeRequirement()
     inputs: InputSpec = InputSpec()
-    cpu_threads: int | None = None
-    """How many threads of torch pay on a CPU; None for all. Engines that decode and encode at the same time
-    set it for their run: threads beyond it only take the cores from the others."""
-    networks: Sequence[str] = ()
-    """Names of the parts that are convolutions and little else: what :meth:`accelerate` works on."""
+    tile_multiple: int | None = None
+    """Rows; tiles begin at multiples of it. None: the model cannot work in tiles."""
+    tile_overlap: int = 0
+    """Rows on either side of a tile that are synthesized along with it and cut off."""
+    usual_reductions: tuple[int, int] = (1, 1)
+    """Reduction of the flow per side where none is asked for: usually, and for frames above
+    :data:`LARGE_FRAME`."""
+    memory: MemoryFit | None = None
+    """Fitted memory; None where it was not measured."""
+
+    def __init__(self, *, flow_reduction: int | None = None) -> None:
+        """Initialize; subclasses call this first.
+
+        Args:
+            flow_reduction: The flow is estimated on frames this many times smaller per side; None for
+                :attr:`usual_reductions`.
+
+        Raises:
+            ValueError: If ``flow_reduction`` is not a positive whole number.
+        """
+        super().__init__()
+        if flow_reduction is not None:
+            flow_reduction = whole_number("flow_reduction", flow_reduction)
+        self.flow_reduction = flow_reduction
 
     @abstractmethod
     def estimate_motion(self, window: Window) -> Any:
-        """All that does not depend on t.
+        """Estimate the motion, as far as it does not depend on t.
 
         Args:
             window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
 
         Returns:
-            The model's own motion record, to be handed to :meth:`synthesize` with the same window.
+            The model's own motion record.
+        """
+
+    def prepare(self, window: Window) -> Any:
+        """Compute what the synthesis needs of the content of the frames, whatever their motion.
+
+        Called for the frames that the motion was estimated from and again for others that move alike (alpha).
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
+
+        Returns:
+            The model's own record, None where it needs nothing.
         """
 
     @abstractmethod
-    def synthesize(self, window: Window, motion: Any, t: Tensor) -> Interpolation:
-        """Make the frame at time ``t``.
+    def flow_at(self, motion: Any, t: Tensor) -> Any:
+        """Compute where the pixels of the frame at time ``t`` come from.
 
         Args:
-            window: As given to :meth:`estimate_motion`.
-            motion: What that returned.
-            t: ``[B]``, each in (0, 1).
+            motion: Record of :meth:`estimate_motion`.
+            t: Time ``[B]``, each in (0, 1).
 
         Returns:
-            The frame, and what else the model knows about it.
+            The model's own record for the whole frame, such as :class:`~vfi.types.IntermediateFlow`.
         """
 
-    def memory_use(self, height: int, width: int) -> MemoryUse:
-        """What a window of this size takes beside its own frames; nothing where a model has not measured it.
+    @abstractmethod
+    def synthesize(self, sources: Sources, motion: Any, flow: Any, t: Tensor, rows: slice) -> Interpolation:
+        """Synthesize rows of the frame at time ``t``.
 
         Args:
-            height: Of the pictures.
-            width: Of the pictures.
+            sources: Whole frames, with the record of :meth:`prepare`.
+            motion: Record of :meth:`estimate_motion`.
+            flow: Record of :meth:`flow_at` for this time.
+            t: Time ``[B]``, each in (0, 1).
+            rows: Rows of the frame, ``slice(first, last)`` (``window.rows`` for all); both are multiples of
+                :attr:`tile_multiple` or the end of the frame.
 
         Returns:
-            Bytes, for one time and a batch of one.
+            These rows of the frame, and what else the model computes for them.
         """
-        return MemoryUse(per_pixel=0, per_tile_pixel=0)
-
-    def keep(self, windows: int) -> None:
-        """Make room in the model's caches for several variants of every window, such as mirrored ones.
-
-        An ensemble shows the model its variants of a window in turn; with room for all of them each still
-        finds what was computed for the same variant of the window before. Windows that hold the same frames
-        in the opposite order are one variant: what a model keeps of a pair it finds in either order
-        (:meth:`~vfi.base.cache.ReuseCache.get_or_compute_pair`). Concerns every cache that is an attribute of
-        the model; a model that wraps another one passes the call on.
-
-        Args:
-            windows: How many variants there are, 1 or more.
-        """
-        for value in vars(self).values():
-            if isinstance(value, ReuseCache):
-                value.windows = windows
 
     def forward(self, window: Window, t: Tensor) -> Interpolation:
-        """Motion and synthesis in one, as training uses it. See the two methods for shapes."""
-        return self.synthesize(window, self.estimate_motion(window), t)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self._anchor.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The floating type of its pictures; flows stay float32 whatever it is."""
-        return self._anchor.dtype
-
-    @property
-    def precision(self) -> torch.dtype:
-        """The type most of the arithmetic is done in."""
-        return self.dtype
-
-    def set_precision(self, dtype: torch.dtype) -> None:
-        """Compute in this type what bears it; a model says what stays float32.
+        """Interpolate the frame at time ``t`` with gradient: the path of training.
 
         Args:
-            dtype: float32, float16 or bfloat16.
+            window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
+            t: Time ``[B]``, each in (0, 1).
+
+        Returns:
+            The whole frame; with ``intermediates`` where the model's losses need some.
         """
-        self.to(dtype)
-
-    def accelerate(self, *, compile_networks: bool = False, channels_last: bool = False) -> None:
-        """Trade waiting or memory for speed; results stay the same to rounding.
-
-        Args:
-            compile_networks: Let ``torch.compile`` translate the networks when they are first used, and again
-                when the size of the pictures changes: minutes, for a few per cent to a third of the time.
-            channels_last: Keep the networks' pictures with the channels of a pixel side by side, which
-                tensor cores (float16, bfloat16) and some CPUs prefer.
-
-        Raises:
-            ConfigError: if the model has no networks.
-        """
-        if not self.networks:
-            raise ConfigError(
-                f"{type(self).__name__} has no networks that could be compiled or laid out anew: "
-                "leave the option out."
-            )
-        for network in map(self.get_submodule, self.networks):
-            if channels_last:
-                network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - not in its stubs
-            if compile_networks:
-                network.compile()
-
-    def __init__(self) -> None:
-        """Begin an interpolator; subclasses call this first."""
-        super().__init__()
-        # A model without weights has a device and a type all the same.
-        self.register_buffer("_anchor", torch.zeros(()), persistent=False)
-        self._anchor: Tensor
+        motion = self.estimate_motion(window)
+        sources = Sources(window, self.prepare(window))
+        return self.synthesize(sources, motion, self.flow_at(motion, t), t, window.rows)
 
     def interpolate(
-        self, frames: Sequence[np.ndarray] | Sequence[Tensor], t: float | Sequence[float] | Tensor = 0.5
+        self,
+        frames: Sequence[np.ndarray] | Sequence[Tensor],
+        t: float | Sequence[float] | np.ndarray | Tensor = 0.5,
+        *,
+        check_finite: bool = True,
     ) -> Any:
-        """Make the frame, or the frames, between the middle two of the frames given.
+        """Interpolate the frame, or the frames, between the middle two of the frames given.
 
         Args:
             frames: 2 frames around the interval, or 4 consecutive ones with the interval in the middle (a
                 model of two frames ignores the outer ones): all uint8 RGB arrays ``[H, W, 3]``, or all float
                 RGB tensors ``[B, 3, H, W]`` in [0, 1]. Any height and width, but one for all.
-            t: Time or times, each in (0, 1). A tensor ``[B]`` is one time for each sample.
+            t: Time or times, each in (0, 1). A tensor ``[B]`` is one time for each sample, a NumPy array
+                ``[K]`` several times like a list.
+            check_finite: Whether tensors are searched for NaN and infinity.
 
         Returns:
             One frame of the frames' kind, type, size and device for one time, a list of frames for a list.
 
         Raises:
-            ValueError: if the frames differ in kind or size, their number is not 2 or 4, or a time does not
-                lie between 0 and 1.
+            ValueError: If the frames differ in kind or size or are not finite, their number is not 2 or 4,
+                or a time does not lie between 0 and 1.
         """
-        one = isinstance(t, (int, float, np.floating, Tensor))
-        times: list[float | Tensor] = [t] if one else list(t)
+        times, one = as_times(t)
         if len(frames) not in (2, 4):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
-        tensors, were_arrays = as_tensors(frames)
-        outer = (tensors[0], tensors[3]) if len(tensors) == 4 else (None, None)
-        middle = tensors[len(tensors) // 2 - 1 : len(tensors) // 2 + 1]
-        made = self.interpolate_window(Window(outer[0], middle[0], middle[1], outer[1]), times)
+        tensors, were_arrays = as_tensors(frames, check_finite=check_finite)
+        made = self.interpolate_window(Window.from_frames(tensors), times, check_finite=False)
         results = [as_array(frame) if were_arrays else frame.to(tensors[0]) for frame in made]
         return results[0] if one else results
 
     @torch.inference_mode()
     def interpolate_window(
-        self, window: Window, times: Sequence[float | Tensor], *, tile: int | None = None
+        self,
+        window: Window,
+        times: Sequence[float | Tensor],
+        *,
+        tile: int | None = None,
+        check_finite: bool = True,
     ) -> list[Tensor]:
-        """Make frames at several times, the motion being estimated once.
+        """Interpolate frames at several times; the motion is estimated once.
 
         Args:
             window: Frames ``[B, 3, H, W]`` or, with alpha as fourth channel, ``[B, 4, H, W]``, float in
                 [0, 1], any size, any device. With :attr:`Window.keys` neighbouring windows share work.
-            times: Each in (0, 1): numbers, or tensors ``[B]`` with a time for each sample.
-            tile: Rows that are synthesised at once, see :meth:`choose_tile`; None for all. Bounds the memory
+            times: Times, each in (0, 1): numbers, or tensors ``[B]`` with a time for each sample.
+            tile: Rows that are synthesized at once, see :meth:`choose_tile`; None for all. Bounds the memory
                 needed; how near the result stays to the untiled one is the model's to say.
+            check_finite: Whether the frames are searched for NaN and infinity.
 
         Returns:
             One frame per time, of the window's shape, in [0, 1], float32, on the model's device.
 
         Raises:
-            ValueError: if a time does not lie between 0 and 1, or a tensor of times has another length.
+            ValueError: If the window's frames cannot be used, a time does not lie between 0 and 1, or a
+                tensor of times has another length.
         """
-        moments = [_moment(time, window.start.shape[0], self.device) for time in times]
+        require_window(window, check_finite=check_finite)
+        tile = None if tile is None else whole_number("tile", tile)
+        moments = [time_tensor(time, window.start.shape[0], self.device) for time in times]
         padding = self._padding(window)
-        ready = _each_frame(window, lambda frame: padding.pad(frame.to(self.device, self.dtype)))
-        layers = [_each_frame(ready, lambda frame: self._to_network(frame[:, :3]))]
+        ready = window.map(lambda frame: padding.pad(frame.to(self.device, self.dtype)))
+        layers = [ready.map(lambda frame: self._to_network(frame[:, :3]))]
         if window.start.shape[1] == 4:
-            # Alpha moves with the colours: it is synthesised as a grey picture from the same motion. Its
-            # frames are others than the colour's, so that it must not be found under their keys.
-            alpha = _each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1))
-            layers.append(alpha._replace(keys=None))
+            # Alpha moves with the colours: it is synthesized as a grey image from the same motion. Its
+            # frames are others than the colours', so that they must not be found under their keys.
+            layers.append(ready.map(lambda frame: frame[:, 3:].expand(-1, 3, -1, -1)).without_keys())
         made: list[Tensor] = []
-        for frames in self._make_layers(layers, moments, tile):
+        for frames in self.render_layers(layers, moments, tile):
             frame = self._from_network(frames[0])
             if len(frames) > 1:
                 frame = torch.cat((frame, frames[1][:, :1]), dim=1)
             made.append(padding.unpad(frame).float().clamp(0, 1))
         return made
 
-    @torch.inference_mode()
-    def look_inside(self, window: Window, t: float) -> dict[str, Tensor]:
-        """What the model knows about a new frame, to be looked at rather than to go on with.
-
-        Args:
-            window: Frames ``[B, 3, H, W]`` in [0, 1], any size.
-            t: In (0, 1).
-
-        Returns:
-            What the model has of the fields of :class:`~vfi.types.Interpolation`, and its
-            :meth:`findings`, by name; ``[B, C, H, W]``.
-        """
-        moment = _moment(t, window.start.shape[0], self.device)
-        padding = self._padding(window)
-        ready = _each_frame(
-            window, lambda frame: self._to_network(padding.pad(frame.to(self.device, self.dtype)))
-        )
-        motion = self.estimate_motion(ready)
-        found = self.synthesize(ready, motion, moment)._asdict() | self.findings(ready, motion, moment)
-        inside = {name: padding.unpad(value) for name, value in found.items() if value is not None}
-        return {
-            name: self._from_network(value) if name in ("frame", "coarse") else value
-            for name, value in inside.items()
-        }
-
-    def findings(self, window: Window, motion: Any, t: Tensor) -> dict[str, Tensor]:
-        """What else a model can show of how a frame came about.
-
-        Args:
-            window: As given to :meth:`estimate_motion`.
-            motion: What that returned.
-            t: ``[B]``.
-
-        Returns:
-            Pictures of the window's size by name, ``[B, 1, H, W]``; a name that ends in ``_0`` or ``_1``
-            lies on that frame's grid, any other on the new frame's.
-        """
-        return {}
-
-    def _padding(self, window: Window) -> Padding:
-        """What a window of any size needs to satisfy :attr:`size`."""
-        height, width = window.start.shape[-2:]
-        return Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
-
-    def _make_layers(
+    def render_layers(
         self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None
     ) -> Iterator[list[Tensor]]:
-        """Frames of pictures that move alike, the motion being that of the first.
+        """Interpolate frames that move alike, with the motion of the first.
 
         Args:
-            layers: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
-            times: Each ``[B]``, in (0, 1).
-            tile: See :meth:`interpolate_window`.
+            layers: Windows of frames ``[B, 3, H, W]`` that satisfy :attr:`size`, such as colours and alpha.
+            times: Times, each ``[B]``, in (0, 1).
+            tile: Rows that are synthesized at once; None for all.
 
         Yields:
             For each time the frame ``[B, 3, H, W]`` of every layer.
         """
         motion = self.estimate_motion(layers[0])
-        motions = [motion, *(self.transfer_motion(layer, motion) for layer in layers[1:])]
+        sources = [Sources(layer, self.prepare(layer)) for layer in layers]
         for t in times:
-            yield [
-                self.synthesize_frame(layer, moving, t, tile=tile)
-                for layer, moving in zip(layers, motions, strict=True)
-            ]
+            flow = self.flow_at(motion, t)
+            yield [self._render(source, motion, flow, t, tile) for source in sources]
 
-    def transfer_motion(self, window: Window, motion: Any) -> Any:
-        """The motion for other pictures that move as those it was estimated from (alpha with colours).
-
-        Args:
-            window: The other pictures.
-            motion: From :meth:`estimate_motion`.
-
-        Returns:
-            A motion to be handed to :meth:`synthesize` with the other pictures: the same, unless the model
-            keeps something of the pictures themselves in it.
-        """
-        return motion
-
-    def synthesize_frame(self, window: Window, motion: Any, t: Tensor, *, tile: int | None) -> Tensor:
-        """The frame of :meth:`synthesize`; a model that can, works in tiles of this size to save memory.
-
-        Args:
-            window: As given to :meth:`estimate_motion`.
-            motion: What that returned.
-            t: ``[B]``, each in (0, 1).
-            tile: Rows; None for all at once.
-
-        Returns:
-            ``[B, 3, H, W]``.
-        """
-        if tile is not None:
+    def _render(self, sources: Sources, motion: Any, flow: Any, t: Tensor, tile: int | None) -> Tensor:
+        """The whole frame ``[B, 3, H, W]``, tile by tile."""
+        rows = sources.window.rows
+        if tile is None:
+            return self.synthesize(sources, motion, flow, t, rows).frame
+        if self.tile_multiple is None:
             raise ConfigError(f"The model {type(self).__name__} cannot work in tiles: leave --tile out.")
-        return self.synthesize(window, motion, t).frame
+        step = rows.stop if tile >= rows.stop else max(tile // self.tile_multiple, 1) * self.tile_multiple
+        made: list[Tensor] = []
+        for top in range(0, rows.stop, step):
+            first = max(top - self.tile_overlap, 0)
+            last = min(top + step + self.tile_overlap, rows.stop)
+            frame = self.synthesize(sources, motion, flow, t, slice(first, last)).frame
+            made.append(frame[:, :, top - first : top - first + step])
+        return made[0] if len(made) == 1 else torch.cat(made, dim=2)
+
+    @torch.inference_mode()
+    def diagnostics(self, window: Window, t: float) -> dict[str, Tensor]:
+        """Everything the model computes about one new frame, for display.
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` in [0, 1], any size.
+            t: Time in (0, 1).
+
+        Returns:
+            The fields of :class:`~vfi.types.Interpolation` that the model fills in, ``frame`` among them,
+            and its :meth:`flow_diagnostics`, by name; ``[B, C, H, W]``.
+
+        Raises:
+            ValueError: If the frames or the time cannot be used.
+        """
+        require_window(window, check_finite=True)
+        moment = time_tensor(t, window.start.shape[0], self.device)
+        padding = self._padding(window)
+        ready = window.map(lambda frame: self._to_network(padding.pad(frame.to(self.device, self.dtype))))
+        motion = self.estimate_motion(ready)
+        flow = self.flow_at(motion, moment)
+        sources = Sources(ready, self.prepare(ready))
+        found = self.synthesize(sources, motion, flow, moment, ready.rows)._replace(intermediates=None)
+        fields = found._asdict() | self.flow_diagnostics(ready, motion, flow)
+        shown = {name: padding.unpad(value) for name, value in fields.items() if value is not None}
+        return {
+            name: self._from_network(value) if name in ("frame", "coarse") else value
+            for name, value in shown.items()
+        }
+
+    def flow_diagnostics(self, window: Window, motion: Any, flow: Any) -> dict[str, Tensor]:
+        """Maps of how the flow for one time was found.
+
+        Args:
+            window: Frames ``[B, 3, H, W]`` that the motion was estimated from.
+            motion: Record of :meth:`estimate_motion`.
+            flow: Record of :meth:`flow_at`.
+
+        Returns:
+            Maps of the window's size by name, ``[B, 1, H, W]``; a name that ends in ``_0`` or ``_1`` lies
+            on that frame's grid, any other on the new frame's.
+        """
+        return {}
+
+    def reduction(self, height: int, width: int) -> int:
+        """How many times smaller per side the frames are that the flow is estimated on.
+
+        Args:
+            height: Frame height in pixels.
+            width: Frame width in pixels.
+        """
+        if self.flow_reduction is not None:
+            return self.flow_reduction
+        return self.usual_reductions[is_large(height, width)]
+
+    def flow_area(self, height: int, width: int) -> float:
+        """Pixels of the flow per pixel of a frame of this height and width, both in pixels."""
+        return 1 / self.reduction(height, width) ** 2
+
+    def memory_use(self, height: int, width: int) -> MemoryUse:
+        """The memory a window of this size takes beside its own frames; nothing where it was not measured.
+
+        Args:
+            height: Frame height in pixels.
+            width: Frame width in pixels.
+
+        Returns:
+            Bytes, for one time and a batch of one.
+        """
+        if self.memory is None:
+            return MemoryUse(per_pixel=0, per_tile_pixel=0)
+        return self.memory.use(self.flow_area(height, width), self.tile_overlap, self.variants)
 
     def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
         """The largest tile, in rows of full width, with which a window of this size stays within the memory.
 
         Args:
-            height: Of the pictures.
-            width: Of the pictures.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
             max_memory: Bytes the model may use; None for any.
 
         Returns:
-            The tile for :meth:`interpolate_window`; None if all at once fits.
+            The tile for :meth:`interpolate_window`; None if the whole frame fits.
 
         Raises:
-            ConfigError: if even the smallest tile does not fit; it says how much would.
+            ConfigError: If even the smallest tile does not fit; it says how much would.
         """
-        memory = self.memory_use(height, width)
-        fixed = height * width * memory.per_pixel
-        per_row = width * memory.per_tile_pixel
-        if max_memory is None or fixed + height * per_row <= max_memory:
-            return None
-        beside = 2 * memory.overlap
-        needed = fixed + min(SMALLEST_TILE + beside, height) * per_row
-        if needed > max_memory:
-            raise ConfigError(
-                f"Frames of {width}x{height} need at least {_in_megabytes(needed)} of memory, more than the "
-                f"{_in_megabytes(max_memory)} allowed: raise --max-memory or use smaller frames."
-            )
-        return max(int((max_memory - fixed) / per_row) - beside, SMALLEST_TILE)
+        return largest_tile(self.memory_use(height, width), height, width, max_memory)
+
+    def _padding(self, window: Window) -> Padding:
+        """The padding that makes a window of any size satisfy :attr:`size`."""
+        height, width = window.start.shape[-2:]
+        return Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
 
     def _to_network(self, frame: Tensor) -> Tensor:
-        """RGB in [0, 1] as the network wants it."""
+        """RGB in [0, 1] in the channel order and range of :attr:`inputs`."""
         frame = frame.flip(1) if self.inputs.channel_order == "bgr" else frame
         return frame * self.inputs.scale if self.inputs.scale != 1 else frame
 
@@ -362,29 +360,22 @@ class Interpolator(nn.Module, ABC):
         return frame.flip(1) if self.inputs.channel_order == "bgr" else frame
 
 
-def _each_frame(window: Window, change: Callable[[Tensor], Tensor]) -> Window:
-    """The window with ``change`` applied to the frames that are there."""
-    return Window(
-        None if window.prev is None else change(window.prev),
-        change(window.start),
-        change(window.end),
-        None if window.next is None else change(window.next),
-        keys=window.keys,
-    )
+def is_large(height: int, width: int) -> bool:
+    """Whether a frame of this height and width, in pixels, is larger than :data:`LARGE_FRAME`."""
+    return height * width > LARGE_FRAME
 
 
-def _moment(t: float | Tensor, batch: int, device: torch.device) -> Tensor:
-    """A time as a tensor ``[batch]``."""
-    moment = torch.as_tensor(t, dtype=torch.float32, device=device)
-    if moment.shape not in ((), (batch,)):
-        raise ValueError(
-            f"t must be a number or a tensor with one time for each of the {batch} samples, "
-            f"but its shape is {tuple(moment.shape)}"
-        )
-    if not bool(((moment > 0) & (moment < 1)).all()):
-        raise ValueError(f"t must lie between 0 and 1, both excluded, but it is {t}")
-    return moment.expand(batch)
+def require_interpolator(model: Any) -> Interpolator:
+    """The model, if it is an interpolator.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(model, Interpolator):
+        raise ValueError(f"model must be an Interpolator, as vfi.load_model returns, not {_described(model)}")
+    return model
 
 
-def _in_megabytes(size: float) -> str:
-    return f"{size / 2**20:,.0f} MB"
+def _described(model: Any) -> str:
+    """How a message calls what is no model."""
+    return f"the text {model!r}" if isinstance(model, str) else f"a {type(model).__name__}"

@@ -22,7 +22,7 @@ from vfi.interpolation.schedule import Kind, PlanItem, Schedule, Timing, frame_n
 from vfi.io.frames import OutputFrame
 from vfi.io.pixels.color import Rounding
 from vfi.io.pixels.picture import Picture
-from vfi.types import Window
+from vfi.types import FrameKeys, Window
 
 if TYPE_CHECKING:
     from vfi.base.interpolator import Interpolator
@@ -158,7 +158,7 @@ class Renderer:
 
     def _window(self, pair: Pair) -> Window:
         """The pair as tensors on the model's device; each picture is converted once."""
-        shots = (pair.prev, pair.start, pair.end, pair.next)
+        shots = (pair.start, pair.end, pair.prev, pair.next)
         tensors: dict[int, Tensor] = {}
         for shot in shots:
             if shot is not None:
@@ -166,11 +166,10 @@ class Renderer:
                 known = self._tensors.get(index)
                 tensors[index] = shot.frame.picture.tensor(self.model.device) if known is None else known
         self._tensors = tensors
-        prev, start, end, following = (None if shot is None else tensors[shot.frame.index] for shot in shots)
-        assert start is not None
-        assert end is not None
-        keys = [(self._source, None if shot is None else shot.frame.index) for shot in shots]
-        return Window(prev, start, end, following, keys=(keys[0], keys[1], keys[2], keys[3]))
+        start, end = tensors[pair.start.frame.index], tensors[pair.end.frame.index]
+        outer = (None if shot is None else tensors[shot.frame.index] for shot in (pair.prev, pair.next))
+        keys = ((self._source, None if shot is None else shot.frame.index) for shot in shots)
+        return Window(start, end, *outer, keys=FrameKeys(*keys))
 
     def _decision(self, pair: Pair, steps: list[Step]) -> Decision:
         """What is done with a pair, for the log."""

@@ -192,7 +192,7 @@ def with_ensemble(model: Interpolator, config: InterpolateConfig) -> Interpolato
     """The model as it shall be asked: itself, or the ensemble that is wanted of it."""
     if config.ensemble:
         return Ensemble(model, members_of(config.ensemble))
-    model.keep(1)  # an ensemble of an earlier run may have made it keep more
+    model.reserve_cache(1)  # an ensemble of an earlier run may have made it keep more
     return model
 
 

@@ -6,6 +6,7 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 """
 
 from vfi.ops.backends.select import Backend, live_backend
+from vfi.ops.blend import blend_frames, t_plane
 from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
 from vfi.ops.correlation_layer import Correlation
@@ -24,6 +25,7 @@ __all__ = [
     "Splat",
     "average_splat",
     "backward_warp",
+    "blend_frames",
     "block_mean",
     "box_mean",
     "compose_flow",
@@ -36,4 +38,5 @@ __all__ = [
     "resize_flow",
     "round_trip_error",
     "softmax_splat",
+    "t_plane",
 ]

@@ -1,8 +1,8 @@
-"""One new frame, and a picture of how it came about: flows, blend, and whatever else the model can show."""
+"""One new frame, and a sheet of diagnostics: flows, blend, and whatever else the model computes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,28 +11,26 @@ from PIL import Image
 from torch import Tensor
 
 from vfi.base.arrays import as_array, as_tensors
+from vfi.base.interpolator import Interpolator, require_interpolator
 from vfi.types import Window
 from vfi.visual.flow_color import flow_to_color
 from vfi.visual.panels import ACCENTS, Panel, sheet
 
-if TYPE_CHECKING:
-    from vfi.base.interpolator import Interpolator
-
 WIDTH = 1500
-"""Of the sheet, pixels."""
+"""Width of the sheet in pixels."""
 
 PANELS_PER_ROW = 3
 POINT_COLOR = (80, 255, 120)
-"""Of chosen positions, RGB."""
+"""Colour of matched positions, RGB."""
 
 
 class Explanation(NamedTuple):
-    """A new frame and how it came about."""
+    """A new frame and the sheet that explains it."""
 
     frame: np.ndarray
     """``[H, W, 3]`` uint8 RGB."""
     picture: Image.Image
-    """The two frames, the new one, and what the model knows about it, with captions."""
+    """The two frames, the new one, and the model's diagnostics, with captions."""
 
 
 def explain(
@@ -43,25 +41,25 @@ def explain(
     *,
     width: int = WIDTH,
 ) -> Explanation:
-    """Interpolate between two frames, and show what happened.
+    """Interpolate between two frames, and draw the diagnostics.
 
     Args:
-        model: Makes the frame.
-        frame_0: ``[H, W, 3]`` uint8 RGB, or ``[1, 3, H, W]`` float in [0, 1].
-        frame_1: likewise, of the same size.
-        t: In (0, 1).
-        width: Of the picture, pixels.
+        model: Interpolator of the frame.
+        frame_0: Frame ``[H, W, 3]`` uint8 RGB, or ``[1, 3, H, W]`` float in [0, 1].
+        frame_1: Frame of the same kind and size.
+        t: Time in (0, 1).
+        width: Width of the sheet in pixels.
 
     Returns:
-        The frame and the picture.
+        The frame and the sheet.
 
     Raises:
-        ValueError: as :meth:`~vfi.base.interpolator.Interpolator.interpolate`.
+        ValueError: As for :meth:`~vfi.base.interpolator.Interpolator.interpolate`.
     """
     (start, end), _ = as_tensors([frame_0, frame_1])
-    frame = as_array(model.interpolate([start, end], t))
-    known = model.look_inside(Window(None, start, end, None), t)
-    inside = {name: value.float().cpu() for name, value in known.items()}
+    found = require_interpolator(model).diagnostics(Window(start, end), t)
+    inside = {name: value.float().cpu() for name, value in found.items()}
+    frame = as_array(inside["frame"].clamp(0, 1))
     panels = [
         Panel(as_array(start), "Frame 0", "", ACCENTS["plain"]),
         Panel(as_array(end), "Frame 1", "", ACCENTS["plain"]),

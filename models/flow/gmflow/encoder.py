@@ -37,7 +37,7 @@ class Encoder(nn.Module):
     """The features of frames at one scale (1/8) or at two (1/4 and 1/8, by one kernel with two strides)."""
 
     def __init__(self, *, scales: int = 1) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
             scales: 1 or 2.

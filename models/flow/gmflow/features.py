@@ -15,7 +15,7 @@ class GmFlowFeatures(nn.Module):
     """Encoder and transformer at one scale: what belongs to a frame, and what belongs to a pair."""
 
     def __init__(self, *, attention_splits: int = 1) -> None:
-        """Default initialisation.
+        """Initialize at random.
 
         Args:
             attention_splits: Windows per axis within which features look at each other; 1: everywhere.
@@ -41,8 +41,8 @@ class GmFlowFeatures(nn.Module):
         """The features of two frames, each aware of the other.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
 
         Returns:
             ``[2 B, 128, H / 8, W / 8]``: first frame 0's, then frame 1's.

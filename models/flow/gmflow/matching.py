@@ -19,14 +19,14 @@ from vfi.ops.checks import working_dtype
 def global_matching(
     features_0: Tensor, features_1: Tensor, *, both: bool, scores_at_once: int = SCORES_AT_ONCE
 ) -> Tensor:
-    """Flow by comparing every pixel with every other: to the mean of all places, weighted by likeness.
+    """Flow by comparing every pixel with every other: to the mean of all positions, weighted by similarity.
 
     The correlation is computed in pieces (:func:`vfi.models.attention.soft_lookup`), which bounds the memory
     wherever no gradients are wanted.
 
     Args:
         features_0: ``[B, C, H, W]``.
-        features_1: Likewise.
+        features_1: Features ``[B, C, H, W]`` of frame 1.
         both: Whether the flow from 1 to 0 is wanted too; it reads the same correlation the other way round.
         scores_at_once: Numbers of the correlation that are held at one time.
 
@@ -37,16 +37,16 @@ def global_matching(
     tokens_0, tokens_1 = (features.flatten(2).mT for features in (features_0, features_1))
     dtype = working_dtype(features_0, features_1)
     grid = pixel_grid(height, width, device=features_0.device, dtype=dtype)
-    places = grid.flatten(2).mT  # [1, H W, 2]
+    positions = grid.flatten(2).mT  # [1, H W, 2]
     if both:
-        found = torch.cat(match_both_ways(tokens_0, tokens_1, places, scores_at_once=scores_at_once))
+        found = torch.cat(match_both_ways(tokens_0, tokens_1, positions, scores_at_once=scores_at_once))
     else:
-        found = soft_lookup(tokens_0, tokens_1, places, scores_at_once=scores_at_once)
+        found = soft_lookup(tokens_0, tokens_1, positions, scores_at_once=scores_at_once)
     return found.mT.unflatten(2, (height, width)) - grid
 
 
 def match_both_ways(
-    tokens_0: Tensor, tokens_1: Tensor, places: Tensor, *, scores_at_once: int = SCORES_AT_ONCE
+    tokens_0: Tensor, tokens_1: Tensor, positions: Tensor, *, scores_at_once: int = SCORES_AT_ONCE
 ) -> tuple[Tensor, Tensor]:
     """Matches of both frames' tokens from one pass over their correlation.
 
@@ -56,16 +56,16 @@ def match_both_ways(
     Args:
         tokens_0: ``[B, N, C]``.
         tokens_1: ``[B, N, C]``.
-        places: ``[1, N, 2]``, of the tokens of either frame.
+        positions: Positions ``[1, N, 2]`` of the tokens of either frame.
         scores_at_once: Numbers of the correlation that are held at one time.
 
     Returns:
         ``[B, N, 2]`` twice: where in frame 1 frame 0's tokens are found, and the reverse.
     """
-    dtype = working_dtype(tokens_0, tokens_1, places)
+    dtype = working_dtype(tokens_0, tokens_1, positions)
     side = tile_side(tokens_0.shape[0], scores_at_once)
     scaled = tokens_1.to(dtype) / math.sqrt(tokens_1.shape[-1])
-    counted = counted_values(places.to(dtype)).split(side, dim=1)
+    counted = counted_values(positions.to(dtype)).split(side, dim=1)
     columns = [
         (part, RunningMean(), values) for part, values in zip(scaled.split(side, dim=1), counted, strict=True)
     ]
@@ -81,11 +81,11 @@ def match_both_ways(
 
 
 def local_matching(features_0: Tensor, features_1: Tensor, *, radius: int) -> Tensor:
-    """Flow by comparing every pixel with those near the same place in the other frame.
+    """Flow by comparing every pixel with those near the same position in the other frame.
 
     Args:
         features_0: ``[B, C, H, W]``.
-        features_1: Likewise.
+        features_1: Features ``[B, C, H, W]`` of frame 1.
         radius: How many pixels to look along each axis.
 
     Returns:
@@ -96,19 +96,19 @@ def local_matching(features_0: Tensor, features_1: Tensor, *, radius: int) -> Te
     steps = torch.arange(-radius, radius + 1, device=scores.device, dtype=scores.dtype)
     offset_y, offset_x = torch.meshgrid(steps, steps, indexing="ij")
     offsets = torch.stack((offset_x, offset_y), dim=-1).flatten(0, 1)  # [K, 2]
-    places = pixel_grid(height, width, device=scores.device, dtype=scores.dtype) + offsets[..., None, None]
+    positions = pixel_grid(height, width, device=scores.device, dtype=scores.dtype) + offsets[..., None, None]
     furthest = offsets.new_tensor((width - 1, height - 1))[:, None, None]
-    outside = ((places < 0) | (places > furthest)).any(dim=1)  # [K, H, W]
+    outside = ((positions < 0) | (positions > furthest)).any(dim=1)  # [K, H, W]
     weights = scores.masked_fill(outside, -math.inf).softmax(dim=1)
     return torch.einsum("bkhw,kc->bchw", weights, offsets)
 
 
 def neighbour_scores(features_a: Tensor, features_b: Tensor, *, radius: int) -> Tensor:
-    """Likeness of every pixel of one map and the neighbours of the same place in another one.
+    """Similarity of every pixel of one map and the neighbours of the same position in another one.
 
     Args:
         features_a: ``[B, C, H, W]``.
-        features_b: Likewise; zero outside.
+        features_b: Features ``[B, C, H, W]`` of the other map; zero outside.
         radius: How many pixels to look along each axis.
 
     Returns:

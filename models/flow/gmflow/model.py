@@ -43,9 +43,9 @@ RED_GREEN_BLUE_MEAN = (0.485, 0.456, 0.406)
 RED_GREEN_BLUE_DEVIATION = (0.229, 0.224, 0.225)
 """What frames are normalised by: ImageNet's."""
 
-OCCLUSION_SHARE, OCCLUSION_MARGIN = 0.01, 0.5
-"""A pixel is hidden in the other frame if the way there and back ends further from its start than this share
-of both ways' lengths plus this many pixels."""
+OCCLUSION_FRACTION, OCCLUSION_MARGIN = 0.01, 0.5
+"""A pixel is hidden in the other frame if the way there and back ends further from its start than this
+fraction of both ways' lengths plus this many pixels."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class ScaleSettings:
     matching_radius: int | None = None
     """Pixels of the scale; None: everywhere."""
     propagation_radius: int | None = None
-    """Likewise."""
+    """Pixels of the scale; None: everywhere."""
 
 
-class EncodedFrame(NamedTuple):
+class GmFlowFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in. Lists are coarsest first."""
 
     begun: list[Begun]
-    """Of each scale, features on their way into the transformer."""
+    """Features on their way into the transformer, one record per scale."""
     finer_features: list[Tensor]
     """``[B, C, h, w]`` of all scales but the first, to be warped."""
     padding: Padding
@@ -93,7 +93,7 @@ class GmFlow(FlowEstimator):
         padding_at_bottom: bool = False,
         scores_at_once: int = SCORES_AT_ONCE,
     ) -> None:
-        """Initialisation as for training from scratch.
+        """Initialization as for training from scratch.
 
         Args:
             scales: One or two, coarsest first.
@@ -123,31 +123,31 @@ class GmFlow(FlowEstimator):
         self.mean: Tensor
         self.deviation: Tensor
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> GmFlowFrame:
         """The features of a frame at all scales, as far as they do not depend on the other frame.
 
         Args:
-            frame: ``[B, 3, H, W]`` RGB in [0, 1], any size.
+            frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
 
         Returns:
             The record for :meth:`match`.
         """
         padding = self._padding(*frame.shape[-2:])
-        picture = padding.pad((frame.to(self.mean.dtype) - self.mean) / self.deviation)
-        features = self.backbone(picture)[::-1]
+        padded = padding.pad((frame.to(self.mean.dtype) - self.mean) / self.deviation)
+        features = self.backbone(padded)[::-1]
         begun = [
             self.transformer.begin(of_scale, splits=settings.attention_splits)
             for of_scale, settings in zip(features, self.scale_settings, strict=True)
         ]
-        return EncodedFrame(begun, features[1:], padding)
+        return GmFlowFrame(begun, features[1:], padding)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False) -> FlowPair:
+    def match(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, occlusion: bool = False) -> FlowPair:
         """Estimate both flows.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
-            occlusion: Whether to tell occlusions, by comparing both flows (:func:`hidden_pixels`).
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
+            occlusion: Whether to estimate occlusions, by comparing both flows (:func:`hidden_pixels`).
 
         Returns:
             Flows ``[B, 2, H, W]`` in pixels, float32 (float64 for a float64 network); occlusions 0 or 1.
@@ -157,12 +157,12 @@ class GmFlow(FlowEstimator):
             return FlowPair(flow_01, flow_10)
         return FlowPair(flow_01, flow_10, hidden_pixels(flow_01, flow_10), hidden_pixels(flow_10, flow_01))
 
-    def estimate(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, both: bool = True) -> Tensor:
+    def estimate(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True) -> Tensor:
         """The flow in one direction or in both.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             both: Whether the flow from 1 to 0 is wanted too.
 
         Returns:
@@ -175,8 +175,8 @@ class GmFlow(FlowEstimator):
         """All estimates from 0 to 1 that training looks at, from coarse to fine.
 
         Args:
-            frame_0: ``[B, 3, H, W]`` RGB in [0, 1].
-            frame_1: Likewise.
+            frame_0: Frame ``[B, 3, H, W]`` RGB in [0, 1].
+            frame_1: Frame ``[B, 3, H, W]`` RGB in [0, 1].
 
         Returns:
             ``[B, 2, H, W]`` each, pixels: of every scale what matching found and, of all but the last, what
@@ -191,13 +191,13 @@ class GmFlow(FlowEstimator):
         return [padding.unpad(flow) for flow in (*enlarged, self._enlarge(found[-1]))]
 
     def scales(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, both: bool = True
+        self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True
     ) -> Iterator[ScaleFlow]:
         """The estimates of the scales one after the other, coarse to fine.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             both: Whether the flow from 1 to 0 is wanted too.
 
         Yields:
@@ -220,7 +220,7 @@ class GmFlow(FlowEstimator):
             yield found
 
     def _begin_finer(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, flow: Tensor, number: int
+        self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, flow: Tensor, number: int
     ) -> tuple[Begun, Begun]:
         """The frames on whose grids the flows lie, and beside each the other, brought to its grid."""
         own, others = encoded_0.begun[number], encoded_1.finer_features[number - 1]
@@ -251,7 +251,7 @@ class GmFlow(FlowEstimator):
         return enlarge_convex(found.flow, logits.to(found.flow.dtype))
 
     def _padding(self, height: int, width: int) -> Padding:
-        """What makes the sides fit the encoder and the windows of all scales."""
+        """The padding that makes the sides fit the encoder and the windows of all scales."""
         scales = len(self.scale_settings)
         needed = [PADDED_SIDES * scales]
         for number, settings in enumerate(self.scale_settings):
@@ -266,15 +266,15 @@ def hidden_pixels(flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
     """Which pixels of a are hidden in b: those from which the way to b and back does not end where it began.
 
     Args:
-        flow_ab: ``[B, 2, H, W]``, pixels.
-        flow_ba: Likewise; taken as zero outside the picture.
+        flow_ab: Flow ``[B, 2, H, W]``, pixels.
+        flow_ba: Flow ``[B, 2, H, W]``, pixels; taken as zero outside the frame.
 
     Returns:
         ``[B, 1, H, W]``, 1 where hidden, else 0, in the flow's type.
     """
     error = (flow_ab + backward_warp(flow_ba, flow_ab)).norm(dim=1, keepdim=True)
     lengths = flow_ab.norm(dim=1, keepdim=True) + flow_ba.norm(dim=1, keepdim=True)
-    return (error > OCCLUSION_SHARE * lengths + OCCLUSION_MARGIN).to(flow_ab.dtype)
+    return (error > OCCLUSION_FRACTION * lengths + OCCLUSION_MARGIN).to(flow_ab.dtype)
 
 
 def build_gmflow(*, attention_splits: int = 2, padding_at_bottom: bool = False) -> GmFlow:

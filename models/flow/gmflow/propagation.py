@@ -12,14 +12,14 @@ from .matching import neighbour_scores
 
 
 class FlowPropagation(nn.Module):
-    """Mean of the flow, weighted by the likeness of features within one frame.
+    """Mean of the flow, weighted by the similarity of features within one frame.
 
-    Kept as the released weights know it: over the whole frame, keys are projected from the queries, not from
-    the features; near by, neighbours beyond the edge take part, with likeness 0 and flow 0.
+    As the released weights were trained: over the whole frame, keys are projected from the queries, not from
+    the features; near by, neighbours beyond the edge take part, with similarity 0 and flow 0.
     """
 
     def __init__(self, channels: int) -> None:
-        """Xavier initialisation; ``channels`` is that of the features."""
+        """Xavier initialization; ``channels`` is that of the features."""
         super().__init__()
         self.q_proj = nn.Linear(channels, channels)
         self.k_proj = nn.Linear(channels, channels)

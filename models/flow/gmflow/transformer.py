@@ -6,7 +6,7 @@ the frame itself, is apart (:meth:`FeatureTransformer.begin`) from what belongs 
 
 Deviation from the authors' code: windows that are shifted by half their size are not rolled and masked by
 -100; what the mask keeps together is cut out of the plane and attended to by itself. The weight of what the
-mask leaves out, e^-100, is nothing beside the rounding of a softmax; and the mask of a large picture would be
+mask leaves out, e^-100, is nothing beside the rounding of a softmax; and the mask of a large frame would be
 enormous.
 """
 
@@ -30,7 +30,7 @@ TOKENS_AT_ONCE = 2**13
 """Tokens whose hidden layer is held at one time: it is eight times as wide as they are."""
 
 TOKENS_ON_CPU = 2**10
-"""Likewise on a CPU: so few that it stays in the cache; 20 instead of 28 ms for 3808 tokens."""
+"""The same limit on a CPU: so few that it stays in the cache; 20 instead of 28 ms for 3808 tokens."""
 
 
 class Begun(NamedTuple):
@@ -46,10 +46,10 @@ class AttentionLayer(nn.Module):
     """Tokens look at others within windows, with a single head; what they find is added to them."""
 
     def __init__(self, channels: int, *, feed_forward: bool) -> None:
-        """Xavier initialisation, as for training from scratch.
+        """Xavier initialization, as for training from scratch.
 
         Args:
-            channels: Of the tokens.
+            channels: Channels of the tokens.
             feed_forward: Whether what was found passes through a small network, beside the token itself.
         """
         super().__init__()
@@ -76,7 +76,7 @@ class AttentionLayer(nn.Module):
 
         Args:
             source: ``[B, H, W, C]``.
-            target: Likewise.
+            target: Tokens ``[B, H, W, C]`` that are attended to.
             splits: Windows per axis.
             shifted: Whether they are shifted by half their size.
 
@@ -106,7 +106,7 @@ class FeatureTransformer(nn.Module):
     """Six blocks, whose odd ones have shifted windows; both frames through the same weights."""
 
     def __init__(self, channels: int = FEATURE_CHANNELS, *, blocks: int = BLOCKS) -> None:
-        """Xavier initialisation; ``channels`` is that of the features."""
+        """Xavier initialization; ``channels`` is that of the features."""
         super().__init__()
         self.layers = nn.ModuleList(TransformerBlock(channels) for _ in range(blocks))
 
@@ -130,14 +130,14 @@ class FeatureTransformer(nn.Module):
             height // splits, width // splits, channels, device=features.device, dtype=features.dtype
         )
         tokens = features.permute(0, 2, 3, 1) + positions.repeat(splits, splits, 1)
-        return Begun(tokens, self._look_inside(0, tokens, splits))
+        return Begun(tokens, self._attend_within(0, tokens, splits))
 
     def finish(self, begun_0: Begun, begun_1: Begun, *, splits: int = 1) -> Tensor:
         """What belongs to a pair.
 
         Args:
             begun_0: From :meth:`begin`, with the same ``splits``.
-            begun_1: Likewise, of the other frame.
+            begun_1: Record of :meth:`begin` for the other frame.
             splits: See :meth:`begin`.
 
         Returns:
@@ -156,12 +156,12 @@ class FeatureTransformer(nn.Module):
         for number, block in enumerate(self.layers):
             assert isinstance(block, TransformerBlock)
             if number:
-                aware = self._look_inside(number, source, splits)
+                aware = self._attend_within(number, source, splits)
             target = source.roll(begun_0.tokens.shape[0], dims=0)  # frames swapped
             source = block.cross_attn_ffn(aware, target, splits=splits, shifted=number % 2 == 1)
         return source.permute(0, 3, 1, 2)
 
-    def _look_inside(self, number: int, tokens: Tensor, splits: int) -> Tensor:
+    def _attend_within(self, number: int, tokens: Tensor, splits: int) -> Tensor:
         block = self.layers[number]
         assert isinstance(block, TransformerBlock)
         return block.self_attn(tokens, tokens, splits=splits, shifted=number % 2 == 1)
@@ -179,7 +179,7 @@ def window_bands(length: int, splits: int, *, shifted: bool) -> list[Bands]:
     """How windows cut an axis: ``splits`` equal bands, or the first one's first half by itself, and so on.
 
     Args:
-        length: Of the axis, a multiple of ``splits``.
+        length: Length of the axis, a multiple of ``splits``.
         splits: Windows.
         shifted: Whether they begin half a window later, so that the one at the end falls apart.
 
@@ -199,10 +199,10 @@ def window_attention(queries: Tensor, keys: Tensor, values: Tensor, *, splits: i
 
     Args:
         queries: ``[B, H, W, C]``.
-        keys: Likewise.
-        values: Likewise.
+        keys: Keys ``[B, H, W, C]``.
+        values: Values ``[B, H, W, C]``.
         splits: Windows per axis, which divides H and W.
-        shifted: Whether the windows are shifted by half their size; what that pushes beyond an edge stays
+        shifted: Whether the windows are shifted by half their size; what that moves beyond an edge stays
             apart from the window at the opposite edge.
 
     Returns:

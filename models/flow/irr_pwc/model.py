@@ -5,7 +5,7 @@ Source: Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and 
 weights EQVI contains. Parameters have the names of the released files. Levels go by their size: ``_s4`` is a
 quarter of the image. The flow runs from 1/64 to 1/4 and is enlarged from there.
 
-Peculiarities that the released weights were trained with, and that are kept:
+Peculiarities that the released weights were trained with, and that are reproduced:
 
 * The factor from local pixels to network units is applied twice at each level (:meth:`IrrPwc.levels`).
 * The kernel of the last refinement passes a leaky ReLU before it is squared (:class:`NormalisedFilter`).
@@ -33,8 +33,8 @@ from .pwc import (
     DENSE_CHANNELS,
     FLOW_SCALE,
     PYRAMID_CHANNELS,
-    ContextNetwork,
     DenseDecoder,
+    DilatedContext,
     FeaturePyramid,
     resize_aligned,
     warp_scaled,
@@ -51,7 +51,7 @@ DECODED_LEVELS = 5
 """Levels at which the flow is estimated: 1/64 to 1/4."""
 
 
-class EncodedFrame(NamedTuple):
+class IrrPwcFrame(NamedTuple):
     """What belongs to one frame, whatever pair it takes part in. Lists are finest first."""
 
     frame: Tensor
@@ -85,7 +85,7 @@ class IrrPwc(FlowEstimator):
     networks = ("feature_pyramid_extractor", "flow_estimators", "context_networks", "refine_flow")
 
     def __init__(self) -> None:
-        """Kaiming initialisation, as for training from scratch."""
+        """Kaiming initialization, as for training from scratch."""
         super().__init__()
         displacements = (2 * MAX_DISPLACEMENT + 1) ** 2
         decoder_inputs = displacements + PROJECTED
@@ -95,10 +95,10 @@ class IrrPwc(FlowEstimator):
             conv_leaky(channels, PROJECTED, 1) for channels in reversed(PYRAMID_CHANNELS[2:])
         )
         self.flow_estimators = DenseDecoder(decoder_inputs + 2, 2)
-        self.context_networks = ContextNetwork(decoder_inputs + 2 + DENSE_CHANNELS + 2, 2)
+        self.context_networks = DilatedContext(decoder_inputs + 2 + DENSE_CHANNELS + 2, 2)
         self.refine_flow = FlowRefinement(PROJECTED)
         self.occ_estimators = DenseDecoder(decoder_inputs + 1, 1)
-        self.occ_context_networks = ContextNetwork(decoder_inputs + 1 + DENSE_CHANNELS + 1, 1)
+        self.occ_context_networks = DilatedContext(decoder_inputs + 1 + DENSE_CHANNELS + 1, 1)
         self.refine_occ = OcclusionRefinement(PROJECTED)
         self.occ_shuffle_upsample = OcclusionUpsampler()
         self.conv_1x1_1 = conv_leaky(PYRAMID_CHANNELS[0], 3, 1)
@@ -108,11 +108,11 @@ class IrrPwc(FlowEstimator):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
-    def encode(self, frame: Tensor) -> EncodedFrame:
+    def encode(self, frame: Tensor) -> IrrPwcFrame:
         """The pyramid of a frame, and the frame at the pyramid's sizes.
 
         Args:
-            frame: ``[B, 3, H, W]`` RGB in [0, 1], any size.
+            frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
 
         Returns:
             The record for :meth:`match`.
@@ -125,14 +125,14 @@ class IrrPwc(FlowEstimator):
             for level, projection in zip(features, projections, strict=True)
         ]
         images = [resize_aligned(frame, level.shape[-2:]) for level in features]
-        return EncodedFrame(frame, features_s2, features, projected, images)
+        return IrrPwcFrame(frame, features_s2, features, projected, images)
 
-    def match(self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False) -> FlowPair:
+    def match(self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False) -> FlowPair:
         """Estimate both flows.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise, of a frame of the same size.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1, of the same size.
             occlusion: Whether to estimate the occlusions too; more than doubles the work.
 
         Returns:
@@ -145,13 +145,13 @@ class IrrPwc(FlowEstimator):
         return FlowPair(flow_01, flow_10, *occlusion_logit.sigmoid().chunk(2))
 
     def estimate(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool
+        self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The network's own output: both directions as one batch, first 0 to 1, then 1 to 0.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             occlusion: Whether to estimate the occlusions too.
 
         Returns:
@@ -167,27 +167,27 @@ class IrrPwc(FlowEstimator):
         flow = resize_aligned(flow, first.shape[-2:])
         if occlusion_logit is not None:
             shown = self.conv_1x1_1(first)
-            fetched = self.conv_1x1_1(warp_scaled(second, flow, (size[0], size[1])))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, fetched, size)
+            warped = self.conv_1x1_1(warp_scaled(second, flow, (size[0], size[1])))
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
         flow = resize_aligned(flow, size)
         if occlusion_logit is not None:
             shown, second = _both_ways(encoded_0.frame, encoded_1.frame)
-            fetched = warp_scaled(second, flow, (size[0], size[1]))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, fetched, size)
+            warped = warp_scaled(second, flow, (size[0], size[1]))
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
         return flow, occlusion_logit
 
     def levels(
-        self, encoded_0: EncodedFrame, encoded_1: EncodedFrame, *, occlusion: bool = False
+        self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False
     ) -> Iterator[LevelFlow]:
-        """The estimates from 1/64 to 1/4 one after the other, as a loss over all levels wants them.
+        """The estimates from 1/64 to 1/4 one after the other, for a loss over all levels.
 
         With ``s`` = network units per pixel of the level, a level turns its local flow L into ``s L``,
         refines that, and multiplies by ``s`` again; the next level divides the result by *its* ``s`` once.
-        The authors' code does so by scaling a tensor in place; the weights know it no other way.
+        The authors' code does so by scaling a tensor in place; the weights were trained so.
 
         Args:
-            encoded_0: From :meth:`encode`.
-            encoded_1: Likewise.
+            encoded_0: Record of :meth:`encode` for frame 0.
+            encoded_1: Record of :meth:`encode` for frame 1.
             occlusion: Whether to estimate the occlusions too.
 
         Yields:
@@ -242,11 +242,11 @@ class IrrPwc(FlowEstimator):
         return self.refine_occ(logit.detach(), projected, difference)
 
     def _upsample_occlusion(
-        self, logit: Tensor, flow: Tensor, shown: Tensor, fetched: Tensor, image_size: torch.Size
+        self, logit: Tensor, flow: Tensor, image: Tensor, warped: Tensor, image_size: torch.Size
     ) -> Tensor:
-        """Enlarge the occlusions' logits to the size of ``flow``, guided by pictures and both flows."""
+        """Enlarge the occlusions' logits to the size of ``flow``, guided by images and both flows."""
         back = warp_scaled(_swap(flow), flow, (image_size[0], image_size[1]))
-        guide = torch.cat((shown, fetched, flow.to(shown.dtype), back.to(shown.dtype)), dim=1)
+        guide = torch.cat((image, warped, flow.to(image.dtype), back.to(image.dtype)), dim=1)
         return self.occ_shuffle_upsample(logit, guide)
 
 

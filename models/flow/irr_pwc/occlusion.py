@@ -14,7 +14,7 @@ from ...layers import conv, conv_leaky
 from .refinement import NormalisedFilter
 
 GUIDE_CHANNELS = 3 + 3 + 2 + 2
-"""Picture, fetched picture, flow, fetched opposite flow."""
+"""Image, warped image, flow, warped opposite flow."""
 
 HIDDEN = 32
 RESIDUAL_STEPS = 3
@@ -22,7 +22,7 @@ RESIDUAL_WEIGHT = 0.1
 
 
 class OcclusionRefinement(NormalisedFilter):
-    """Refines occlusions by themselves, by features, and by how these differ from what the flow fetches."""
+    """Refines occlusions by themselves, by features, and by how these differ from the warped ones."""
 
     def __init__(self, features: int) -> None:
         """``features``: channels of them."""
@@ -34,7 +34,7 @@ class OcclusionRefinement(NormalisedFilter):
         Args:
             logit: ``[B, 1, H, W]``.
             features: ``[B, features, H, W]``.
-            difference: ``[B, features, H, W]``: the features less what the flow fetches.
+            difference: Difference ``[B, features, H, W]`` of the features and the warped ones.
 
         Returns:
             ``[B, 1, H, W]``.
@@ -43,7 +43,7 @@ class OcclusionRefinement(NormalisedFilter):
 
 
 class OcclusionUpsampler(nn.Module):
-    """Doubles the size of the occlusions' logits, guided by pictures and flows of the larger size."""
+    """Doubles the size of the occlusions' logits, guided by images and flows of the larger size."""
 
     def __init__(self) -> None:
         """One residual block, applied :data:`RESIDUAL_STEPS` times."""

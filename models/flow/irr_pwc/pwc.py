@@ -22,7 +22,7 @@ FLOW_SCALE = 0.05
 """Network units per pixel of the input image."""
 
 PYRAMID_CHANNELS = (16, 32, 64, 96, 128, 196)
-"""Of the levels at 1/2, 1/4, ... 1/64 of the image."""
+"""Channels of the levels at 1/2, 1/4, ... 1/64 of the image."""
 
 GROWTH = (128, 128, 96, 64, 32)
 """Channels each layer of the dense decoder adds."""
@@ -34,7 +34,7 @@ CONTEXT_LAYERS = ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1))
 """(channels, dilation) of the context network's hidden layers."""
 
 VISIBLE = 0.99999
-"""A pixel fetched by :func:`warp_scaled` counts if at least this share of it comes from inside."""
+"""A pixel sampled by :func:`warp_scaled` counts if at least this fraction of it comes from inside."""
 
 
 class FeaturePyramid(nn.Module):
@@ -78,7 +78,7 @@ class DenseDecoder(nn.Module):
         return x, self.conv_last(x)
 
 
-class ContextNetwork(nn.Module):
+class DilatedContext(nn.Module):
     """Dilated convolutions that look far around each pixel and correct the decoder's output."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -112,11 +112,11 @@ def resize_aligned(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
 
 
 def warp_scaled(x: Tensor, flow_scaled: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """Fetch features or a small image from where a flow points; what comes from outside is 0.
+    """Warp features or a small image by a flow; what comes from outside is 0.
 
-    Released weights rely on two peculiarities, kept here. The displacement is normalised by the *image's*
-    sides less one, so a level of width w moves by ``(w - 1) / (W - 1)`` of a pixel per image pixel instead of
-    ``w / W``. And a pixel of which more than 1e-5 comes from outside is 0 altogether.
+    Released weights rely on two peculiarities, reproduced here. The displacement is normalised by the
+    *image's* sides less one, so a level of width w moves by ``(w - 1) / (W - 1)`` of a pixel per image
+    pixel instead of ``w / W``. And a pixel of which more than 1e-5 comes from outside is 0 altogether.
 
     Args:
         x: ``[B, C, h, w]``.

@@ -24,7 +24,7 @@ class NormalisedFilter(nn.Module):
     """Chooses a 3x3 kernel of weights that sum to 1 for every pixel, and applies it."""
 
     def __init__(self, inputs: int) -> None:
-        """``inputs`` channels tell which kernel."""
+        """``inputs`` channels decide the kernel."""
         super().__init__()
         channels = (inputs, *HIDDEN, NEIGHBOURS)
         # The last layer has its leaky ReLU too: released weights depend on it.
@@ -51,7 +51,7 @@ class NormalisedFilter(nn.Module):
 
 
 class FlowRefinement(NormalisedFilter):
-    """Refines a flow by its own shape, by how well it explains the picture, and by features."""
+    """Refines a flow by its own shape, by how well it explains the image, and by features."""
 
     def __init__(self, features: int) -> None:
         """``features``: channels of them."""
@@ -62,7 +62,7 @@ class FlowRefinement(NormalisedFilter):
 
         Args:
             flow: ``[B, 2, H, W]``, any unit.
-            difference: ``[B, 3, H, W]``: the picture less what the flow fetches.
+            difference: Difference ``[B, 3, H, W]`` of the image and the warped one.
             features: ``[B, features, H, W]``.
 
         Returns:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,19 @@ from torch import Tensor
 from tests.support.golden import assert_matches_eqvi, load_golden, load_golden_metadata
 from tests.support.golden_recipe import synthetic_frames
 from tests.support.real_frames import real_window
+from vfi.base.clip import sliding_windows
 from vfi.base.interpolator import Interpolator
 from vfi.engine.losses import eqvi_loss
 from vfi.evaluation.metrics import psnr
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.eqvi.fusion import halve
-from vfi.models.eqvi.model import blend_weight, reached_rows, reverse_motion
+from vfi.models.eqvi.model import blend_weight, reached_rows
 from vfi.models.eqvi.refinement import SEARCH
 from vfi.models.flow.irr_pwc.model import IrrPwc
 from vfi.models.motion.reversal import reverse_flow
 from vfi.ops import backward_warp
 from vfi.registry import load_model
-from vfi.types import Window
+from vfi.types import FrameKeys, Window
 
 HALF = torch.tensor([0.5])
 
@@ -54,28 +54,12 @@ def floats(frames: Tensor) -> Tensor:
 
 def window_of(frames: Tensor) -> Window:
     """The window of four frames, or of two."""
-    prev, start, end, following = frames.split(1) if len(frames) == 4 else (None, *frames.split(1), None)
-    assert start is not None
-    assert end is not None
-    return Window(prev, start, end, following)
+    return Window.from_frames(frames.split(1))
 
 
 def clip(count: int, height: int, width: int, seed: int = 3) -> Tensor:
     """Synthetic frames ``[count, 3, H, W]``."""
     return floats(torch.from_numpy(synthetic_frames(count, height, width, seed)))
-
-
-def windows(frames: Tensor, clip_key: object = 0) -> Iterator[Window]:
-    """The windows of a clip, as a pipeline makes them."""
-    count = len(frames)
-    for i in range(count - 1):
-        inner = 0 < i < count - 2
-        indices = [i - 1 if inner else None, i, i + 1, i + 2 if inner else None]
-        prev, start, end, following = (None if j is None else frames[j : j + 1] for j in indices)
-        keys = tuple((clip_key, j) for j in indices)
-        assert start is not None
-        assert end is not None
-        yield Window(prev, start, end, following, keys=(keys[0], keys[1], keys[2], keys[3]))
 
 
 class TestGolden:
@@ -86,8 +70,8 @@ class TestGolden:
         window = window_of(floats(golden["frames"]))
         motion = eqvi.estimate_motion(window)
         flow_0t, flow_1t = motion.motion_0.at(t), motion.motion_1.at(1 - t)
-        flows = reverse_motion(motion, torch.tensor([t]))
-        made = eqvi.synthesize(window, motion, torch.tensor([t]))
+        flows = eqvi.flow_at(motion, torch.tensor([t]))
+        made = eqvi(window, torch.tensor([t]))
         assert made.flow_t0 is not None
         assert made.flow_t1 is not None
         assert made.blend is not None
@@ -139,7 +123,7 @@ class TestGolden:
         frame_prev, frame_0, truth, frame_1, frame_next = (
             floats(golden["frames"].flatten(0, 1)).unflatten(0, (2, 5)).unbind(1)
         )
-        window = Window(frame_prev, frame_0, frame_1, frame_next)
+        window = Window(frame_0, frame_1, frame_prev, frame_next)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
         made = model(window, golden["t"]).frame
         loss = eqvi_loss(made, truth).total
@@ -186,7 +170,7 @@ class TestReuse:
         self, eqvi: EqviInterpolator, counted: Counter[str], count: int, inter_frames: int
     ) -> None:
         times = [k / (inter_frames + 1) for k in range(1, inter_frames + 1)]
-        for window in windows(clip(count, 32, 32), object()):
+        for window in sliding_windows(clip(count, 32, 32).split(1)):
             assert len(eqvi.interpolate_window(window, times)) == inter_frames
         skipping = count - 2 if count > 3 else 0  # clips of three frames are all ends, hence linear
         assert counted["match"] == count - 1 + skipping
@@ -203,22 +187,22 @@ class TestReuse:
             "encode",
             lambda frame: (calls.append(tuple(frame.shape[2:])), encode(frame))[1],
         )
-        for window in windows(clip(6, 64, 64), object()):
+        for window in sliding_windows(clip(6, 64, 64).split(1)):
             ms_fusion.interpolate_window(window, [0.5])
         assert Counter(calls) == {(64, 64): 6, (32, 32): 6}
 
     def test_sharing_changes_nothing(self, eqvi: EqviInterpolator) -> None:
-        for window in windows(clip(5, 48, 64), object()):
+        for window in sliding_windows(clip(5, 48, 64).split(1)):
             shared = eqvi.interpolate_window(window, [0.3])
-            alone = eqvi.interpolate_window(window._replace(keys=None), [0.3])
+            alone = eqvi.interpolate_window(window.without_keys(), [0.3])
             assert all(torch.equal(a, b) for a, b in zip(shared, alone, strict=True))
 
     def test_caches_stay_small(self, eqvi: EqviInterpolator) -> None:
-        for window in windows(clip(9, 32, 32), object()):
+        for window in sliding_windows(clip(9, 32, 32).split(1)):
             eqvi.interpolate_window(window, [0.5])
-        assert len(eqvi._pairs._entries) <= 7
-        assert len(eqvi._encoded._entries) <= 4
-        assert len(eqvi._contexts._entries) <= 2
+        assert len(eqvi._pairs) <= 7
+        assert len(eqvi._encoded) <= 4
+        assert len(eqvi._contexts) <= 2
 
 
 class TestTiles:
@@ -228,7 +212,7 @@ class TestTiles:
     ) -> None:
         """Also where the contextual features are computed for the rows at hand."""
         if large:
-            monkeypatch.setattr("vfi.models.eqvi.model.LARGE_PICTURE", 1)
+            monkeypatch.setattr("vfi.base.interpolator.LARGE_FRAME", 1)
             monkeypatch.setattr(eqvi, "flow_reduction", 1)
         window = window_of(clip(4, 416, 32))
         whole = eqvi.interpolate_window(window, [0.4])[0]
@@ -240,9 +224,9 @@ class TestTiles:
     def test_rows_at_hand_hold_all_that_is_fetched(self, eqvi: EqviInterpolator) -> None:
         window = window_of(clip(4, 96, 64))
         flow = torch.randn(1, 2, 32, 64) * 20
-        context = eqvi._context(window, 1)
-        whole = eqvi._fetch_context(window.start, context, flow, slice(32, 64))
-        at_hand = eqvi._fetch_context(window.start, None, flow, slice(32, 64))
+        context = eqvi.prepare(window).context_0
+        whole = eqvi._warp_context(window.start, context, flow, slice(32, 64))
+        at_hand = eqvi._warp_context(window.start, None, flow, slice(32, 64))
         torch.testing.assert_close(at_hand, whole, rtol=0, atol=1e-4)
 
     @pytest.mark.parametrize("shift", [-1e6, -3.2, 0.0, 7.9, 1e6])
@@ -275,9 +259,10 @@ def test_reduced_flow_is_in_pixels_of_the_picture(eqvi: EqviInterpolator) -> Non
 
 def test_large_pictures_get_their_flow_at_half_size() -> None:
     model = build_eqvi()
-    assert model._reduction(720, 1280) == 1
-    assert model._reduction(2160, 3840) == 2
-    assert build_eqvi(flow_reduction=4)._reduction(32, 32) == 4
+    assert model.reduction(720, 1280) == 1
+    assert model.reduction(1440, 2560) == 1
+    assert model.reduction(1441, 2560) == 2
+    assert build_eqvi(flow_reduction=4).reduction(32, 32) == 4
     with pytest.raises(ValueError, match="whole number from 1 on, not 0"):
         build_eqvi(flow_reduction=0)
 
@@ -294,7 +279,7 @@ def test_any_size(name: str, size: tuple[int, int], request: pytest.FixtureReque
 def test_a_time_for_each_sample(eqvi: EqviInterpolator) -> None:
     frames = clip(4, 48, 64)
     prev, start, end, following = (torch.cat((frame, frame)) for frame in frames.split(1))
-    pair = Window(prev, start, end, following)
+    pair = Window(start, end, prev, following)
     with torch.inference_mode():
         together = eqvi(pair, torch.tensor([0.25, 0.75])).frame
         for i, t in enumerate((0.25, 0.75)):
@@ -307,7 +292,7 @@ def test_alpha_moves_along_with_its_own_features(eqvi: EqviInterpolator) -> None
     frames = clip(4, 48, 64)
     grey = frames[:, :1]
     window = window_of(torch.cat((grey.expand(-1, 3, -1, -1), grey), dim=1))
-    made = eqvi.interpolate_window(window._replace(keys=(0, 1, 2, 3)), [0.5])[0]
+    made = eqvi.interpolate_window(window._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
     torch.testing.assert_close(made[:, 3], made[:, 0], rtol=0, atol=1e-6)
 
 
@@ -347,7 +332,7 @@ def test_motion_has_no_gradient_and_refinement_has(eqvi: EqviInterpolator) -> No
     window = window_of(clip(4, 32, 32))
     motion = eqvi.estimate_motion(window)
     assert not motion.flows.flow_01.requires_grad
-    assert eqvi.synthesize(window, motion, HALF).frame.requires_grad
+    assert eqvi(window, HALF).frame.requires_grad
 
 
 def test_fusion_trains_its_own_network_alone(ms_fusion: MsFusionInterpolator) -> None:
@@ -359,12 +344,12 @@ def test_fusion_trains_its_own_network_alone(ms_fusion: MsFusionInterpolator) ->
 
 def test_halving_is_bilinear_resizing() -> None:
     frames = torch.rand(2, 1, 3, 8, 12)
-    small = halve(Window(None, frames[0], frames[1], None, keys=(0, 1, 2, 3)))
+    small = halve(Window.from_frames([frames[0], frames[1]], keys=(1, 2)))
     for given, made in zip(frames, (small.start, small.end), strict=True):
         expected = torch.nn.functional.interpolate(given, scale_factor=0.5, mode="bilinear")
         torch.testing.assert_close(made, expected)
     assert small.prev is None
-    assert small.keys != (0, 1, 2, 3)
+    assert small.key("start") != 1
 
 
 def test_the_parameters_are_those_of_the_paper(ms_fusion: MsFusionInterpolator) -> None:

@@ -12,11 +12,10 @@ from torch.autograd import gradcheck
 from tests.support.golden import assert_matches_eqvi, load_golden
 from vfi.models.motion.quadratic import (
     least_squares_motion,
-    linear_flow,
+    linear_motion,
     pairwise_accelerations,
     rectification_alpha,
     rectification_gate,
-    rectified_quadratic_flow,
     rectified_quadratic_motion,
 )
 
@@ -33,7 +32,7 @@ def random_field() -> Tensor:
 @pytest.mark.parametrize("t", [0.0, 0.25, 0.5, 0.9, 1.0])
 def test_true_quadratic_motion_is_recovered(t: float) -> None:
     velocity, acceleration = random_field(), random_field()
-    flow = rectified_quadratic_flow(*flows_of(velocity, acceleration), t)
+    flow = rectified_quadratic_motion(*flows_of(velocity, acceleration)).at(t)
     assert torch.allclose(flow, velocity * t + acceleration * t * t / 2, atol=1e-12)
 
 
@@ -48,8 +47,8 @@ def test_true_quadratic_motion_agrees_in_all_estimates() -> None:
 
 def test_uniform_motion_is_linear() -> None:
     velocity = random_field()
-    flow = rectified_quadratic_flow(-velocity, velocity, 2 * velocity, 0.3)
-    assert torch.allclose(flow, linear_flow(velocity, 0.3), atol=1e-12)
+    flow = rectified_quadratic_motion(-velocity, velocity, 2 * velocity).at(0.3)
+    assert torch.allclose(flow, linear_motion(velocity).at(0.3), atol=1e-12)
 
 
 def test_least_squares_solves_the_normal_equations() -> None:
@@ -85,23 +84,23 @@ def test_alpha_is_that_of_the_paper(difference: float) -> None:
 def test_violent_motion_stays_finite(size: float) -> None:
     """The authors' ratio of exponentials is NaN from about 93 pixels on."""
     ones = torch.ones(1, 2, 1, 1)
-    flow = rectified_quadratic_flow(size * ones, size * ones, 20 * size * ones, 0.5)
+    flow = rectified_quadratic_motion(size * ones, size * ones, 20 * size * ones).at(0.5)
     assert torch.allclose(flow, size / 4 * ones)
 
 
 def test_time_may_differ_in_the_batch() -> None:
     flows = random_field(), random_field(), random_field()
-    both = rectified_quadratic_flow(*flows, torch.tensor([0.25, 0.75]))
+    both = rectified_quadratic_motion(*flows).at(torch.tensor([0.25, 0.75]))
     for i, t in enumerate((0.25, 0.75)):
-        assert torch.allclose(both[i], rectified_quadratic_flow(*flows, t)[i])
-        assert torch.equal(linear_flow(flows[1], torch.tensor([0.25, 0.75]))[i], flows[1][i] * t)
+        assert torch.allclose(both[i], rectified_quadratic_motion(*flows).at(t)[i])
+        assert torch.equal(linear_motion(flows[1]).at(torch.tensor([0.25, 0.75]))[i], flows[1][i] * t)
     with pytest.raises(ValueError, match="one entry per sample"):
-        linear_flow(flows[1], torch.tensor([0.1, 0.2, 0.3]))
+        linear_motion(flows[1]).at(torch.tensor([0.1, 0.2, 0.3]))
 
 
 def test_gradcheck() -> None:
     flows = [random_field()[:1, :, :2, :3].requires_grad_() for _ in range(3)]
-    assert gradcheck(lambda back, ahead, far: rectified_quadratic_flow(back, ahead, far, 0.4), flows)
+    assert gradcheck(lambda back, ahead, far: rectified_quadratic_motion(back, ahead, far).at(0.4), flows)
 
 
 def test_golden() -> None:
@@ -114,10 +113,10 @@ def test_golden() -> None:
         "lse_v0": fitted.velocity,
         "lse_acc": fitted.acceleration,
         "alpha": rectification_alpha(*accelerations[:2]),
-        "F_bt_0.25": rectified_quadratic_flow(*flows, 0.25),
-        "F_bt_0.5": rectified_quadratic_flow(*flows, 0.5),
-        "F_bt_0.75": rectified_quadratic_flow(*flows, 0.75),
-        "F_bt_batch": rectified_quadratic_flow(*flows, golden["t_batch"].flatten()),
+        "F_bt_0.25": rectified_quadratic_motion(*flows).at(0.25),
+        "F_bt_0.5": rectified_quadratic_motion(*flows).at(0.5),
+        "F_bt_0.75": rectified_quadratic_motion(*flows).at(0.75),
+        "F_bt_batch": rectified_quadratic_motion(*flows).at(golden["t_batch"].flatten()),
     }
     for name, result in results.items():
         assert_matches_eqvi(result, golden[name], has_threshold=False)

@@ -30,7 +30,7 @@ from vfi.models.quadratic.model import (
     reliability,
     time_field,
 )
-from vfi.types import FlowPair, Interpolation, Window
+from vfi.types import FlowPair, FrameKeys, Interpolation, Window
 
 TOP = Path(__file__).resolve().parents[3]
 HEIGHT, WIDTH, MARGIN = 96, 128, 16
@@ -87,8 +87,10 @@ def accelerating(acceleration: tuple[float, float], velocity: tuple[float, float
 def window_of(scene: Scene, *, four: bool = True, first: int = 0, keys: bool = False) -> Window:
     """The window whose start is at ``first``."""
     prev, start, end, following = (scene.render(first + step)[None] for step in (-1, 0, 1, 2))
-    identities = (first - 1, first, first + 1, first + 2) if keys else None
-    return Window(prev if four else None, start, end, following if four else None, keys=identities)
+    around, numbers = [start, end], [first, first + 1]
+    if four:
+        around, numbers = [prev, start, end, following], [first - 1, *numbers, first + 2]
+    return Window.from_frames(around, numbers if keys else None)
 
 
 def random_window(height: int, width: int, *, batch: int = 1, channels: int = 3) -> Window:
@@ -97,14 +99,13 @@ def random_window(height: int, width: int, *, batch: int = 1, channels: int = 3)
     prev, start, end, following = (
         F.interpolate(frame, size=(height, width), mode="bilinear") for frame in coarse
     )
-    return Window(prev, start, end, following)
+    return Window(start, end, prev, following)
 
 
 def each_frame(change: Callable[..., Tensor], *windows: Window) -> Window:
     """The window whose frames are ``change`` of the windows' frames."""
-    columns = zip(*(window[:4] for window in windows), strict=True)
-    prev, start, end, following = (change(*column) for column in columns)
-    return Window(prev, start, end, following)
+    columns = zip(*(window.consecutive for window in windows), strict=True)
+    return Window.from_frames([change(*column) for column in columns])
 
 
 def quality(frame: Tensor, truth: Tensor) -> float:
@@ -141,7 +142,7 @@ def test_known_motion_is_followed_exactly(reduction: int) -> None:
     start, end = wide[..., :HEIGHT, 16:], wide[..., 4 : 4 + HEIGHT, 8:-8]  # content moves right by 8, up by 4
     middle = wide[..., 2 : 2 + HEIGHT, 12:-4]
     model = QuadraticInterpolator(estimator, flow_reduction=reduction)
-    (made,) = model.interpolate_window(Window(None, start, end, None), [0.5])
+    (made,) = model.interpolate_window(Window(start, end), [0.5])
     seen = torch.ones(HEIGHT, WIDTH)
     seen[:2, :4] = seen[-2:, -4:] = 0  # two corners that neither frame shows
     torch.testing.assert_close(made * seen, middle * seen, atol=2e-3, rtol=0)
@@ -169,7 +170,7 @@ def test_one_outer_frame_is_none(model: QuadraticInterpolator, missing: str) -> 
 def test_time_may_run_backwards(model: QuadraticInterpolator, four: bool) -> None:
     scene = Scene.passing(HEIGHT, WIDTH, (6.0, 3.0), background_velocity=(-2.0, 0.0))
     window = window_of(scene, four=four)
-    backwards = Window(window.next, window.end, window.start, window.prev)
+    backwards = window.reversed()
     for t in TIMES:
         (made,) = model.interpolate_window(window, [t])
         (mirrored,) = model.interpolate_window(backwards, [1 - t])
@@ -232,7 +233,7 @@ def test_each_pair_is_estimated_once(times: Sequence[float]) -> None:
     shared = [model.interpolate_window(window, times) for window in windows]
     assert flow.calls == 5
     for window, made in zip(windows, shared, strict=True):
-        alone = model.interpolate_window(window._replace(keys=None), times)
+        alone = model.interpolate_window(window.without_keys(), times)
         assert all(torch.equal(one, other) for one, other in zip(made, alone, strict=True))
 
 
@@ -262,7 +263,7 @@ def test_other_clips_and_sizes_share_nothing() -> None:
         expected = build_quadratic().interpolate_window(window, [0.5])[0]
         assert torch.equal(model.interpolate_window(window, [0.5])[0], expected)
     again = window_of(Scene.translation(HEIGHT, WIDTH, (-4.0, 2.0)))
-    again = again._replace(keys=tuple(("another", number) for number in range(4)))
+    again = again._replace(keys=FrameKeys(*(("another", number) for number in range(4))))
     expected = build_quadratic().interpolate_window(again, [0.5])[0]
     assert torch.equal(model.interpolate_window(again, [0.5])[0], expected)
 
@@ -391,7 +392,7 @@ def memory(field):  # not from resource: its peak begins with that of the proces
 before = memory("VmRSS")
 for first in range(3):
     numbers = [first + step for step in range(4)]
-    window = Window(*(frames[number % 4] for number in numbers), keys=tuple(numbers))
+    window = Window.from_frames([frames[number % 4] for number in numbers], numbers)
     model.interpolate_window(window, [0.5], tile=tile)
 print(memory("VmHWM") - before)
 """

@@ -10,12 +10,12 @@ from vfi.types import Window
 
 def window(height: int, width: int) -> Window:
     start, end = torch.rand(2, 1, 3, height, width)
-    return Window(None, start, end, None)
+    return Window(start, end)
 
 
 def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
     model = build_small(points=0.25, dense_height=0).eval()
-    inside = model.look_inside(window(48, 70), 0.5)
+    inside = model.diagnostics(window(48, 70), 0.5)
     for i in (0, 1):
         importance, points = inside[f"importance_{i}"], inside[f"points_{i}"]
         assert importance.shape == points.shape == (1, 1, 48, 70)
@@ -25,4 +25,4 @@ def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
 
 def test_nothing_is_shown_where_nothing_was_chosen() -> None:
     for model in (build_small(points="all"), build_local_small()):
-        assert "points_0" not in model.eval().look_inside(window(32, 48), 0.5)
+        assert "points_0" not in model.eval().diagnostics(window(32, 48), 0.5)

@@ -12,12 +12,12 @@ from torch import Tensor
 from tests.support.golden import assert_matches_sgm_set, load_sgm_manifest
 from tests.support.golden_recipe import synthetic_array
 from tests.support.official_files import SgmKind
-from tests.support.sgm_pairs import at, clip, load, pair
+from tests.support.sgm_pairs import at, clip, load, pair, synthesize
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.engine.losses import sgm_loss
 from vfi.models.sgm import SgmInterpolator, SgmSettings
-from vfi.models.sgm.types import FlowSteps, SgmMotion, TrainingOutputs
-from vfi.types import Window
+from vfi.models.sgm.types import FlowSteps, SgmMotion
+from vfi.types import Interpolation, Window
 
 Official = Callable[[SgmKind], Path]
 
@@ -73,10 +73,16 @@ def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
     return found
 
 
-def training_vectors(made: TrainingOutputs) -> dict[str, Tensor]:
+def training_vectors(made: Interpolation) -> dict[str, Tensor]:
     """What the vectors of a training forward hold."""
+    steps = made.intermediates
+    assert steps is not None
     found: dict[str, Tensor] = every(2, {"pred": made.frame})
-    for name, step, items in (("flow", 4, made.flows), ("mask", 4, made.masks), ("merged", 2, made.merged)):
+    for name, step, items in (
+        ("flow", 4, steps.flows),
+        ("mask", 4, steps.masks),
+        ("merged", 2, steps.merged),
+    ):
         found |= every(step, {f"{name}{i}": item for i, item in enumerate(items)})
     return found
 
@@ -114,12 +120,9 @@ def test_local_model(size: SgmKind, official_sgm: Official, request: pytest.Fixt
         model = load("sgm.local_base", official_sgm("local_base"))
     window, _ = golden_clip(128, 192, 2)
     motion = model.estimate_motion(window)
-    found = {
-        f"fwd_{name}": value
-        for name, value in training_vectors(model.training_forward(window, at(0.25))).items()
-    }
+    found = {f"fwd_{name}": value for name, value in training_vectors(model(window, at(0.25))).items()}
     for number, t in enumerate((0.5, 0.25)):
-        steps, frame = model.flow_steps(motion, at(t)), model.synthesize(window, motion, at(t)).frame
+        steps, frame = model.flow_steps(motion, at(t)), synthesize(model, window, t).frame
         found |= {
             f"t{number}_flow_s4": steps.final.flow[..., ::4, ::4],
             f"t{number}_mask_s4": steps.final.mask_logit[..., ::4, ::4],
@@ -140,7 +143,7 @@ class TestWholeModel:
         window, _ = golden_clip(272, 160, 5)
         motion = small.estimate_motion(window)
         for time, t in enumerate((0.5, 0.25)):
-            frame = small.synthesize(window, motion, at(t)).frame
+            frame = synthesize(small, window, t).frame
             found = flow_vectors(motion, small.flow_steps(motion, at(t)))
             found |= {"pred": frame, **every(2, {"pred": frame})}
             assert_matches_sgm_set(f"full_small_t{time}_k{number}", found)
@@ -150,7 +153,7 @@ class TestWholeModel:
         window, _ = golden_clip(272, 160, 7)
         motion = base.estimate_motion(window)
         found = flow_vectors(motion, base.flow_steps(motion, at(0.5)))
-        found |= every(2, {"pred": base.synthesize(window, motion, at(0.5)).frame})
+        found |= every(2, {"pred": synthesize(base, window, 0.5).frame})
         assert_matches_sgm_set("full_base", found)
 
     @torch.inference_mode()
@@ -159,7 +162,7 @@ class TestWholeModel:
         motion = small.estimate_motion(window)
         found = flow_vectors(motion, small.flow_steps(motion, at(0.5)))
         assert "imap" not in found
-        found |= every(2, {"pred": small.synthesize(window, motion, at(0.5)).frame})
+        found |= every(2, {"pred": synthesize(small, window, 0.5).frame})
         assert_matches_sgm_set("full_small_low", found)
 
     @torch.inference_mode()
@@ -190,7 +193,7 @@ class TestInferenceModes:
         assert matching is not None
         assert matching.points is not None
         assert matching.importance_s8 is not None
-        found = every(3, {"pred": small.synthesize(window, motion, at(0.375)).frame})
+        found = every(3, {"pred": synthesize(small, window, 0.375).frame})
         found |= {"kp_ind_sorted": matching.points, "imap_s": matching.importance_s8}
         assert_matches_sgm_set("inference_hr", found)
 
@@ -200,7 +203,7 @@ class TestInferenceModes:
         """Through the public call, which gives RGB and finds nothing to pad."""
         settings_of_small(down_scale=0.8)
         window, _ = golden_clip(320, 240, 32)
-        shown = Window(None, window.start.flip(1), window.end.flip(1), None)
+        shown = Window(window.start.flip(1), window.end.flip(1))
         frame = small.interpolate_window(shown, [0.5])[0].flip(1)
         assert_matches_sgm_set(
             "inference_hr08", every(2, {"pred": frame}) | {"pred_s2": frame[..., ::2, ::2]}
@@ -245,11 +248,12 @@ class TestTraining:
 
 def assert_trains_like(
     name: str, model: SgmInterpolator, pair: tuple[Window, Tensor], *, t: float
-) -> TrainingOutputs:
+) -> Interpolation:
     """Compare losses and gradients with those of the manifest; the outputs."""
     window, truth = pair
-    made = model.training_forward(window, at(t))
-    loss = sgm_loss(made.frame, made.merged, truth)
+    made = model(window, at(t))
+    assert made.intermediates is not None
+    loss = sgm_loss(made.frame, made.intermediates.merged, truth)
     loss.total.backward()
     known = {key: entry["value"] for key, entry in load_sgm_manifest(name)["scalars"].items()}
     losses = {"loss": loss.total, "lap_pred": loss.frame}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.support.official_files import sgm_keys
 from tests.support.real_frames import real_window
-from tests.support.sgm_pairs import at, clip, pair, window_of, windows
+from tests.support.sgm_pairs import at, clip, pair, synthesize, window_of, windows
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.evaluation.metrics import psnr
 from vfi.models.sgm import (
@@ -27,7 +27,7 @@ from vfi.models.sgm import (
 )
 from vfi.models.sgm.settings import padding_before
 from vfi.ops import resize_flow
-from vfi.types import Window
+from vfi.types import FrameKeys, Window
 
 Settings = Callable[..., None]
 
@@ -51,7 +51,7 @@ def counted(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[
         count(owner, "pair", f"{label} of a pair")
     count(small.contextnet, "forward", "context")
     count(small.unet, "forward", "synthesis")
-    count(small.block[0], "know", "known of a pair")
+    count(small.block[0], "precompute", "static response to a pair")
     count(small.block[0], "forward", "flow")
     return calls
 
@@ -73,7 +73,7 @@ class TestReuse:
             "context": count,
             "features of a pair": count - 1,
             "matching of a pair": count - 1,
-            "known of a pair": count - 1,
+            "static response to a pair": count - 1,
             "flow": (count - 1) * inter_frames,
             "synthesis": (count - 1) * inter_frames,
         }
@@ -85,14 +85,14 @@ class TestReuse:
             for window in windows(clip(4, 32, 32), object()):
                 model.interpolate_window(window, [0.5])
         finally:
-            small.keep(1)
+            small.reserve_cache(1)
         assert counted["features of a frame"] == counted["context"] == 2 * 4
         assert counted["features of a pair"] == 2 * 3
 
     def test_sharing_changes_nothing(self, small: SgmInterpolator) -> None:
         for window in windows(clip(3, 48, 64), object()):
             shared = small.interpolate_window(window, [0.3])
-            alone = small.interpolate_window(window._replace(keys=None), [0.3])
+            alone = small.interpolate_window(window.without_keys(), [0.3])
             assert torch.equal(shared[0], alone[0])
 
     def test_another_scale_is_not_taken_for_the_same(
@@ -101,13 +101,13 @@ class TestReuse:
         window = next(windows(clip(2, 64, 64), object()))
         small.interpolate_window(window, [0.5])
         settings_of_small(down_scale=0.5)
-        shared, alone = (small.interpolate_window(w, [0.5])[0] for w in (window, window._replace(keys=None)))
+        shared, alone = (small.interpolate_window(w, [0.5])[0] for w in (window, window.without_keys()))
         assert torch.equal(shared, alone)
 
     def test_caches_stay_small(self, small: SgmInterpolator) -> None:
         for window in windows(clip(5, 32, 32), object()):
             small.interpolate_window(window, [0.5])
-        assert len(small._encoded._entries) == len(small._contexts._entries) == 2
+        assert len(small._encoded) == len(small._contexts) == 2
 
     @torch.inference_mode()
     def test_alpha_takes_the_flow_of_the_colours(self, small: SgmInterpolator, counted: Counter[str]) -> None:
@@ -117,6 +117,26 @@ class TestReuse:
         assert counted["flow"] == 2
         assert counted["synthesis"] == 4
         assert counted["context"] == 4
+
+
+class TestOneFlowPerTime:
+    """Counted: nothing but the synthesis is run again for whatever else moves along."""
+
+    def test_alpha_and_tiles_ask_for_none(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        small.interpolate_window(window_of(*torch.rand(2, 1, 4, 48, 64)), [0.25, 0.5], tile=16)
+        assert counted["flow"] == 2
+        assert counted["synthesis"] == 2 * 2 * 3
+
+    def test_reversed_members_ask_for_one_each(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        model = Ensemble(small, members_of(["reverse_test"]))
+        model.interpolate_window(window_of(*torch.rand(2, 1, 4, 48, 64)), [0.25, 0.5])
+        assert counted["flow"] == 2 * 2
+        assert counted["synthesis"] == 2 * 2 * 2
+        small.reserve_cache(1)
+
+    def test_diagnostics_ask_for_one(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+        small.diagnostics(pair(48, 64), 0.5)
+        assert counted["flow"] == counted["synthesis"] == 1
 
 
 class TestSymmetry:
@@ -130,7 +150,7 @@ class TestSymmetry:
         settings_of_small(points=points, dense_height=0)
         window = pair(48, 64)
         there = small.estimate_motion(window)
-        back = small.estimate_motion(window._replace(start=window.end, end=window.start))
+        back = small.estimate_motion(window.reversed())
         for first, second in ((there.matching, back.matching), (there.flow_match, back.flow_match)):
             if first is None or second is None:
                 assert points == "1/2"
@@ -200,7 +220,7 @@ class TestScale:
         window = pair(112, 144)  # padded to 128 by 160 and halved
         motion = local_small.estimate_motion(window)
         assert motion.encoded_0.frame.shape == (1, 3, 64, 80)
-        flow = local_small.estimate_flow(window, motion, at(0.5))
+        flow = local_small.flow_at(motion, at(0.5)).final
         final = local_small.flow_steps(motion, at(0.5)).final
         padding = padding_before(112, 144, local_small.settings.scale(112, 144))
         assert torch.equal(flow.flow, padding.unpad(resize_flow(final.flow, 128, 160)))
@@ -221,10 +241,7 @@ class TestTiles:
     @pytest.mark.parametrize("tile", [16, 100])
     def test_tiles_change_nothing(self, local_small: SgmInterpolator, tile: int) -> None:
         window = pair(304, 48)
-        motion = local_small.estimate_motion(window)
-        t = at(0.4)
-        whole = local_small.synthesize_frame(window, motion, t, tile=None)
-        tiled = local_small.synthesize_frame(window, motion, t, tile=tile)
+        whole, tiled = (local_small.interpolate_window(window, [0.4], tile=rows)[0] for rows in (None, tile))
         torch.testing.assert_close(tiled, whole, rtol=0, atol=2e-6)
 
     def test_memory_decides(self) -> None:
@@ -253,10 +270,9 @@ def test_sizes_that_do_not_fit_are_told_early(local_small: SgmInterpolator) -> N
     with pytest.raises(ValueError, match="both sides must be multiples of 8, but the frames are 20x16"):
         local_small.estimate_motion(window_of(*torch.rand(2, 1, 3, 16, 20)))
     window = window_of(*torch.rand(2, 1, 3, 16, 24))
-    with torch.inference_mode():
-        motion = local_small.estimate_motion(window)
-        with pytest.raises(ValueError, match="both sides must be multiples of 16, but the frames are 24x16"):
-            local_small.synthesize(window, motion, at(0.5))
+    problem = "both sides must be multiples of 16, but the frames are 24x16"
+    with torch.inference_mode(), pytest.raises(ValueError, match=problem):
+        local_small(window, at(0.5))
 
 
 @torch.inference_mode()
@@ -281,7 +297,7 @@ def test_pictures_are_shown_as_bgr(local_small: SgmInterpolator) -> None:
 def test_alpha_moves_along(small: SgmInterpolator) -> None:
     window = pair(32, 48)
     start, end = (frame[:, :1].expand(-1, 4, -1, -1) for frame in (window.start, window.end))
-    made = small.interpolate_window(window_of(start, end)._replace(keys=(0, 1, 2, 3)), [0.5])[0]
+    made = small.interpolate_window(window_of(start, end)._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
     colours = small.interpolate_window(window_of(start[:, :3], end[:, :3]), [0.5])[0]
     torch.testing.assert_close(made[:, :3], colours)
     # Grey pictures are the same in either order of channels, what is made of them is not: alpha is the red
@@ -307,12 +323,12 @@ def test_blend_is_the_weight_of_frame_0(local_small: SgmInterpolator) -> None:
 
 def test_what_was_matched_can_be_shown(small: SgmInterpolator, settings_of_small: Settings) -> None:
     settings_of_small(points="1/4", dense_height=0)
-    found = small.look_inside(pair(40, 56), 0.5)
+    found = small.diagnostics(pair(40, 56), 0.5)
     for number in (0, 1):
         assert found[f"importance_{number}"].shape == found[f"points_{number}"].shape == (1, 1, 40, 56)
         assert set(found[f"points_{number}"].unique().tolist()) == {0, 1}
     settings_of_small(points="all")
-    assert "importance_0" not in small.look_inside(pair(40, 56), 0.5)
+    assert "importance_0" not in small.diagnostics(pair(40, 56), 0.5)
 
 
 class TestPrecision:
@@ -326,7 +342,7 @@ class TestPrecision:
         window = pair(64, 64)
         with torch.inference_mode():
             motion = model.estimate_motion(window)
-            made = model.synthesize(window, motion, at(0.5))
+            made = model(window, at(0.5))
         assert motion.matching is not None
         assert motion.matching.dtype == torch.float32
         assert made.flow_t0 is not None
@@ -376,12 +392,14 @@ class TestTraining:
     def test_the_lists_are_those_of_the_authors(self, small: SgmInterpolator) -> None:
         window = pair(32, 48)
         with torch.no_grad():
-            made = small.training_forward(window, at(0.25))
-            plain = small(window, at(0.25))
-        assert [len(made.flows), len(made.masks), len(made.merged)] == [2, 2, 3]
+            made = small(window, at(0.25))
+            plain = synthesize(small, window, 0.25)
+        assert made.intermediates is not None
+        assert [len(listed) for listed in made.intermediates] == [2, 2, 3]
         assert torch.equal(made.frame, plain.frame)
         assert plain.coarse is not None
-        assert torch.equal(made.merged[1], plain.coarse)
+        assert torch.equal(made.intermediates.merged[1], plain.coarse)
+        assert plain.intermediates is None
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,11 @@ class TestScale:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"points": 1.5}, r'points must be a share from 0 to 1 or "all", not 1\.5'),
-        ({"points": -0.5}, "points must be a share"),
-        ({"points": "some"}, "points must be a share from 0 to 1 or \"all\", not 'some'"),
-        ({"points": "1/0"}, "points must be a share"),
-        ({"points": float("nan")}, "points must be a share"),
+        ({"points": 1.5}, r'points must be a fraction from 0 to 1 or "all", not 1\.5'),
+        ({"points": -0.5}, "points must be a fraction"),
+        ({"points": "some"}, "points must be a fraction from 0 to 1 or \"all\", not 'some'"),
+        ({"points": "1/0"}, "points must be a fraction"),
+        ({"points": float("nan")}, "points must be a fraction"),
         ({"down_scale": 0}, "down_scale must lie between 1/64 and 1, not 0"),
         ({"down_scale": 2}, "down_scale must lie between"),
         ({"down_scale": 0.001}, "down_scale must lie between"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.support.golden import assert_matches_eqvi, load_golden
 from tests.support.golden_recipe import synthetic_frames
-from vfi.models.flow.irr_pwc.model import EncodedFrame, IrrPwc
+from vfi.models.flow.irr_pwc.model import IrrPwc, IrrPwcFrame
 from vfi.models.flow.irr_pwc.pwc import FLOW_SCALE, resize_aligned, warp_scaled
 from vfi.registry import load_flow
 
@@ -37,18 +37,18 @@ class TestGolden:
         return load_golden(name)
 
     @pytest.fixture
-    def encoded(self, network: IrrPwc, golden: dict[str, Tensor]) -> list[EncodedFrame]:
+    def encoded(self, network: IrrPwc, golden: dict[str, Tensor]) -> list[IrrPwcFrame]:
         with torch.inference_mode():
             return [network.encode(frame[None]) for frame in floats(golden["frames"])]
 
     @torch.inference_mode()
-    def test_pyramid(self, golden: dict[str, Tensor], encoded: list[EncodedFrame]) -> None:
+    def test_pyramid(self, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
         levels = [encoded[0].features_s2, *encoded[0].features]
         for number, level in enumerate(reversed(levels)):
             assert_matches_eqvi(level, golden[f"pyr_{number}"], has_threshold=False)
 
     @torch.inference_mode()
-    def test_levels(self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[EncodedFrame]) -> None:
+    def test_levels(self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
         for number, level in enumerate(network.levels(*encoded)):
             assert_matches_eqvi(level.estimated[:1], golden[f"refine_in_f_{number}"], has_threshold=False)
             for i, direction in enumerate("fb"):
@@ -58,17 +58,13 @@ class TestGolden:
                 assert_matches_eqvi(continuous, wanted, has_threshold=False)
 
     @torch.inference_mode()
-    def test_both_flows(
-        self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[EncodedFrame]
-    ) -> None:
+    def test_both_flows(self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
         flow_ab, flow_ba, *_ = network.match(*encoded)
         assert_matches_eqvi(flow_ab, golden["F_ab"], has_threshold=False)
         assert_matches_eqvi(flow_ba, golden["F_ba"], has_threshold=False)
 
     @torch.inference_mode()
-    def test_occlusions(
-        self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[EncodedFrame]
-    ) -> None:
+    def test_occlusions(self, network: IrrPwc, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
         flow_scaled, logits = network.estimate(*encoded, occlusion=True)
         assert logits is not None
         assert_matches_eqvi(logits[:1], golden["occ_f"], has_threshold=False)
