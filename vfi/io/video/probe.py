@@ -67,10 +67,8 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         InputError: If it cannot be read or is not a media file.
     """
-    ffmpeg.keep_from_python()
     try:
-        # With the protocol named, a colon or a percent sign in the name means nothing.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = ffmpeg.open_input(path)
     except PermissionError as error:
         raise InputError(f"{path} may not be read: change its permissions.") from error
     except FFmpegError as error:

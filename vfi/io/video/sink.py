@@ -16,7 +16,7 @@ from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.pixels import convert
 from vfi.io.threads import QueuedSink, output_errors
-from vfi.io.video import mux
+from vfi.io.video import ffmpeg, mux
 from vfi.io.video.encoders import EncodingPlan, plan_encoding
 from vfi.io.video.segments import PartialFolder, SegmentStore, synchronise
 from vfi.io.video.timestamps import OutputClock, Timeline, choose_ticks
@@ -47,7 +47,7 @@ class SegmentEncoder:
         self._first: int | None = None
         self.stamps: list[tuple[int, int]] = []
         """Time stamp and duration of the packets so far, in the order of decoding."""
-        self._container = av.open(str(path), "w", format="matroska")
+        self._container = ffmpeg.open_output(path, "matroska")
         stream = self._container.add_stream(
             plan.encoder, rate=rate, width=info.width, height=info.height, time_base=self._time_base
         )
@@ -253,7 +253,7 @@ def _intervals(info: SourceInfo, options: SinkOptions) -> list[Fraction]:
 def _time_unit(info: SourceInfo) -> Fraction:
     """The unit of the source's time stamps, in seconds."""
     try:
-        with av.open(str(info.path)) as container:
+        with ffmpeg.open_input(info.path) as container:
             return container.streams.video[0].time_base or _DEFAULT_TIME_UNIT
     except (OSError, IndexError, FFmpegError):
         return _DEFAULT_TIME_UNIT
