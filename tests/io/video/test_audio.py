@@ -123,8 +123,8 @@ def test_gaps_become_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with av.open(str(tmp_path / "unused.mp4"), "w") as container:
         stream = container.add_stream("aac", rate=RATE, layout="mono")
         assert isinstance(stream, av.AudioStream)
-        target = audio.StretchTarget(stream, RATE, "mono")
-        placed = list(audio._placed_samples("", 0, target, Timeline()))
+        target = audio.SoundTarget(stream, RATE, "mono")
+        placed = list(audio._placed_samples(tmp_path, 0, target, Timeline(), ()))
     assert placed[0][0] == Fraction(1, 4)
     joined = np.concatenate([samples for _, samples in placed], axis=1)[0]
     assert len(joined) == RATE // 4 + 500

@@ -150,7 +150,11 @@ def test_mp4_names_what_it_cannot_take_and_keeps_the_rest(tmp_path: Path) -> Non
     assert [note.split(" was ")[0] for note in notes] == [
         "The subtitle stream 3 (srt, eng)", "The attachment stream 4 (font.ttf)",
     ]  # fmt: skip
-    assert all(".mkv" in note for note in notes)
+    assert "converted to mov_text" in notes[0]
+    assert ".mkv" in notes[1]
+    assert [(time, length) for time, length, content in packets(output, "subtitle") if len(content) > 2] == [
+        (Fraction(1, 10), Fraction(1, 2)), (Fraction(6, 5), Fraction(1, 2)),
+    ]  # fmt: skip
     with av.open(str(output)) as container:
         assert [stream.language for stream in container.streams.audio] == ["deu", "fra"]
         assert container.metadata["title"] == "„Über“ 日本"
@@ -161,9 +165,18 @@ def test_mp4_names_what_it_cannot_take_and_keeps_the_rest(tmp_path: Path) -> Non
     assert contents == [content for _, _, content in packets(origin, "audio", 1)]
 
 
-def test_webm_leaves_foreign_sound_and_takes_opus(tmp_path: Path) -> None:
+def test_webm_gets_foreign_sound_and_text_in_its_own_codecs_and_takes_opus(tmp_path: Path) -> None:
     notes = double(make_source(tmp_path / "aac.mkv", extras=True), tmp_path / "aac.webm")
-    assert ["audio" in note or "subtitle" in note or "attachment" in note for note in notes] == [True] * 4
+    words = [
+        "audio stream 1 (aac, deu) was encoded anew",
+        "audio stream 2",
+        "converted to webvtt",
+        "attachment",
+    ]
+    assert all(word in note for word, note in zip(words, notes, strict=True))
+    with av.open(str(tmp_path / "aac.webm")) as container:
+        names = [(stream.codec_context.name, stream.language) for stream in container.streams][1:]
+    assert names == [("opus", "deu"), ("opus", "fra"), ("webvtt", "eng")]
     origin = make_source(tmp_path / "opus.mkv", sound="libopus")
     assert double(origin, tmp_path / "opus.webm") == []
     assert packets(origin, "audio") == packets(tmp_path / "opus.webm", "audio")

@@ -1,4 +1,4 @@
-"""Sound that is encoded anew: slower or faster with its pitch kept, or in a codec that the container takes."""
+"""Sound that is encoded anew: at another speed with its pitch kept, or in another codec."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def encoded_packets(
     """
     unit = Fraction(1, target.rate)
     count = None
-    for first, samples in _stretched(_placed_samples(path, index, target, timeline, offsets), target, timeline):
+    for first, samples in _stretched(
+        _placed_samples(path, index, target, timeline, offsets), target, timeline
+    ):
         count = round(first * target.rate) if count is None else count
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), _SAMPLE_FORMAT, target.layout)
         frame.sample_rate, frame.pts, frame.time_base = target.rate, count, unit

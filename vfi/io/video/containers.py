@@ -24,10 +24,10 @@ TEXT_CODECS = {"mkv": "subrip", "webm": "webvtt", "mp4": "mov_text", "m4v": "mov
 """FFmpeg's encoder of text subtitles for every kind of file, by its suffix without the dot."""
 # Metadata keys that mp4 and mov files have names of their own for; others need QuickTime's list of keys.
 _ITUNES_KEYS = {
-    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
-    "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "episode_sort",
-    "season_number", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "tmpo",
-    "performer", "author", "rating", "location", "make", "model", "year", "creation_time", "timecode",
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
+    "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords",
+    "episode_sort", "season_number", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc",
+    "tmpo", "performer", "author", "rating", "location", "make", "model", "year", "creation_time", "timecode",
 }  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from av.error import FFmpegError
 _MACHINE_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
-        "EACCES", "EDQUOT", "EEXIST", "EFBIG", "EINTR", "EIO", "EISDIR", "EMFILE", "ENFILE", "ENOENT", "ENOMEM",
-        "ENOSPC", "ENOTDIR", "EPERM", "EPIPE", "EROFS",
+        "EACCES", "EDQUOT", "EEXIST", "EFBIG", "EINTR", "EIO", "EISDIR", "EMFILE", "ENFILE", "ENOENT",
+        "ENOMEM", "ENOSPC", "ENOTDIR", "EPERM", "EPIPE", "EROFS",
     )
     if hasattr(errno, name)
 )  # fmt: skip
@@ -34,8 +34,9 @@ def keep_from_python() -> None:
 
 
 def file_url(path: Path) -> str:
-    """The name of a local file as FFmpeg takes it: with the protocol, so that a colon or a percent sign in
-    the name means nothing.
+    """The name of a local file as FFmpeg takes it.
+
+    With the protocol named, a colon or a percent sign in the name means nothing.
 
     Args:
         path: File, absolute or relative.

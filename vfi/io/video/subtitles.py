@@ -13,8 +13,8 @@ from av.stream import Stream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 _TEXT_CODECS = {
-    "subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text", "microdvd", "subviewer", "subviewer1", "realtext",
-    "sami", "jacosub", "mpl2", "pjs", "vplayer", "stl", "eia_608",
+    "subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text", "microdvd", "subviewer", "subviewer1",
+    "realtext", "sami", "jacosub", "mpl2", "pjs", "vplayer", "stl", "eia_608",
 }  # fmt: skip
 _UNIT = Fraction(1, 1000)
 _ASS_FIELDS = 8  # before the text of a decoded line, separated by commas
