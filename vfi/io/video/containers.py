@@ -26,8 +26,8 @@ TEXT_CODECS = {"mkv": "subrip", "webm": "webvtt", "mp4": "mov_text", "m4v": "mov
 _ITUNES_KEYS = {
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
     "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords",
-    "episode_sort", "season_number", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc",
-    "tmpo", "performer", "author", "rating", "location", "make", "model", "year", "creation_time", "timecode",
+    "episode_sort", "season_number", "media_type", "hd_video", "gapless_playback", "compilation", "track",
+    "disc", "tmpo", "performer", "author", "rating", "location", "make", "model", "year", "creation_time",
 }  # fmt: skip
 
 

@@ -29,8 +29,9 @@ _NEVER = Fraction(1 << 62)
 _MICROSECOND = Fraction(1, 1_000_000)
 # What a muxer writes anew, or what describes the file that was read; everything else is the author's.
 _FLEETING = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
-    "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate", "alpha_mode",
+    "major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration",
+    "handler_name", "vendor_id", "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate",
+    "alpha_mode",
 }  # fmt: skip
 
 
