@@ -189,7 +189,7 @@ def test_sound_that_does_not_fit_is_encoded_anew(
         assert container.streams.audio[0].codec_context.name == encoded
         rate = container.streams.audio[0].codec_context.sample_rate
     start, samples = sound(output)
-    assert abs(start) <= Fraction(1, 20)
+    assert abs(start - sound(origin)[0]) <= Fraction(1025, 44_100)  # what primes AAC's decoder
     assert abs(len(samples) / rate - 1) < 0.1
     middle = samples[len(samples) // 4 : len(samples) // 2]
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(8000 / 32768 / np.sqrt(2), rel=0.05)
@@ -207,7 +207,7 @@ def test_packed_pcm_becomes_plain_pcm_without_loss(tmp_path: Path) -> None:
 def with_changing_sound(path: Path) -> Path:
     """A broadcast whose second half has another sample rate and one channel instead of two."""
     with av.open(str(path), "w", format="mpegts") as container:
-        video: Any = container.add_stream("mpeg2video", rate=25, width=32, height=32)
+        video: Any = container.add_stream("libx264", rate=25, width=32, height=32)
         track = container.add_mux_stream("mp2", rate=48_000)
         track.time_base = Fraction(1, 90_000)
         for number in range(50):

@@ -16,15 +16,15 @@ from vfi.io.video.restarts import ClockOffsets, find_offsets
 
 
 def joined(path: Path, parts: int) -> Path:
-    """A recording of one second put several times end to end, as ``cat`` does."""
-    part = write_video(path.with_name("part.ts"), 25, rate=25, codec="mpeg2video", audio_seconds=1)
+    """A recording of two seconds put several times end to end, as ``cat`` does."""
+    part = write_video(path.with_name("part.ts"), 50, rate=25, audio_seconds=2)
     path.write_bytes(part.read_bytes() * parts)
     return path
 
 
 def test_offsets_of_joined_recordings(tmp_path: Path) -> None:
     found = find_offsets(joined(tmp_path / "in.ts", 3))
-    assert found == (1, 2)
+    assert found == (2, 4)
     assert find_offsets(tmp_path / "part.ts") == ()
     assert find_offsets(write_video(tmp_path / "in.mp4", 5)) == ()
     assert find_offsets(tmp_path / "absent.ts") == ()
@@ -53,14 +53,18 @@ def test_rare_packets_follow_the_others() -> None:
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_the_sound_of_joined_recordings_is_kept(tmp_path: Path, suffix: str) -> None:
     origin, output = joined(tmp_path / "in.ts", 3), tmp_path / f"out.{suffix}"
-    assert double(origin, output) == []
+    notes = double(origin, output)
+    overlapping = 2  # packets, because each part has some milliseconds more sound than frames
+    assert notes == [
+        f"{overlapping} packets of audio stream 1 (aac) have contradictory time stamps and were left out."
+    ]
     first = times(output)[0]
     found = [time for time, _, _ in packets(output, "audio")]
     assert found == sorted(found)
-    assert found[-1] - first > Fraction(29, 10)
+    assert found[-1] - first > Fraction(59, 10)
     with av.open(str(origin)) as container:
         count = sum(1 for packet in container.demux(audio=0) if packet.size)
-    assert len(found) == count
+    assert len(found) == count - overlapping
 
 
 def test_slow_motion_of_joined_recordings_keeps_their_sound(tmp_path: Path) -> None:
@@ -68,4 +72,4 @@ def test_slow_motion_of_joined_recordings_keeps_their_sound(tmp_path: Path) -> N
     assert double(joined(tmp_path / "in.ts", 2), output, time_scale=Fraction(2), audio="stretch") == []
     with av.open(str(output)) as container:
         length = sum(Fraction(frame.samples, frame.sample_rate) for frame in container.decode(audio=0))
-    assert abs(length - 4) < Fraction(1, 5)
+    assert abs(length - 8) < Fraction(1, 5)
