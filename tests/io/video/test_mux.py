@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.error import ArgumentError, FFmpegError, PatchWelcomeError
 
 from tests.io.video.test_streams import double, make_source
 from tests.support.media import write_video
@@ -72,6 +73,13 @@ def test_images_are_mirrored_and_turned_as_players_show_them(tmp_path: Path, nam
     shown = displayed(picture.rgb()[..., 0], MATRICES[name])
     assert picture.upright().rgb()[..., 0].tolist() == shown.tolist()
     assert picture.upright().upright().rgb()[..., 0].tolist() == shown.tolist()
+
+
+@pytest.mark.parametrize(("rotation", "mirrored"), [(90, False), (90, True), (0, True), (270, True)])
+def test_an_orientation_without_a_matrix_gets_one(tmp_path: Path, rotation: int, mirrored: bool) -> None:
+    origin = source(rotation=rotation, mirrored=mirrored)
+    write_all(tmp_path / "out.mp4", origin, frames([native_picture(0), native_picture(1)]))
+    assert orientation(tuple(stored_matrix(tmp_path / "out.mp4"))) == (rotation, mirrored)
 
 
 def test_no_matrix_is_no_orientation() -> None:
@@ -156,7 +164,7 @@ def test_frames_that_no_header_takes_are_refused_before_any_is_computed(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [ValueError("odd"), av.error.PatchWelcomeError(0x45574150, "odd")])
+@pytest.mark.parametrize("error", [ValueError("odd"), PatchWelcomeError(0x45574150, "odd")])
 def test_a_refusal_while_packets_are_written_costs_one_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -177,7 +185,7 @@ def test_a_refusal_while_packets_are_written_costs_one_stream(
 
 def test_a_full_disk_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> list[str]:
-        raise av.error.OSError(28, "No space left on device", "out.mkv")
+        raise FFmpegError(28, "No space left on device", "out.mkv")
 
     monkeypatch.setattr(mux, "_join", full)
     origin = make_source(tmp_path / "in.mkv")
@@ -191,7 +199,7 @@ def test_the_trailer_is_tried_again_without_a_stream(tmp_path: Path, monkeypatch
     def refusing(target: Path, store: Any, assembly: Any, plans: list[StreamPlan]) -> list[str]:
         calls.append([one.kind for one in plans if one.written])
         if "subtitle" in calls[-1]:
-            raise av.error.ArgumentError(22, "Invalid argument")
+            raise ArgumentError(22, "Invalid argument")
         return real(target, store, assembly, plans)
 
     monkeypatch.setattr(mux, "_join", refusing)
@@ -213,3 +221,39 @@ def test_a_name_with_a_colon_keeps_its_sound(tmp_path: Path, monkeypatch: pytest
         assert double(Path("Re:Zero 100%d.mp4"), output) == []
         with av.open(f"file:{output}") as container:
             assert len(container.streams.audio) == 1
+
+
+def with_captions(path: Path) -> Path:
+    """A bare stream of H.264 with closed captions (CTA-708, in an SEI message) before every frame."""
+    plain = write_video(path.with_name("plain.mp4"), 4, options={"preset": "ultrafast"})
+    captions = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94\x20\xff"
+    message = b"\0\0\0\1\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
+    with av.open(str(plain)) as clip:
+        bare = av.BitStreamFilterContext("h264_mp4toannexb", clip.streams.video[0])
+        packets = [
+            bytes(out)
+            for packet in clip.demux(video=0)
+            for out in bare.filter(packet if packet.size else None)
+        ]
+    path.write_bytes(b"".join(message + packet for packet in packets))
+    return path
+
+
+def captions(path: Path) -> list[bool]:
+    """Of every frame whether it has closed captions."""
+    with av.open(str(path)) as container:
+        return [
+            any(entry.type.name == "A53_CC" for entry in frame.side_data)  # type: ignore[attr-defined]
+            for frame in container.decode(video=0)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("codec", "kept"), [("h264", True), ("hevc", True), ("vp9", False), ("av1", False), ("ffv1", False)]
+)
+def test_closed_captions_are_kept_or_named(tmp_path: Path, codec: str, kept: bool) -> None:
+    origin, output = with_captions(tmp_path / "in.h264"), tmp_path / "out.mkv"
+    assert all(captions(origin))
+    notes = double(origin, output, codec=codec)
+    assert any(captions(output)) == kept
+    assert [note for note in notes if "closed captions" in note] == ([] if kept else notes)

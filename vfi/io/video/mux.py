@@ -212,6 +212,9 @@ def _add_video(output: OutputContainer, template: InputContainer, assembly: Asse
     context.colorspace, context.color_range = plan.color.matrix, 2 if plan.color.full_range else 1
     if info.display_matrix:
         video.set_display_matrix(info.display_matrix)
+    elif info.rotation or info.mirrored:  # PyAV mirrors after turning, which is turning the other way before
+        degrees = -info.rotation if info.mirrored else info.rotation
+        video.set_display_rotation(degrees, hflip=info.mirrored)
     mark_alpha(video, plan)
     return video
 

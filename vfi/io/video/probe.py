@@ -23,6 +23,7 @@ from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.video import ffmpeg
 from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
 
+CLOSED_CAPTIONS = "closed captions"
 LOST_METADATA = {
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
     "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
@@ -30,6 +31,7 @@ LOST_METADATA = {
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "SPHERICAL": "the mark of spherical video",
     "STEREO3D": "the mark of stereoscopic video",
+    "A53_CC": CLOSED_CAPTIONS,
     "S12M_TIMECODE": "time codes",
     "GOP_TIMECODE": "time codes",
 }
