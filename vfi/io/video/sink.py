@@ -196,7 +196,7 @@ class VideoSink(QueuedSink):
             context.open()
         except (ValueError, FFmpegError) as error:
             raise OutputError(
-                f"{self._plan.encoder} refuses {self._info.width}x{self._info.height} pictures as "
+                f"{self._plan.encoder} refuses {self._info.width}x{self._info.height} frames as "
                 f"{self._plan.pixel_format}: choose another --codec or --pixel-format."
             ) from error
 
