@@ -142,9 +142,19 @@ def test_stages_multiply_to_the_tempo(tempo: Fraction) -> None:
     assert all(Fraction(1, 2) <= stage <= 2 for stage in stages)
 
 
-def film_with_sound(path: Path, codec: str, samples: np.ndarray, rate: int = 44_100) -> Path:
+def film_with_sound(path: Path, codec: str, samples: np.ndarray, *, chapters: bool = False) -> Path:
     """A clip of one second whose sound ``[N]`` int16 is encoded by a codec."""
+    rate = 44_100
     with av.open(str(path), "w") as container:
+        if chapters:
+            whole: Any = {
+                "id": 1,
+                "start": 0,
+                "end": 1,
+                "time_base": Fraction(1),
+                "metadata": {"title": "all"},
+            }
+            container.set_chapters([whole])
         video: Any = container.add_stream("mpeg4", rate=24, width=32, height=32)
         video.pix_fmt = "yuv420p"
         track: Any = container.add_stream(codec, rate=rate, layout="mono")
@@ -173,6 +183,15 @@ def test_mkv_copies_what_its_muxer_takes(tmp_path: Path, codec: str) -> None:
         assert after.streams.audio[0].codec_context.name == before.streams.audio[0].codec_context.name
         contents = [[bytes(p) for p in c.demux(audio=0) if p.size] for c in (before, after)]
     assert contents[0] == contents[1]
+
+
+def test_chapters_are_worth_more_than_the_codec_of_the_sound(tmp_path: Path) -> None:
+    origin = film_with_sound(tmp_path / "in.nut", "wmav2", WAVE, chapters=True)
+    (note,) = double(origin, tmp_path / "out.mkv")
+    assert note == "The audio stream 1 (wmav2) was encoded anew: .mkv cannot hold wmav2."
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["all"]
+        assert container.streams.audio[0].codec_context.name == "aac"
 
 
 @pytest.mark.parametrize(

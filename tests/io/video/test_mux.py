@@ -230,12 +230,9 @@ def with_captions(path: Path) -> Path:
     message = b"\0\0\0\1\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
     with av.open(str(plain)) as clip:
         bare = av.BitStreamFilterContext("h264_mp4toannexb", clip.streams.video[0])
-        packets = [
-            bytes(out)
-            for packet in clip.demux(video=0)
-            for out in bare.filter(packet if packet.size else None)
-        ]
-    path.write_bytes(b"".join(message + packet for packet in packets))
+        packets = [packet for packet in clip.demux(video=0) if packet.size]
+        content = b"".join(message + bytes(out) for packet in packets for out in bare.filter(packet))
+    path.write_bytes(content)
     return path
 
 

@@ -50,6 +50,16 @@ def test_rare_packets_follow_the_others() -> None:
     assert clock.follow(0) == 5
 
 
+def test_a_clock_that_jumps_ahead_is_moved_back(tmp_path: Path) -> None:
+    parts = []
+    for number, begin in enumerate((0, 100, 4)):
+        options = {"output_ts_offset": str(begin)}
+        name = tmp_path / f"part{number}.ts"
+        parts.append(write_video(name, 50, rate=25, audio_seconds=2, container_options=options))
+    (tmp_path / "in.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert find_offsets(tmp_path / "in.ts") == (-98, 0)
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_the_sound_of_joined_recordings_is_kept(tmp_path: Path, suffix: str) -> None:
     origin, output = joined(tmp_path / "in.ts", 3), tmp_path / f"out.{suffix}"

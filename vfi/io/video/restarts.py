@@ -14,7 +14,8 @@ from av.error import FFmpegError
 
 from vfi.io.video import ffmpeg
 
-_RESTART_SECONDS, _RESTART_INTERVALS = 1, 10  # as in :mod:`vfi.io.video.timestamps`
+# A step back by more seconds (or packets) is a restart, not disorder; a step ahead by more is one, not a pause.
+_BACK_SECONDS, _AHEAD_SECONDS, _LEAST_PACKETS = 1, 10, 10
 _RESTARTING = ("mpegts", "mpeg")  # formats that are joined end to end and cut anywhere
 _USUAL_INTERVAL = Fraction(1, 25)
 
@@ -75,10 +76,16 @@ def find_offsets(path: Path) -> tuple[Fraction, ...]:
                     continue
                 time = packet.dts * packet.time_base + (offsets[-1] if offsets else 0)
                 length = (packet.duration or 0) * packet.time_base or _USUAL_INTERVAL
-                if end is not None and time < end - max(_RESTART_SECONDS, _RESTART_INTERVALS * length):
+                if end is not None and _is_restart(time - end, length):
                     offsets.append((offsets[-1] if offsets else 0) + end - time)
                     time = end
                 end = time + length
     except (OSError, FFmpegError):
         return tuple(offsets)
     return tuple(offsets)
+
+
+def _is_restart(step: Fraction, length: Fraction) -> bool:
+    """Whether a packet that begins ``step`` seconds after the end of the one before has a new clock."""
+    least = _LEAST_PACKETS * length
+    return step < -max(_BACK_SECONDS, least) or step > max(_AHEAD_SECONDS, least)
