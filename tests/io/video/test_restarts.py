@@ -57,7 +57,8 @@ def test_a_clock_that_jumps_ahead_is_moved_back(tmp_path: Path) -> None:
         name = tmp_path / f"part{number}.ts"
         parts.append(write_video(name, 50, rate=25, audio_seconds=2, container_options=options))
     (tmp_path / "in.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
-    assert find_offsets(tmp_path / "in.ts") == (-98, 0)
+    found = find_offsets(tmp_path / "in.ts")
+    assert [float(offset) for offset in found] == pytest.approx([-98, 0], abs=0.03)  # AAC's delay
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
