@@ -17,7 +17,7 @@ from vfi.io.video.audio import tempo_stages
 from vfi.io.video.timestamps import Timeline
 
 AAC_FRAME = Fraction(1024, RATE)
-TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_carry
+TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_streams
 
 
 def sound(path: Path) -> tuple[Fraction, np.ndarray]:
@@ -66,7 +66,7 @@ def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -> None:
+def test_a_stretched_click_stays_with_its_frame(tmp_path: Path, suffix: str) -> None:
     origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"
     double(origin, output, time_scale=Fraction(2), audio="stretch")
     start, samples = sound(output)
@@ -77,10 +77,10 @@ def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -
 @pytest.mark.parametrize("suffix", ["mp4", "webm"])
 def test_surround_sound_of_another_rate(tmp_path: Path, suffix: str) -> None:
     clip, origin = make_source(tmp_path / "clip.mkv"), tmp_path / "in.mkv"
-    with av.open(str(clip)) as pictures, av.open(str(origin), "w") as container:
-        video = container.add_stream_from_template(pictures.streams.video[0], opaque=True)
+    with av.open(str(clip)) as film, av.open(str(origin), "w") as container:
+        video = container.add_stream_from_template(film.streams.video[0], opaque=True)
         surround: Any = container.add_stream("pcm_s16le", rate=44_100, layout="5.1(side)")
-        for packet in pictures.demux(video=0):
+        for packet in film.demux(video=0):
             if packet.size:
                 packet.stream = video
                 container.mux(packet)

@@ -1,4 +1,4 @@
-"""What a source holds beside its pictures reaches the output, at its place in time."""
+"""What a source holds beside its frames reaches the output, at its place in time."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def make_source(
 
 
 def double(path: Path, output: Path, **options: Any) -> list[str]:
-    """Write every frame of ``path`` twice, as an interpolation would, with everything else carried over."""
+    """Write every frame of ``path`` twice, as an interpolation would, with all other streams."""
     start, end = options.get("start"), options.get("end")
     scale = options.get("time_scale", Fraction(1))
     with open_source(path, start=start, end=end) as origin:
@@ -234,20 +234,20 @@ def test_slow_motion_moves_subtitles_and_chapters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
-def test_cover_pictures_are_kept_or_named(tmp_path: Path, suffix: str) -> None:
+def test_covers_are_kept_or_named(tmp_path: Path, suffix: str) -> None:
     plain, origin = make_source(tmp_path / "plain.mp4"), tmp_path / "in.mp4"
     cover = tmp_path / "cover.png"
     Image.fromarray(np.full((8, 8, 3), 200, np.uint8)).save(cover)
     with av.open(str(plain)) as clip, av.open(str(cover)) as art, av.open(str(origin), "w") as container:
         targets = {stream: container.add_stream_from_template(stream, opaque=True) for stream in clip.streams}
-        picture = container.add_stream_from_template(art.streams.video[0], opaque=True)
-        picture.disposition = Disposition.attached_pic
+        image = container.add_stream_from_template(art.streams.video[0], opaque=True)
+        image.disposition = Disposition.attached_pic
         for packet in clip.demux():
             if packet.size:
                 packet.stream = targets[packet.stream]
                 container.mux(packet)
         packet = next(art.demux())
-        packet.stream = picture
+        packet.stream = image
         container.mux(packet)
     output = tmp_path / f"out.{suffix}"
     notes = double(origin, output)
@@ -273,7 +273,7 @@ def loudest(path: Path) -> Fraction:
 
 
 def brightest(path: Path) -> Fraction:
-    """Time of the brightest picture near the end."""
+    """Time of the brightest frame near the end."""
     best, place = -1.0, Fraction(0)
     with av.open(str(path)) as container:
         assert container.duration is not None
@@ -381,7 +381,7 @@ def test_a_stream_that_starts_at_any_time_is_moved_to_the_sources_clock(tmp_path
     assert abs(packets(output, "audio")[0][0] - times(output)[0]) < Fraction(1, 10)
 
 
-def test_images_have_nothing_to_carry(tmp_path: Path) -> None:
+def test_images_have_no_other_streams(tmp_path: Path) -> None:
     pictures = [native_picture(number) for number in range(2)]
     assert write_all(tmp_path / "out.mp4", source(), frames(pictures)) == []
 

@@ -92,7 +92,7 @@ def takes(suffix: str, stream: Stream, *, unchecked: bool = False) -> bool:
     if stream.type == "unknown" or (suffix == "webm" and stream.type == "attachment"):
         return False  # webm would take an attachment silently, and then not write it
     if is_cover and suffix not in _COVER_SUFFIXES:
-        return False  # the same with cover pictures
+        return False  # the same with covers
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = open_muxer(Path(folder) / "trial", suffix, {}, unchecked=unchecked)

@@ -1,4 +1,4 @@
-"""The video encoders: what each takes, its settings, and which one suits an output.
+"""Video encoders: the pixel formats and settings of each, and the choice of one for an output.
 
 One table describes every encoder that vfi offers. :func:`plan_encoding` turns the user's wishes and the
 source's properties into an :class:`EncodingPlan`, or into one sentence that says why not. What the FFmpeg
@@ -41,9 +41,9 @@ class Encoder:
     preset: str
     """The default one; empty: the encoder has none."""
     even_sides: bool = False
-    """Refuses sides that its chroma sampling does not divide."""
+    """Whether it refuses sides that its chroma sampling does not divide."""
     delivery: bool = True
-    """Made for players, which expect 4:2:0; False: made for editing and keeping."""
+    """Whether it is made for players, which expect 4:2:0; else for editing and archives."""
     alpha: bool = False
 
 
@@ -133,12 +133,12 @@ def plan_encoding(
     """Decide codec, encoder, sample layout, colour tags and settings of an output.
 
     Args:
-        info: The source.
-        suffix: The output's, one of :data:`VIDEO_SUFFIXES`.
-        codec: ``"auto"``, a name of ours, or one of FFmpeg's encoders in :data:`CODECS`.
-        quality: The encoder's own scale (CRF; for ProRes the number of the profile); None: a good default.
-        preset: The encoder's own name of how slow it works; None: a good default.
-        pixel_format: FFmpeg's name, or ``"auto"``.
+        info: Source of the frames.
+        suffix: Suffix of the output without its dot, one of :data:`VIDEO_SUFFIXES`.
+        codec: ``"auto"``, a key of :data:`CODECS`, or FFmpeg's name of one of the encoders in it.
+        quality: Number on the encoder's own scale (CRF; ProRes: number of the profile); None: a good default.
+        preset: The encoder's own name of its speed; None: a good default.
+        pixel_format: FFmpeg's name of the sample layout, or ``"auto"``.
 
     Raises:
         ConfigError: If a name or value is unknown.
@@ -293,7 +293,7 @@ def _loss_notes(source: formats.Layout, chosen: formats.Layout, codec: str, suff
 def _settings(
     encoder: Encoder, pixel_format: str, quality: float | None, preset: str | None
 ) -> dict[str, str]:
-    """The private options of an encoder for a quality and a preset."""
+    """An encoder's private options for a quality and a preset."""
     level = _checked_quality(encoder, quality)
     speed = _checked_preset(encoder, preset)
     layout = formats.describe(pixel_format)
@@ -344,12 +344,12 @@ _LUMINANCE_STEPS = 10000  # per cd/m^2
 def parameter_options(
     encoder: str, mastering: MasteringDisplay | None, light: ContentLight | None
 ) -> dict[str, str]:
-    """The option that hands an encoder its own parameters: HDR metadata, and what it needs.
+    """The option that hands an encoder its own parameters: HDR metadata, and what it needs beside.
 
     Args:
-        encoder: FFmpeg's name.
-        mastering: None: not known.
-        light: None: not known.
+        encoder: FFmpeg's name of the encoder.
+        mastering: Display on which the source was graded; None: unknown.
+        light: Light levels of the source; None: unknown.
     """
     levels = f"{light.max_content},{light.max_frame_average}" if light else ""
     if encoder == "libx265":

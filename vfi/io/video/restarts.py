@@ -1,7 +1,7 @@
 """Clocks that restart within a file: joined recordings, broadcasts, interrupted streams.
 
 The frames after a restart are appended to those before it. Packets of the other streams must be moved by the
-same offset, or sound and picture drift apart.
+same offset, or sound and frames drift apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from av.error import FFmpegError
 
 from vfi.io.video import ffmpeg
 
-# A step back by more seconds (or packets) is a restart, not disorder; a step ahead by more is one, not a pause.
+# A step back by more seconds (or packets) is a restart, not disorder; a step ahead is one, not a pause.
 _BACK_SECONDS, _AHEAD_SECONDS, _LEAST_PACKETS = 1, 10, 10
 _RESTARTING = ("mpegts", "mpeg")  # formats that are joined end to end and cut anywhere
 _USUAL_INTERVAL = Fraction(1, 25)
