@@ -11,9 +11,10 @@ import av
 import numpy as np
 import pytest
 from av.error import ArgumentError, FFmpegError, PatchWelcomeError
+from av.stream import Discard
 
 from tests.io.video.test_streams import double, make_source
-from tests.support.media import write_video
+from tests.support.media import HEIGHT, WIDTH, numbered_frame, write_video
 from tests.support.outputs import frames, native_picture, source, times, write_all
 from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
@@ -108,6 +109,46 @@ def test_mkv_keeps_a_time_code_counted_in_the_new_frames(tmp_path: Path) -> None
         assert container.streams.video[0].metadata["TIMECODE"] == "01:00:00:20"
     (note,) = double(origin, tmp_path / "slow.mkv", time_scale=Fraction(2), audio="drop")
     assert "slowed" in note
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mp4"])
+def test_a_track_that_the_whole_file_is_refused_with_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    # Alone the track passes for .mov; beside frames whose rate FFmpeg does not know it does not.
+    monkeypatch.setattr(stream_plans, "is_timecode", lambda _: False)
+    origin, output = with_timecode(tmp_path / "in.mov", "01:00:00:10"), tmp_path / f"out.{suffix}"
+    notes = double(origin, output)
+    assert [note.split(" was ")[0] for note in notes] == [
+        "The data stream 1 (unknown, eng)", "The time code 01:00:00:10",
+    ]  # fmt: skip
+    assert len(times(output)) == 10
+
+
+def test_telemetry_beside_chapters_is_kept(tmp_path: Path) -> None:
+    plain, origin, output = tmp_path / "plain.mov", tmp_path / "in.mov", tmp_path / "out.mov"
+    chapter: Any = {"id": 1, "start": 0, "end": 1, "time_base": Fraction(1), "metadata": {"title": "all"}}
+    with av.open(str(plain), "w") as container:
+        video: Any = container.add_stream("libx264", rate=25, width=WIDTH, height=HEIGHT)
+        video.metadata["timecode"] = "01:00:00:00"
+        container.set_chapters([chapter])
+        for number in range(25):
+            frame = numbered_frame(number)
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    origin.write_bytes(plain.read_bytes().replace(b"tmcd", b"gpmd"))  # an action camera's track
+    first = tmp_path / "first.mov"
+    assert double(origin, first) == []
+    assert double(first, output) == []
+    contents = []
+    for path in (origin, first, output):
+        with av.open(str(path)) as container:
+            assert len(container.chapters()) == 1
+            telemetry = next(stream for stream in container.streams if stream.type == "data")
+            assert telemetry.discard != Discard.all  # as the text of the chapters would be
+            contents.append([bytes(packet) for packet in container.demux(telemetry) if packet.size])
+    assert contents[0] == contents[1] == contents[2] != []
 
 
 def test_what_phones_write_of_place_and_maker_is_kept(tmp_path: Path) -> None:

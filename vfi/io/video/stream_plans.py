@@ -8,7 +8,7 @@ from enum import Enum
 from fractions import Fraction
 
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 
 from vfi.io.video.containers import TEXT_CODECS, takes
 from vfi.io.video.subtitles import is_text
@@ -156,10 +156,9 @@ class StreamPlanner:
         return [self._plan(stream) for stream in self._others()]
 
     def _others(self) -> Iterator[Stream]:
-        chapters = self.source.chapters()
         for stream in self.source.streams:
-            # The text track by which mov files keep chapters is written anew.
-            chapter_text = stream.type == "data" and stream.name == "bin_data" and chapters
+            # FFmpeg has read the text track by which mov files keep chapters; it is written anew.
+            chapter_text = stream.type == "data" and stream.discard == Discard.all
             dropped = stream.type == "audio" and self.audio == "drop"
             if stream.index in self.indices and not chapter_text and not dropped and not is_timecode(stream):
                 yield stream
