@@ -24,6 +24,7 @@ from vfi.io.base import SinkOptions
 from vfi.io.files import images_in
 from vfi.io.frames import SourceInfo
 from vfi.io.images.animation import ANIMATION_SUFFIXES
+from vfi.io.video.containers import default_suffix
 from vfi.io.video.encoders import VIDEO_SUFFIXES
 from vfi.version import __version__
 
@@ -240,7 +241,8 @@ def default_output(config: InterpolateConfig) -> Path:
         tag += f"_slow{float(config.slow_motion):g}"
     if source.is_dir() or config.second is not None:
         return source.with_name(f"{source.stem if config.second else source.name}{tag}".replace(".", "_"))
-    suffix = source.suffix.lower() if source.suffix[1:].lower() in VIDEO_SUFFIXES else ".mp4"
+    own = source.suffix.lower()
+    suffix = own if own[1:] in VIDEO_SUFFIXES else default_suffix(source)
     return source.with_name(f"{source.stem}{tag}{suffix}")
 
 

@@ -104,8 +104,8 @@ class SinkOptions:
     """For a folder of images: one of :data:`vfi.io.images.sink.IMAGE_FORMATS`."""
     png_compression: int = 1
     """0 (none) to 9 (smallest, slow)."""
-    loop: int = 0
-    """How often an animation is played; 0: for ever."""
+    loop: int = -1
+    """How often an animation is played; 0: for ever; -1: as often as the source, for ever if that is none."""
     segment_frames: int = 120
     """Frames per resumable piece of a video: what an interruption loses at most."""
 

@@ -79,6 +79,11 @@ class SourceInfo:
     """Width of a pixel over its height; None where not told."""
     rotation: int = 0
     """Degrees counter-clockwise by which players turn the stored picture: 0, 90, 180 or 270."""
+    display_matrix: tuple[int, ...] = ()
+    """The nine numbers by which players turn, mirror and move the stored frame, as FFmpeg has them (ISO/IEC
+    14496-12, the first two columns in 16.16, the last in 2.30 fixed point); empty: as it is stored."""
+    mirrored: bool = False
+    """Whether players mirror the stored frame left to right before they turn it by ``rotation``."""
     has_audio: bool = False
     start: Fraction = Fraction(0)
     """Time of the first picture of the whole stream (before trimming), on the source's clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from vfi.io.base import FrameSink, FrameSource, SinkOptions
 from vfi.io.files import IMAGE_SUFFIXES, clips_in, images_in, videos_in
 from vfi.io.frames import SourceInfo, check_trim
 from vfi.io.images.animation import ANIMATION_SUFFIXES, AnimationSink
+from vfi.io.images.files import animation_plays
 from vfi.io.images.sink import IMAGE_FORMATS, ImageSink
 from vfi.io.images.source import AnimationSource, ImageSource, is_animation
 from vfi.io.threads import output_errors
@@ -133,6 +135,8 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
             _check_folder(path, source.info, options)
         else:
             _check_file(path, source.info, options)
+        if options.loop < 0:
+            options = replace(options, loop=animation_plays(source.info.path))
         return sink(path, source.info, options)
 
 

@@ -72,6 +72,19 @@ def test_repetition(tmp_path: Path, suffix: str, loop: int, found: int | None) -
         assert image.info.get("loop") == found
 
 
+@pytest.mark.parametrize(("loop", "found"), [(0, 0), (1, None), (3, 2)])
+@pytest.mark.parametrize("before", ["gif", "webp"])
+def test_an_animation_is_played_as_often_as_its_source(
+    tmp_path: Path, before: str, loop: int, found: int | None
+) -> None:
+    pictures = [rgb_picture(number) for number in range(3)]
+    write_all(tmp_path / f"in.{before}", source(), frames(pictures), loop=loop)
+    origin = source(path=tmp_path / f"in.{before}")
+    write_all(tmp_path / "out.gif", origin, frames(pictures))
+    with Image.open(tmp_path / "out.gif") as image:
+        assert image.info.get("loop") == found
+
+
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_colours_and_transparency(tmp_path: Path, suffix: str) -> None:
     opaque = rgb_picture(0).rgb()

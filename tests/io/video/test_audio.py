@@ -17,7 +17,7 @@ from vfi.io.video.audio import tempo_stages
 from vfi.io.video.timestamps import Timeline
 
 AAC_FRAME = Fraction(1024, RATE)
-TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_carry
+TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_streams
 
 
 def sound(path: Path) -> tuple[Fraction, np.ndarray]:
@@ -66,7 +66,7 @@ def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -> None:
+def test_a_stretched_click_stays_with_its_frame(tmp_path: Path, suffix: str) -> None:
     origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"
     double(origin, output, time_scale=Fraction(2), audio="stretch")
     start, samples = sound(output)
@@ -77,10 +77,10 @@ def test_a_stretched_click_stays_with_its_picture(tmp_path: Path, suffix: str) -
 @pytest.mark.parametrize("suffix", ["mp4", "webm"])
 def test_surround_sound_of_another_rate(tmp_path: Path, suffix: str) -> None:
     clip, origin = make_source(tmp_path / "clip.mkv"), tmp_path / "in.mkv"
-    with av.open(str(clip)) as pictures, av.open(str(origin), "w") as container:
-        video = container.add_stream_from_template(pictures.streams.video[0], opaque=True)
+    with av.open(str(clip)) as film, av.open(str(origin), "w") as container:
+        video = container.add_stream_from_template(film.streams.video[0], opaque=True)
         surround: Any = container.add_stream("pcm_s16le", rate=44_100, layout="5.1(side)")
-        for packet in pictures.demux(video=0):
+        for packet in film.demux(video=0):
             if packet.size:
                 packet.stream = video
                 container.mux(packet)
@@ -123,8 +123,8 @@ def test_gaps_become_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with av.open(str(tmp_path / "unused.mp4"), "w") as container:
         stream = container.add_stream("aac", rate=RATE, layout="mono")
         assert isinstance(stream, av.AudioStream)
-        target = audio.StretchTarget(stream, RATE, "mono")
-        placed = list(audio._placed_samples("", 0, target, Timeline()))
+        target = audio.SoundTarget(stream, RATE, "mono")
+        placed = list(audio._placed_samples(tmp_path, 0, target, Timeline(), ()))
     assert placed[0][0] == Fraction(1, 4)
     joined = np.concatenate([samples for _, samples in placed], axis=1)[0]
     assert len(joined) == RATE // 4 + 500
@@ -140,3 +140,119 @@ def test_stages_multiply_to_the_tempo(tempo: Fraction) -> None:
     stages = tempo_stages(tempo)
     assert prod(stages, start=Fraction(1)) == tempo
     assert all(Fraction(1, 2) <= stage <= 2 for stage in stages)
+
+
+def film_with_sound(path: Path, codec: str, samples: np.ndarray, *, chapters: bool = False) -> Path:
+    """A clip of one second whose sound ``[N]`` int16 is encoded by a codec."""
+    rate = 44_100
+    with av.open(str(path), "w") as container:
+        if chapters:
+            whole: Any = {
+                "id": 1,
+                "start": 0,
+                "end": 1,
+                "time_base": Fraction(1),
+                "metadata": {"title": "all"},
+            }
+            container.set_chapters([whole])
+        video: Any = container.add_stream("mpeg4", rate=24, width=32, height=32)
+        video.pix_fmt = "yuv420p"
+        track: Any = container.add_stream(codec, rate=rate, layout="mono")
+        if codec == "wmav2":
+            track.bit_rate = 96_000
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 32), 9 * number, np.uint8), "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        frame = av.AudioFrame.from_ndarray(samples[None], "s16p", "mono")
+        frame.sample_rate, frame.pts = rate, 0
+        container.mux([*track.encode(frame), *track.encode(None)])
+    return path
+
+
+WAVE = (np.sin(np.arange(44_100) * 0.05) * 8000).astype(np.int16)
+
+
+@pytest.mark.parametrize("codec", ["wmav2", "pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav", "mp2"])
+def test_mkv_copies_what_its_muxer_takes(tmp_path: Path, codec: str) -> None:
+    origin = film_with_sound(tmp_path / "in.avi", codec, WAVE)
+    output = tmp_path / "it's [odd] | out.mkv"
+    assert double(origin, output) == []
+    with av.open(str(origin)) as before, av.open(str(output)) as after:
+        assert after.streams.audio[0].codec_context.name == before.streams.audio[0].codec_context.name
+        contents = [[bytes(p) for p in c.demux(audio=0) if p.size] for c in (before, after)]
+    assert contents[0] == contents[1]
+
+
+def test_chapters_are_worth_more_than_the_codec_of_the_sound(tmp_path: Path) -> None:
+    origin = film_with_sound(tmp_path / "in.nut", "wmav2", WAVE, chapters=True)
+    (note,) = double(origin, tmp_path / "out.mkv")
+    assert note == "The audio stream 1 (wmav2) was encoded anew: .mkv cannot hold wmav2."
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["all"]
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "encoded"),
+    [("wmav2", "mp4", "aac"), ("adpcm_ms", "mov", "aac"), ("adpcm_ms", "webm", "opus")],
+)
+def test_sound_that_does_not_fit_is_encoded_anew(
+    tmp_path: Path, codec: str, suffix: str, encoded: str
+) -> None:
+    origin, output = film_with_sound(tmp_path / "in.avi", codec, WAVE), tmp_path / f"out.{suffix}"
+    (note,) = double(origin, output)
+    assert note == f"The audio stream 1 ({codec}) was encoded anew: .{suffix} cannot hold {codec}."
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.name == encoded
+        rate = container.streams.audio[0].codec_context.sample_rate
+    start, samples = sound(output)
+    assert abs(start - sound(origin)[0]) <= Fraction(1100, 44_100)  # what primes AAC's decoder
+    assert abs(len(samples) / rate - 1) < 0.1
+    middle = samples[len(samples) // 4 : len(samples) // 2]
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(8000 / 32768 / np.sqrt(2), rel=0.05)
+
+
+def test_packed_pcm_becomes_plain_pcm_without_loss(tmp_path: Path) -> None:
+    origin, output = film_with_sound(tmp_path / "in.avi", "pcm_mulaw", WAVE), tmp_path / "out.mp4"
+    (note,) = double(origin, output)
+    assert "was encoded anew" in note
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.name == "pcm_s16le"
+    assert (sound(output)[1] == sound(origin)[1]).all()
+
+
+def with_changing_sound(path: Path) -> Path:
+    """A broadcast whose second half has another sample rate and one channel instead of two."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        video: Any = container.add_stream("libx264", rate=25, width=32, height=32)
+        track = container.add_mux_stream("mp2", rate=48_000)
+        track.time_base = Fraction(1, 90_000)
+        for number in range(50):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 32), 4 * number, np.uint8), "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for begin, rate, layout in ((0, 48_000, "stereo"), (1, 44_100, "mono")):
+            encoder: Any = av.CodecContext.create("mp2", "w")
+            encoder.sample_rate, encoder.layout, encoder.format = rate, layout, "s16"
+            encoder.time_base, encoder.bit_rate = Fraction(1, rate), 128_000
+            channels = 2 if layout == "stereo" else 1
+            wave = (np.sin(np.arange(rate) / rate * 2 * np.pi * TONE) * 8000).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(np.repeat(wave, channels)[None], "s16", layout)
+            frame.sample_rate, frame.pts = rate, 0
+            for packet in [*encoder.encode(frame), *encoder.encode(None)]:
+                packet.pts = packet.dts = round((packet.pts * packet.time_base + begin) * 90_000)
+                packet.duration, packet.time_base, packet.stream = 2160, track.time_base, track
+                container.mux(packet)
+    return path
+
+
+def test_slow_motion_survives_a_change_of_the_sounds_format(tmp_path: Path) -> None:
+    origin, output = with_changing_sound(tmp_path / "in.ts"), tmp_path / "out.mkv"
+    assert double(origin, output, time_scale=Fraction(2), audio="stretch") == []
+    _, samples = sound(output)
+    assert abs(len(samples) / RATE - 4) < 0.15
+    for half in (samples[: len(samples) // 2], samples[len(samples) // 2 :]):
+        assert pitch(half) == pytest.approx(TONE, rel=0.01)

@@ -1,4 +1,4 @@
-"""Which codec and sample layout an output gets, and what is said about what it loses."""
+"""Which codec and sample layout an output gets, and which losses are reported."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_h265_is_hevc() -> None:
         (info("yuv420p", width=63), "mp4", ["63x48 are odd"]),
     ],
 )
-def test_every_loss_is_told_and_nothing_else(source: SourceInfo, suffix: str, words: list[str]) -> None:
+def test_every_loss_is_reported_and_nothing_else(source: SourceInfo, suffix: str, words: list[str]) -> None:
     notes = plan_encoding(source, suffix).notes
     assert len(notes) == len(words)
     assert all(word in note for word, note in zip(words, notes, strict=True))

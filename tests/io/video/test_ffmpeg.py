@@ -1,4 +1,4 @@
-"""FFmpeg's messages are kept from Python: threads that wait to tell them would never be joined."""
+"""FFmpeg's messages are kept from Python: threads that wait to report them would never be joined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vfi.io.open import open_sink
 
 
 @pytest.fixture(autouse=True)
-def told_to_python() -> Iterator[None]:
+def reported_to_python() -> Iterator[None]:
     """As importing torchvision leaves it, before version 0.26."""
     av.logging.set_level(av.logging.ERROR)
     yield

@@ -241,7 +241,7 @@ def test_odd_sizes_are_written(tmp_path: Path, suffix: str) -> None:
 
 
 def test_an_explicit_format_that_needs_even_sides_is_refused_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="17x33 pictures as yuv420p, which needs even sides"):
+    with pytest.raises(OutputError, match="17x33 frames as yuv420p, which needs even sides"):
         open_sink(tmp_path / "out.mp4", source(height=33, width=17), SinkOptions(pixel_format="yuv420p"))
     assert list(tmp_path.iterdir()) == []
 

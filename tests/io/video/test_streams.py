@@ -1,4 +1,4 @@
-"""What a source holds beside its pictures reaches the output, at its place in time."""
+"""What a source holds beside its frames reaches the output, at its place in time."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def make_source(
 
 
 def double(path: Path, output: Path, **options: Any) -> list[str]:
-    """Write every frame of ``path`` twice, as an interpolation would, with everything else carried over."""
+    """Write every frame of ``path`` twice, as an interpolation would, with all other streams."""
     start, end = options.get("start"), options.get("end")
     scale = options.get("time_scale", Fraction(1))
     with open_source(path, start=start, end=end) as origin:
@@ -150,7 +150,11 @@ def test_mp4_names_what_it_cannot_take_and_keeps_the_rest(tmp_path: Path) -> Non
     assert [note.split(" was ")[0] for note in notes] == [
         "The subtitle stream 3 (srt, eng)", "The attachment stream 4 (font.ttf)",
     ]  # fmt: skip
-    assert all(".mkv" in note for note in notes)
+    assert "converted to mov_text" in notes[0]
+    assert ".mkv" in notes[1]
+    assert [(time, length) for time, length, content in packets(output, "subtitle") if len(content) > 2] == [
+        (Fraction(1, 10), Fraction(1, 2)), (Fraction(6, 5), Fraction(1, 2)),
+    ]  # fmt: skip
     with av.open(str(output)) as container:
         assert [stream.language for stream in container.streams.audio] == ["deu", "fra"]
         assert container.metadata["title"] == "„Über“ 日本"
@@ -161,9 +165,18 @@ def test_mp4_names_what_it_cannot_take_and_keeps_the_rest(tmp_path: Path) -> Non
     assert contents == [content for _, _, content in packets(origin, "audio", 1)]
 
 
-def test_webm_leaves_foreign_sound_and_takes_opus(tmp_path: Path) -> None:
+def test_webm_gets_foreign_sound_and_text_in_its_own_codecs_and_takes_opus(tmp_path: Path) -> None:
     notes = double(make_source(tmp_path / "aac.mkv", extras=True), tmp_path / "aac.webm")
-    assert ["audio" in note or "subtitle" in note or "attachment" in note for note in notes] == [True] * 4
+    words = [
+        "audio stream 1 (aac, deu) was encoded anew",
+        "audio stream 2",
+        "converted to webvtt",
+        "attachment",
+    ]
+    assert all(word in note for word, note in zip(words, notes, strict=True))
+    with av.open(str(tmp_path / "aac.webm")) as container:
+        names = [(stream.codec_context.name, stream.language) for stream in container.streams][1:]
+    assert names == [("opus", "deu"), ("opus", "fra"), ("webvtt", "eng")]
     origin = make_source(tmp_path / "opus.mkv", sound="libopus")
     assert double(origin, tmp_path / "opus.webm") == []
     assert packets(origin, "audio") == packets(tmp_path / "opus.webm", "audio")
@@ -221,20 +234,20 @@ def test_slow_motion_moves_subtitles_and_chapters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
-def test_cover_pictures_are_kept_or_named(tmp_path: Path, suffix: str) -> None:
+def test_covers_are_kept_or_named(tmp_path: Path, suffix: str) -> None:
     plain, origin = make_source(tmp_path / "plain.mp4"), tmp_path / "in.mp4"
     cover = tmp_path / "cover.png"
     Image.fromarray(np.full((8, 8, 3), 200, np.uint8)).save(cover)
     with av.open(str(plain)) as clip, av.open(str(cover)) as art, av.open(str(origin), "w") as container:
         targets = {stream: container.add_stream_from_template(stream, opaque=True) for stream in clip.streams}
-        picture = container.add_stream_from_template(art.streams.video[0], opaque=True)
-        picture.disposition = Disposition.attached_pic
+        image = container.add_stream_from_template(art.streams.video[0], opaque=True)
+        image.disposition = Disposition.attached_pic
         for packet in clip.demux():
             if packet.size:
                 packet.stream = targets[packet.stream]
                 container.mux(packet)
         packet = next(art.demux())
-        packet.stream = picture
+        packet.stream = image
         container.mux(packet)
     output = tmp_path / f"out.{suffix}"
     notes = double(origin, output)
@@ -260,7 +273,7 @@ def loudest(path: Path) -> Fraction:
 
 
 def brightest(path: Path) -> Fraction:
-    """Time of the brightest picture near the end."""
+    """Time of the brightest frame near the end."""
     best, place = -1.0, Fraction(0)
     with av.open(str(path)) as container:
         assert container.duration is not None
@@ -368,7 +381,7 @@ def test_a_stream_that_starts_at_any_time_is_moved_to_the_sources_clock(tmp_path
     assert abs(packets(output, "audio")[0][0] - times(output)[0]) < Fraction(1, 10)
 
 
-def test_images_have_nothing_to_carry(tmp_path: Path) -> None:
+def test_images_have_no_other_streams(tmp_path: Path) -> None:
     pictures = [native_picture(number) for number in range(2)]
     assert write_all(tmp_path / "out.mp4", source(), frames(pictures)) == []
 

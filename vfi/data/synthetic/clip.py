@@ -1,6 +1,6 @@
 """Write frames and a sound track that exist in memory to a video file, for demonstrations and tests.
 
-This is no way to treat a user's video: it knows nothing of colour tags, streams to carry over or time stamps
+This is no way to treat a user's video: it knows nothing of colour tags, other streams or time stamps
 that are not even. For those there is :mod:`vfi.io`.
 """
 
@@ -19,6 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from vfi.data.synthetic.sound import SAMPLE_RATE
 from vfi.errors import OutputError
+from vfi.io.video.ffmpeg import open_output
 
 # Numbers of ITU-T H.273, and of FFmpeg's two ranges.
 RGB_MATRIX, BT709 = 0, 1
@@ -68,7 +69,7 @@ def write_clip(
     if options is None:
         options = H264_OPTIONS if codec == "libx264" else {}
     try:
-        with av.open(str(path), "w") as container:
+        with open_output(path) as container:
             video = container.add_stream(codec, rate=rate, options=dict(options))
             assert isinstance(video, av.VideoStream)
             video.height, video.width = first.shape[:2]

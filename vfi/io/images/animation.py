@@ -23,6 +23,7 @@ from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.pixels import color, convert
 from vfi.io.pixels.tags import MATRIX_BT601, ColorTags
 from vfi.io.threads import QueuedSink, output_errors
+from vfi.io.video.ffmpeg import open_output
 from vfi.io.video.segments import PartialFolder, synchronise
 from vfi.io.video.timestamps import OutputClock
 
@@ -207,7 +208,7 @@ class _GifWriter(_AnimationWriter):
 
     def _open(self, height: int, width: int, options: SinkOptions) -> tuple[OutputContainer, VideoStream]:
         repeats = "-1" if options.loop == 1 else str(max(0, options.loop - 1))
-        container = av.open(str(self._path), "w", format="gif", container_options={"loop": repeats})
+        container = open_output(self._path, "gif", {"loop": repeats})
         self._graph = Graph()
         source = self._graph.add("buffer", f"video_size={width}x{height}:pix_fmt=rgba:time_base={self._unit}")
         split = self._graph.add("split")
@@ -277,9 +278,7 @@ class _WebpWriter(_AnimationWriter):
         return "bgra" if alpha else "yuv420p"
 
     def _open(self, height: int, width: int, options: SinkOptions) -> tuple[OutputContainer, VideoStream]:
-        container = av.open(
-            str(self._path), "w", format="webp", container_options={"loop": str(options.loop)}
-        )
+        container = open_output(self._path, "webp", {"loop": str(options.loop)})
         stream = self._add_stream(container, "libwebp_anim", self._layout, height, width)
         quality = _WEBP_QUALITY if options.quality is None else options.quality
         stream.options = {"lossless": str(int(self._layout == "bgra")), "quality": f"{quality:g}"}

@@ -108,3 +108,23 @@ def _refuse_cut_off(path: Path, content: bytes) -> None:
     for start, end in _END_MARKS.items():
         if content.startswith(start) and content.rfind(end) < 0:
             raise InputError(f"{path} is cut off: replace it by the complete image, or remove it.")
+
+
+def animation_plays(path: Path) -> int:
+    """How often an animation is played; 0: for ever, and for everything that is no animation.
+
+    Args:
+        path: File, of any kind, or folder.
+    """
+    if path.suffix.lower() not in (".gif", ".webp"):
+        return 0
+    try:
+        with Image.open(path) as image:
+            repeats = image.info.get("loop")
+            if image.format != "GIF":
+                return int(repeats or 0)
+    except (OSError, ValueError):
+        return 0
+    if repeats is None:
+        return 1
+    return repeats + 1 if repeats else 0  # gif counts what comes after the first time

@@ -36,6 +36,7 @@ class Picture:
         has_alpha: bool,
         chroma_site: convert.ChromaSite = "left",
         rotation: int = 0,
+        mirrored: bool = False,
         path: Path | None = None,
     ) -> None:
         """Use :meth:`from_frame`, :meth:`from_rgb` or :meth:`from_tensor` instead."""
@@ -53,6 +54,8 @@ class Picture:
         self.chroma_site: convert.ChromaSite = chroma_site
         self.rotation = rotation
         """Degrees counter-clockwise by which players turn the picture: 0, 90, 180 or 270."""
+        self.mirrored = mirrored
+        """Whether players mirror the picture left to right before they turn it."""
         self.path = path
         """The image file that holds exactly this picture, or None."""
         self._array = array
@@ -67,6 +70,7 @@ class Picture:
         has_alpha: bool | None = None,
         chroma_site: convert.ChromaSite = "left",
         rotation: int = 0,
+        mirrored: bool = False,
     ) -> Picture:
         """A picture from a decoded frame, which it keeps.
 
@@ -76,6 +80,7 @@ class Picture:
             has_alpha: False ignores an alpha channel known to be opaque; None: as the layout says.
             chroma_site: Horizontal place of the chroma samples.
             rotation: Degrees counter-clockwise by which players turn it.
+            mirrored: Whether they mirror it left to right before.
         """
         name = frame.format.name
         return cls(
@@ -86,6 +91,7 @@ class Picture:
             has_alpha=convert.format_has_alpha(name) if has_alpha is None else has_alpha,
             chroma_site=chroma_site,
             rotation=rotation,
+            mirrored=mirrored,
         )
 
     @classmethod
@@ -113,6 +119,7 @@ class Picture:
             has_alpha=array.shape[2] == 4,
             chroma_site=like.chroma_site if like else "left",
             rotation=like.rotation if like else 0,
+            mirrored=like is not None and like.mirrored,
             path=path,
         )
 
@@ -155,11 +162,12 @@ class Picture:
         return _top_bits(gray, 8 if gray.dtype == np.uint8 else 16)
 
     def upright(self) -> Picture:
-        """The picture as players show it: turned by ``rotation``; itself if there is nothing to turn."""
-        if self.rotation == 0:
+        """The picture as players show it: mirrored and turned; itself if there is nothing to do."""
+        if self.rotation == 0 and not self.mirrored:
             return self
-        turned = Picture.from_rgb(np.ascontiguousarray(np.rot90(self.rgb(), self.rotation // 90)), self)
-        turned.rotation = 0
+        stored = self.rgb()[:, ::-1] if self.mirrored else self.rgb()
+        turned = Picture.from_rgb(np.ascontiguousarray(np.rot90(stored, self.rotation // 90)), self)
+        turned.rotation, turned.mirrored = 0, False
         return turned
 
     def to_video_frame(self, pixel_format: str, tags: ColorTags | None = None) -> av.VideoFrame:

@@ -1,11 +1,12 @@
-"""Makes sound slower or faster with its pitch kept, and encodes it anew."""
+"""Sound that is encoded anew: at another speed with its pitch kept, or in another codec."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -21,10 +22,14 @@ from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 
+from vfi.io.video import ffmpeg
+from vfi.io.video.restarts import ClockOffsets
 from vfi.io.video.timestamps import Timeline
 
 _ENCODERS = {"webm": "libopus"}
 _ENCODER = "aac"
+# Plain PCM that holds every sample of a packing which the container does not take, by the decoded format.
+_PLAIN_PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s24le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 _OPUS_RATE = 48_000
 _MOST_AAC_RATE = 96_000
 _BITS_PER_CHANNEL = 96_000
@@ -39,7 +44,7 @@ _CHUNK = 1 << 16  # samples of silence at a time
 
 
 @dataclass(frozen=True)
-class StretchTarget:
+class SoundTarget:
     """An output stream that is being encoded."""
 
     stream: AudioStream
@@ -49,13 +54,14 @@ class StretchTarget:
     """FFmpeg's name of the channel layout."""
 
     @classmethod
-    def add(cls, output: OutputContainer, source: Stream, suffix: str) -> StretchTarget:
-        """Add a stream for the sound of ``source`` and open its encoder.
+    def add(cls, output: OutputContainer, source: Stream, suffix: str, *, plain: bool = False) -> SoundTarget:
+        """Add a stream for the sound of ``source`` and try its encoder.
 
         Args:
-            output: The container, before its first packet.
-            source: An audio stream.
-            suffix: Of the container.
+            output: Container, before its first packet.
+            source: Audio stream.
+            suffix: Suffix of the container without its dot.
+            plain: Whether PCM in a foreign packing becomes plain PCM, where the container takes it.
 
         Raises:
             ValueError: If the encoder refuses the sound, or FFmpeg cannot decode it.
@@ -64,13 +70,22 @@ class StretchTarget:
         context: AudioCodecContext | None = source.codec_context
         if context is None:
             raise ValueError("there is no decoder for this sound")
+        encoder = _plain_pcm(context) if plain else None
+        if encoder is not None:
+            with suppress(ValueError, FFmpegError):
+                return cls._added(output, encoder, context.sample_rate, context.layout)
         encoder = _ENCODERS.get(suffix, _ENCODER)
         rate = _OPUS_RATE if encoder == "libopus" else min(context.sample_rate, _MOST_AAC_RATE)
-        layout = _accepted_layout(encoder, rate, context.layout)
-        stream = output.add_stream(encoder, rate=rate, layout=layout.name)
+        return cls._added(output, encoder, rate, context.layout)
+
+    @classmethod
+    def _added(cls, output: OutputContainer, encoder: str, rate: int, layout: AudioLayout) -> SoundTarget:
+        accepted = _accepted_layout(encoder, rate, layout)
+        stream = output.add_stream(encoder, rate=rate, layout=accepted.name)
         assert isinstance(stream, AudioStream)
-        stream.bit_rate = _BITS_PER_CHANNEL * layout.nb_channels
-        return cls(stream, rate, layout.name)
+        if not encoder.startswith("pcm_"):
+            stream.bit_rate = _BITS_PER_CHANNEL * accepted.nb_channels
+        return cls(stream, rate, accepted.name)
 
     @property
     def channels(self) -> int:
@@ -78,26 +93,36 @@ class StretchTarget:
         return AudioLayout(self.layout).nb_channels
 
 
-def stretched_packets(
-    path: str, index: int, target: StretchTarget, timeline: Timeline
+def _plain_pcm(context: AudioCodecContext) -> str | None:
+    """Plain PCM for the samples of a stream; None if they are coded in another way than PCM."""
+    if not context.name.startswith("pcm_") or context.format is None:
+        return None
+    return _PLAIN_PCM.get(context.format.name.removesuffix("p"))
+
+
+def encoded_packets(
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction] = ()
 ) -> Iterator[tuple[Fraction, Packet]]:
-    """Decode one audio stream, change its speed, and encode it.
+    """Packets of one audio stream, decoded, brought to the timeline's speed, and encoded.
 
     The result has exactly ``timeline.scale`` times as many samples as the part of the source that the
     timeline covers, gaps in the source's time stamps filled with silence.
 
     Args:
-        path: The source.
-        index: Of the audio stream.
-        target: Where the packets go.
-        timeline: Which part is used, and how much longer it shall last.
+        path: Source file.
+        index: Number of the audio stream.
+        target: Output stream.
+        timeline: Part of the source that is used, and its speed.
+        offsets: Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds.
 
     Yields:
         (decoding time in the output in seconds, packet).
     """
     unit = Fraction(1, target.rate)
     count = None
-    for first, samples in _stretched(_placed_samples(path, index, target, timeline), target, timeline):
+    for first, samples in _stretched(
+        _placed_samples(path, index, target, timeline, offsets), target, timeline
+    ):
         count = round(first * target.rate) if count is None else count
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), _SAMPLE_FORMAT, target.layout)
         frame.sample_rate, frame.pts, frame.time_base = target.rate, count, unit
@@ -155,12 +180,11 @@ def _timed(packets: list[Packet]) -> Iterator[tuple[Fraction, Packet]]:
 
 
 def _placed_samples(
-    path: str, index: int, target: StretchTarget, timeline: Timeline
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Decoded samples ``[C, N]`` float32 with their source time, gapless, cut to the timeline's range."""
-    resampler = AudioResampler(format=_SAMPLE_FORMAT, layout=target.layout, rate=target.rate)
     expected: Fraction | None = None
-    for container_time, samples in _decoded(path, index, resampler, timeline):
+    for container_time, samples in _decoded(path, index, target, timeline, offsets):
         time = container_time - timeline.zero
         tolerance = _JITTER
         if expected is None:
@@ -186,25 +210,49 @@ def _silence(count: int, channels: int) -> Iterator[np.ndarray]:
         yield np.zeros((channels, min(_CHUNK, count - done)), np.float32)
 
 
+class _Resampler:
+    """Brings the frames of one stream to the target's rate and layout, whatever each of them has."""
+
+    def __init__(self, target: SoundTarget) -> None:
+        self._target = target
+        self._resampler: AudioResampler | None = None
+        self._setup: tuple[str, str, int] | None = None
+
+    def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        """The frame resampled (None: no more come), after what is left of frames in another format."""
+        if frame is None:
+            return self._resampler.resample(None) if self._resampler is not None else []
+        setup = frame.format.name, frame.layout.name, frame.sample_rate
+        left: list[AudioFrame] = []
+        if self._resampler is None or setup != self._setup:  # broadcasts change from stereo to 5.1 and back
+            left = self.resample(None)
+            target = self._target
+            self._resampler = AudioResampler(format=_SAMPLE_FORMAT, layout=target.layout, rate=target.rate)
+            self._setup = setup
+        return [*left, *self._resampler.resample(frame)]
+
+
 def _decoded(
-    path: str, index: int, resampler: AudioResampler, timeline: Timeline
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged.
 
-    The last packet of a stream may tell that it lasts shorter than the samples that its decoder makes of it:
+    The last packet of a stream may state that it lasts shorter than the samples that its decoder makes of it:
     the surplus is left out.
     """
     time = Fraction(0)
     end: Fraction | None = None
     last: list[tuple[Fraction, np.ndarray]] = []
-    with av.open(path, metadata_errors="replace") as container, suppress(FFmpegError):
-        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN:
+    resampler, clock = _Resampler(target), ClockOffsets(offsets)
+    with ffmpeg.open_input(path) as container, suppress(FFmpegError):
+        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN and not offsets:
             container.seek(int((timeline.begin + timeline.zero - _SEEK_MARGIN) * av.time_base))
         for frame in container.decode(container.streams[index]):
             assert isinstance(frame, AudioFrame)
             yield from last
             if frame.pts is not None and frame.time_base is not None:
                 time = frame.pts * frame.time_base
+                time += clock.offset(time)
             end = _stated_end(frame, time)
             last = []
             for resampled in resampler.resample(frame):
@@ -212,13 +260,13 @@ def _decoded(
                 time += Fraction(resampled.samples, resampled.sample_rate)
     last += [(time, resampled.to_ndarray()) for resampled in resampler.resample(None)]
     for start, samples in last:
-        count = samples.shape[1] if end is None else max(0, round((end - start) * resampler.rate))
+        count = samples.shape[1] if end is None else max(0, round((end - start) * target.rate))
         if count:
             yield start, samples[:, :count]
 
 
 def _stated_end(frame: AudioFrame, time: Fraction) -> Fraction | None:
-    """When a frame from ``time`` on ends by its packet's word, where that is before its last sample."""
+    """When a frame from ``time`` on ends by its packet's duration, where that is before its last sample."""
     if not frame.duration or frame.time_base is None:
         return None
     stated = frame.duration * frame.time_base
@@ -227,9 +275,12 @@ def _stated_end(frame: AudioFrame, time: Fraction) -> Fraction | None:
 
 
 def _stretched(
-    pieces: Iterator[tuple[Fraction, np.ndarray]], target: StretchTarget, timeline: Timeline
+    pieces: Iterator[tuple[Fraction, np.ndarray]], target: SoundTarget, timeline: Timeline
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(output time of the first sample, samples ``[C, N]``) with exactly ``scale`` times the samples."""
+    if timeline.scale == 1:
+        yield from ((timeline.place(time), samples) for time, samples in pieces)
+        return
     tempo: _Tempo | None = None
     start = Fraction(0)
     taken = given = 0
@@ -255,7 +306,7 @@ def _stretched(
 class _Tempo:
     """A chain of FFmpeg's atempo stages."""
 
-    def __init__(self, target: StretchTarget, tempo: Fraction) -> None:
+    def __init__(self, target: SoundTarget, tempo: Fraction) -> None:
         self._target = target
         self._taken = 0
         self._graph = Graph()

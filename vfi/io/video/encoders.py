@@ -1,4 +1,4 @@
-"""The video encoders: what each takes, its settings, and which one suits an output.
+"""Video encoders: the pixel formats and settings of each, and the choice of one for an output.
 
 One table describes every encoder that vfi offers. :func:`plan_encoding` turns the user's wishes and the
 source's properties into an :class:`EncodingPlan`, or into one sentence that says why not. What the FFmpeg
@@ -18,6 +18,7 @@ from vfi.errors import ConfigError, OutputError
 from vfi.io.frames import ContentLight, MasteringDisplay, SourceInfo
 from vfi.io.pixels import formats
 from vfi.io.pixels.tags import ColorTags
+from vfi.io.video.probe import CLOSED_CAPTIONS
 
 X26X_PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
@@ -40,9 +41,9 @@ class Encoder:
     preset: str
     """The default one; empty: the encoder has none."""
     even_sides: bool = False
-    """Refuses sides that its chroma sampling does not divide."""
+    """Whether it refuses sides that its chroma sampling does not divide."""
     delivery: bool = True
-    """Made for players, which expect 4:2:0; False: made for editing and keeping."""
+    """Whether it is made for players, which expect 4:2:0; else for editing and archives."""
     alpha: bool = False
 
 
@@ -85,7 +86,8 @@ CODECS: Mapping[str, Codec] = {
 }
 ALIASES = {"h265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264"}
 _ALPHA_SUFFIXES = {"vp9": ("webm", "mkv")}  # others keep alpha wherever they go
-_ALPHA_MEND = "write .mov (ProRes 4444), .webm (VP9) or .mkv (FFV1) to keep it"
+_CAPTION_ENCODERS = ("libx264", "libx265")  # write the closed captions of the frames that have them
+_ALPHA_REMEDY = "write .mov (ProRes 4444), .webm (VP9) or .mkv (FFV1) to keep it"
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,16 @@ def plan_encoding(
     """Decide codec, encoder, sample layout, colour tags and settings of an output.
 
     Args:
-        info: The source.
-        suffix: The output's, one of :data:`VIDEO_SUFFIXES`.
-        codec: ``"auto"``, a name of ours, or one of FFmpeg's encoders in :data:`CODECS`.
-        quality: The encoder's own scale (CRF; for ProRes the number of the profile); None: a good default.
-        preset: The encoder's own name of how slow it works; None: a good default.
-        pixel_format: FFmpeg's name, or ``"auto"``.
+        info: Source of the frames.
+        suffix: Suffix of the output without its dot, one of :data:`VIDEO_SUFFIXES`.
+        codec: ``"auto"``, a key of :data:`CODECS`, or FFmpeg's name of one of the encoders in it.
+        quality: Number on the encoder's own scale (CRF; ProRes: number of the profile); None: a good default.
+        preset: The encoder's own name of its speed; None: a good default.
+        pixel_format: FFmpeg's name of the sample layout, or ``"auto"``.
 
     Raises:
         ConfigError: If a name or value is unknown.
-        OutputError: If codec, container, pixel format and picture size do not go together.
+        OutputError: If codec, container, pixel format and frame size do not go together.
     """
     name, encoder = _choose_codec(info, suffix, codec)
     wanted = formats.describe(info.pixel_format, bits=info.bits, alpha=info.has_alpha)
@@ -154,8 +156,10 @@ def plan_encoding(
     notes += _loss_notes(wanted, formats.describe(chosen), name, suffix)
     if name == "vp9" and (info.mastering_display or info.content_light):
         notes.append("HDR mastering metadata was left out: VP9 cannot hold it, --codec hevc or av1 can.")
-    if info.lost_metadata:
-        notes.append(f"Left out, because new frames have none: {', '.join(info.lost_metadata)}.")
+    kept = (CLOSED_CAPTIONS,) if encoder.name in _CAPTION_ENCODERS else ()
+    lost = [name for name in info.lost_metadata if name not in kept]
+    if lost:
+        notes.append(f"Left out, because new frames have none: {', '.join(lost)}.")
     tags = output_tags(info.color, chosen)
     options = _settings(encoder, chosen, quality, preset) | parameter_options(
         encoder.name, info.mastering_display, info.content_light
@@ -231,7 +235,7 @@ def _choose_format(
     fitting = [name for name in usable if not _is_odd(info, encoder, name)]
     if not fitting:
         raise OutputError(
-            f"{encoder.name} cannot write {info.width}x{info.height} pictures: crop or scale them."
+            f"{encoder.name} cannot write {info.width}x{info.height} frames: crop or scale them."
         )
     if wanted.gray and encoder.delivery:
         wanted = wanted.as_420(wanted.bits)
@@ -261,7 +265,7 @@ def _check_format(info: SourceInfo, encoder: Encoder, usable: list[str], wanted:
         )
     if _is_odd(info, encoder, wanted):
         raise OutputError(
-            f"{encoder.name} refuses {info.width}x{info.height} pictures as {wanted}, which needs even "
+            f"{encoder.name} refuses {info.width}x{info.height} frames as {wanted}, which needs even "
             "sides: choose --pixel-format yuv444p or auto, or --codec vp9."
         )
 
@@ -269,7 +273,7 @@ def _check_format(info: SourceInfo, encoder: Encoder, usable: list[str], wanted:
 def _loss_notes(source: formats.Layout, chosen: formats.Layout, codec: str, suffix: str) -> list[str]:
     notes = []
     if source.alpha and not chosen.alpha:
-        notes.append(f"Transparency was lost: {codec} in .{suffix} has none; {_ALPHA_MEND}.")
+        notes.append(f"Transparency was lost: {codec} in .{suffix} has none; {_ALPHA_REMEDY}.")
     if source.bits > chosen.bits:
         notes.append(
             f"{source.bits}-bit samples were rounded to {chosen.bits} bit ({chosen.name}); "
@@ -277,11 +281,11 @@ def _loss_notes(source: formats.Layout, chosen: formats.Layout, codec: str, suff
         )
     coarser = chosen.horizontal > source.horizontal or chosen.vertical > source.vertical
     if coarser and not source.gray:
-        mend = "--pixel-format yuv444p keeps it whole where the codec can."
+        remedy = "--pixel-format yuv444p keeps it whole where the codec can."
         if chosen.alpha:  # which that would lose
-            mend = "--codec ffv1 in .mkv keeps it whole."
+            remedy = "--codec ffv1 in .mkv keeps it whole."
         notes.append(
-            f"Colour was written at lower resolution than luma ({chosen.name}), as players expect; {mend}"
+            f"Colour was written at lower resolution than luma ({chosen.name}), as players expect; {remedy}"
         )
     return notes
 
@@ -289,7 +293,7 @@ def _loss_notes(source: formats.Layout, chosen: formats.Layout, codec: str, suff
 def _settings(
     encoder: Encoder, pixel_format: str, quality: float | None, preset: str | None
 ) -> dict[str, str]:
-    """The private options of an encoder for a quality and a preset."""
+    """An encoder's private options for a quality and a preset."""
     level = _checked_quality(encoder, quality)
     speed = _checked_preset(encoder, preset)
     layout = formats.describe(pixel_format)
@@ -302,7 +306,8 @@ def _settings(
         # Alternate reference frames are invisible ones, which the alpha layer cannot follow.
         hidden = {"auto-alt-ref": "0"} if layout.alpha else {}
         return {"crf": f"{level:g}", "b": "0", "cpu-used": speed, "row-mt": "1"} | hidden
-    return {"crf": f"{level:g}", "preset": speed}
+    captions = {"a53cc": "1"} if encoder.name in _CAPTION_ENCODERS else {}
+    return {"crf": f"{level:g}", "preset": speed} | captions
 
 
 def _checked_quality(encoder: Encoder, quality: float | None) -> float:
@@ -339,12 +344,12 @@ _LUMINANCE_STEPS = 10000  # per cd/m^2
 def parameter_options(
     encoder: str, mastering: MasteringDisplay | None, light: ContentLight | None
 ) -> dict[str, str]:
-    """The option that hands an encoder its own parameters: HDR metadata, and what it needs.
+    """The option that hands an encoder its own parameters: HDR metadata, and what it needs beside.
 
     Args:
-        encoder: FFmpeg's name.
-        mastering: None: not known.
-        light: None: not known.
+        encoder: FFmpeg's name of the encoder.
+        mastering: Display on which the source was graded; None: unknown.
+        light: Light levels of the source; None: unknown.
     """
     levels = f"{light.max_content},{light.max_frame_average}" if light else ""
     if encoder == "libx265":

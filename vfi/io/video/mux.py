@@ -1,8 +1,14 @@
-"""Joins the encoded segments with the source's other streams into the final file, packet by packet."""
+"""Joins the encoded segments with the source's other streams into the final file, packet by packet.
+
+Before the first frame is computed the header of the whole output, with all its streams, is written to a
+scratch file, so that a stream that the container refuses beside the others is known early. A refusal that
+comes only while the packets are written costs that stream, never the film.
+"""
 
 from __future__ import annotations
 
 import heapq
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,78 +16,169 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vfi.errors import OutputError
 from vfi.io.frames import SourceInfo
-from vfi.io.video import streams
+from vfi.io.video import ffmpeg, stream_plans, streams
+from vfi.io.video.containers import MATROSKA_SUFFIXES, muxer_options, open_muxer
 from vfi.io.video.encoders import EncodingPlan
+from vfi.io.video.restarts import find_offsets
 from vfi.io.video.segments import SegmentStore
+from vfi.io.video.stream_plans import StreamPlan, StreamPlanner, StreamRefusal
 from vfi.io.video.timestamps import Timeline
 
 AudioMode = Literal["copy", "stretch", "drop"]
 TimedPackets = Iterator[tuple[Fraction, Packet]]
 
-_IN_BITSTREAM = ("h264", "hevc")  # these tell the shape of their pixels themselves
+_IN_BITSTREAM = ("h264", "hevc")  # these state the shape of their pixels themselves
+_NEVER = Fraction(1 << 62)
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What the joining needs to know."""
+    """How the final file is joined."""
 
+    suffix: str
+    """Suffix of the output without its dot."""
     plan: EncodingPlan
     info: SourceInfo
     ticks: int
-    """Time stamps of the pictures per second."""
+    """Time stamps of the frames per second."""
     rate: Fraction | None
     """Frames per second if constant."""
     timeline: Timeline
     audio: AudioMode
 
 
+def settle_streams(template: InputContainer, assembly: Assembly) -> list[StreamPlan]:
+    """What becomes of the source's other streams, so that the container takes all of it together.
+
+    Args:
+        template: Encoded piece of the output's frames.
+        assembly: How the output is joined.
+
+    Raises:
+        OutputError: If the container does not even take the frames alone.
+    """
+    plans: list[StreamPlan] = []
+    source = _reopen(assembly.info)
+    if source is not None:
+        with source:
+            indices = frozenset(record.index for record in assembly.info.streams)
+            scale = assembly.timeline.scale
+            plans = StreamPlanner(source, assembly.suffix, indices, assembly.audio, scale).plans()
+
+    def fits(tried: list[StreamPlan]) -> bool:
+        return _header_fits(template, assembly, tried)
+
+    settled = stream_plans.settled(plans, fits, f".{assembly.suffix} refuses it beside the other streams")
+    if settled is None:
+        raise OutputError(
+            f"A .{assembly.suffix} file cannot hold {assembly.plan.codec} in {assembly.plan.pixel_format}: "
+            "choose another --codec or another kind of file."
+        )
+    return settled
+
+
 def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]:
     """Write the final file.
 
     Args:
-        target: Where to; its suffix says which container.
-        store: The finished segments, at least one.
-        assembly: The rest.
+        target: File to write.
+        store: Finished segments, at least one.
+        assembly: How they are joined.
 
     Returns:
-        One sentence for everything that could not be carried over.
+        One sentence for everything that is changed or left out.
     """
-    suffix = target.suffix[1:]
-    notes: list[str] = []
+    with store.template() as template:
+        plans = settle_streams(template, assembly)
+    reason = f".{assembly.suffix} refuses its packets"
+    while True:
+        try:
+            return _join(target, store, assembly, plans)
+        except StreamRefusal as refusal:
+            plans = stream_plans.without(plans, refusal.index, reason)
+        except FFmpegError as error:
+            written = stream_plans.least_needed(plans)
+            if not written or not ffmpeg.is_refusal(error):
+                raise
+            plans = stream_plans.without(plans, written[0].index, reason)
+
+
+@dataclass
+class _Output:
+    """An output whose header is written."""
+
+    container: OutputContainer
+    video: VideoStream
+    writer: streams.StreamWriter | None
+    notes: list[str]
+
+
+def _header_fits(template: InputContainer, assembly: Assembly, plans: list[StreamPlan]) -> bool:
+    """Whether the muxer takes the header of the whole output, tried with a scratch file."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            _begin(stack, Path(folder) / "trial", template, assembly, plans, _NEVER)
+    except StreamRefusal:
+        return False
+    except (ValueError, FFmpegError) as error:
+        if not ffmpeg.is_refusal(error):
+            raise
+        return False
+    return True
+
+
+def _begin(
+    stack: ExitStack, target: Path, template: InputContainer, assembly: Assembly, plans: list[StreamPlan],
+    end: Fraction,
+) -> _Output:  # fmt: skip
+    """Open the output, add all streams, chapters and metadata, and write its header.
+
+    Args:
+        stack: What closes the files.
+        target: File to write.
+        template: Encoded piece of the output's frames.
+        assembly: How the output is joined.
+        plans: What becomes of the other streams.
+        end: Last moment of the output in seconds.
+    """
+    suffix, notes = assembly.suffix, _shape_notes(assembly)
+    source = _reopen(assembly.info)
+    metadata = {} if source is None else streams.lasting_metadata(stack.enter_context(source).metadata)
+    options = muxer_options(suffix, assembly.ticks, metadata)
+    unchecked = any(plan.unchecked for plan in plans)
+    container = stack.enter_context(open_muxer(target, suffix, options, unchecked=unchecked))
+    video = _add_video(container, template, assembly)
+    writer = None
+    if source is not None:
+        path, timeline = assembly.info.path, assembly.timeline
+        writer = streams.StreamWriter(source, path, container, suffix, timeline)
+        notes += writer.add(plans)
+        _copy_stream_data(source, assembly.info, video)
+        notes += _copy_timecode(source, assembly, video)
+        streams.copy_container_data(source, container, timeline, end)
+    elif assembly.info.kind == "video":
+        notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
+    container.start_encoding()
+    return _Output(container, video, writer, notes)
+
+
+def _join(target: Path, store: SegmentStore, assembly: Assembly, plans: list[StreamPlan]) -> list[str]:
+    end = store.end_stamp * Fraction(1, assembly.ticks)
     with ExitStack() as stack:
-        output = stack.enter_context(
-            av.open(
-                str(target),
-                "w",
-                format=streams.container_format(suffix),
-                container_options=_container_options(suffix, assembly.ticks),
-            )
-        )
         template = stack.enter_context(store.template())
-        video = _add_video(output, template, suffix, assembly)
-        notes += _shape_notes(suffix, assembly)
-        feeds: list[TimedPackets] = [_video_packets(store, video, assembly.ticks)]
-        source = _reopen(assembly.info)
-        if source is not None:
-            stack.enter_context(source)
-            indices = frozenset(record.index for record in assembly.info.streams)
-            others = streams.Carrier(source, output, suffix, assembly.timeline, indices)
-            notes += others.plan(assembly.audio)
-            feeds += others.feeds()
-            _copy_stream_data(source, assembly.info, video)
-            end = store.end_stamp * Fraction(1, assembly.ticks)
-            streams.copy_container_data(source, output, assembly.timeline, end)
-        elif assembly.info.kind == "video":
-            notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
-        notes += _interleave(output, feeds, video)
-    return notes
+        output = _begin(stack, target, template, assembly, plans, end)
+        feeds: list[TimedPackets] = [_video_packets(store, output.video, assembly.ticks)]
+        if output.writer is not None:
+            output.writer.offsets = find_offsets(assembly.info.path)
+            feeds += output.writer.feeds()
+        return [*output.notes, *_interleave(output, feeds)]
 
 
 def _reopen(info: SourceInfo) -> InputContainer | None:
@@ -89,69 +186,79 @@ def _reopen(info: SourceInfo) -> InputContainer | None:
     if info.kind != "video":
         return None
     try:
-        return av.open(str(info.path), metadata_errors="replace")
+        return ffmpeg.open_input(info.path)
     except (OSError, FFmpegError):
         return None
 
 
 def mark_alpha(stream: VideoStream, plan: EncodingPlan) -> None:
-    """Tell Matroska that the packets carry transparency beside the picture, as VP9 does it."""
+    """Mark a stream for Matroska as one whose packets hold transparency beside the frame, as VP9 has it."""
     if plan.codec == "vp9" and plan.pixel_format.startswith("yuva"):
         stream.metadata["alpha_mode"] = "1"
 
 
-def _container_options(suffix: str, ticks: int) -> dict[str, str]:
-    if suffix in ("mkv", "webm"):
-        # Sound may begin before the pictures, with samples that only prime its decoder: instead of moving
-        # everything else back by that time, the negative time stamps are kept.
-        return {"avoid_negative_ts": "disabled"}
-    timescale = str(ticks)
-    return {
-        "movflags": "+faststart",
-        "video_track_timescale": timescale,
-        "movie_timescale": timescale,
-    }
-
-
-def _add_video(
-    output: OutputContainer, template: InputContainer, suffix: str, assembly: Assembly
-) -> VideoStream:
+def _add_video(output: OutputContainer, template: InputContainer, assembly: Assembly) -> VideoStream:
     plan, info = assembly.plan, assembly.info
     video = output.add_stream_from_template(template.streams.video[0], opaque=True)
     assert isinstance(video, VideoStream)
     video.time_base = Fraction(1, assembly.ticks)
     context = video.codec_context
     context.framerate = assembly.rate or Fraction(0)
-    if plan.codec == "hevc" and suffix not in ("mkv", "webm"):
+    if plan.codec == "hevc" and assembly.suffix not in MATROSKA_SUFFIXES:
         context.codec_tag = "hvc1"  # Apple's players take no other
     if info.sample_aspect_ratio:
         context.sample_aspect_ratio = info.sample_aspect_ratio
     context.color_primaries, context.color_trc = plan.color.primaries, plan.color.transfer
     context.colorspace, context.color_range = plan.color.matrix, 2 if plan.color.full_range else 1
-    if info.rotation:
-        video.set_display_rotation(info.rotation)
+    if info.display_matrix:
+        video.set_display_matrix(info.display_matrix)
+    elif info.rotation or info.mirrored:  # PyAV mirrors after turning, which is turning the other way before
+        degrees = -info.rotation if info.mirrored else info.rotation
+        video.set_display_rotation(degrees, hflip=info.mirrored)
     mark_alpha(video, plan)
     return video
 
 
-def _shape_notes(suffix: str, assembly: Assembly) -> list[str]:
-    shape = assembly.info.sample_aspect_ratio
-    if shape in (None, 1) or suffix not in ("mkv", "webm") or assembly.plan.codec in _IN_BITSTREAM:
+def _shape_notes(assembly: Assembly) -> list[str]:
+    shape, suffix, codec = assembly.info.sample_aspect_ratio, assembly.suffix, assembly.plan.codec
+    if shape in (None, 1) or suffix not in MATROSKA_SUFFIXES or codec in _IN_BITSTREAM:
         return []
-    return [
-        f"The pixel shape {shape} was left out: {assembly.plan.codec} in .{suffix} is written without it; "
-        "--codec h264 or hevc keeps it."
-    ]
+    remedy = "an .mp4 keeps it" if suffix == "webm" else "--codec h264 or hevc keeps it"
+    return [f"The pixel shape {shape} was left out: {codec} in .{suffix} is written without it; {remedy}."]
 
 
 def _copy_stream_data(source: InputContainer, info: SourceInfo, video: VideoStream) -> None:
-    """Name, language and disposition of the pictures' own stream."""
+    """Copy name, language and disposition of the frames' own stream."""
     others = {record.index for record in info.streams}
     for stream in source.streams.video:
         if stream.index not in others:
             video.metadata.update(streams.lasting_metadata(stream.metadata))
             video.disposition = stream.disposition
             return
+
+
+def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStream) -> list[str]:
+    """Copy the time code of the first frame where the output can say it; else say that it is left out.
+
+    FFmpeg's mov muxer makes a track for it from a frame rate that PyAV does not hand over, so only Matroska
+    gets it.
+    """
+    code = next((s.metadata["timecode"] for s in source.streams if "timecode" in s.metadata), None)
+    if code is None:
+        return []
+    timeline = assembly.timeline
+    if assembly.suffix != "mkv":
+        return [
+            f"The time code {code} was left out: .{assembly.suffix} is written without one, .mkv keeps it."
+        ]
+    if timeline.scale != 1 or timeline.begin:
+        return [f"The time code {code} was left out: it does not hold for a slowed or trimmed film."]
+    rate, counted = assembly.info.rate, code.replace(";", ":").rpartition(":")
+    if rate is None or assembly.rate is None or not counted[2].isdigit():
+        return [f"The time code {code} was left out: it counts frames of a constant rate."]
+    frame = int(counted[2]) * round(assembly.rate) // round(rate)
+    video.metadata["timecode"] = f"{code[: len(counted[0]) + 1]}{frame:02d}"
+    return []
 
 
 def _video_packets(store: SegmentStore, video: VideoStream, ticks: int) -> TimedPackets:
@@ -163,20 +270,27 @@ def _video_packets(store: SegmentStore, video: VideoStream, ticks: int) -> Timed
         yield packet.dts * unit, packet
 
 
-def _interleave(output: OutputContainer, feeds: list[TimedPackets], video: VideoStream) -> list[str]:
-    """Write the packets of all feeds in the order of their decoding times."""
+def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
+    """Write the packets of all feeds in the order of their decoding times.
+
+    Raises:
+        StreamRefusal: If the muxer cannot go on with a stream.
+    """
     refused: dict[int, int] = {}
     merged: Iterator[tuple[Fraction, Any]] = heapq.merge(*feeds, key=lambda timed: timed[0])
     for _, packet in merged:
         index = packet.stream_index
         try:
-            output.mux_one(packet)
-        except ValueError:  # FFmpeg's "invalid argument": a time stamp that contradicts the one before
-            if index == video.index:
+            output.container.mux_one(packet)
+        except FFmpegError as error:
+            if index == output.video.index or not ffmpeg.is_refusal(error):
                 raise
-            refused[index] = refused.get(index, 0) + 1
+            if not isinstance(error, ValueError):
+                assert output.writer is not None
+                raise StreamRefusal(output.writer.origins[index]) from error
+            refused[index] = refused.get(index, 0) + 1  # a time stamp that contradicts the one before
     return [
-        f"{count} packets of {streams.stream_title(output.streams[index])} have contradictory time stamps "
-        "and were left out."
+        f"{count} packets of {stream_plans.stream_title(output.container.streams[index])} have contradictory "
+        "time stamps and were left out."
         for index, count in refused.items()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.video import ffmpeg
 from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
 
+CLOSED_CAPTIONS = "closed captions"
 LOST_METADATA = {
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
     "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
@@ -29,6 +31,7 @@ LOST_METADATA = {
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "SPHERICAL": "the mark of spherical video",
     "STEREO3D": "the mark of stereoscopic video",
+    "A53_CC": CLOSED_CAPTIONS,
     "S12M_TIMECODE": "time codes",
     "GOP_TIMECODE": "time codes",
 }
@@ -39,6 +42,7 @@ _ARBITRARY_START = Fraction(1, 2)
 # How much of the file's head is looked at to tell a constant rate from a variable one.
 _HEAD_PACKETS, _HEAD_BYTES = 240, 32 << 20
 _FALLBACK_RATE = Fraction(25)
+_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that turns and mirrors
 # FFmpeg opens any text as a film of a terminal, and subtitles as a container.
 _NOT_VIDEO = {"tty", "bin", "xbin", "adf", "idf"}
 
@@ -67,10 +71,8 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         InputError: If it cannot be read or is not a media file.
     """
-    ffmpeg.keep_from_python()
     try:
-        # With the protocol named, a colon or a percent sign in the name means nothing.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = ffmpeg.open_input(path)
     except PermissionError as error:
         raise InputError(f"{path} may not be read: change its permissions.") from error
     except FFmpegError as error:
@@ -239,6 +241,8 @@ def _source_info(
 ) -> SourceInfo:
     duration = end - clock.start if end is not None and end > clock.start else None
     mastering, light = hdr_metadata(frame)
+    matrix = display_matrix(frame)
+    rotation, mirrored = orientation(matrix)
     return SourceInfo(
         path=path,
         kind="video",
@@ -252,7 +256,9 @@ def _source_info(
         pixel_format=frame.format.name,
         color=_completed_tags(convert.frame_tags(frame), stream),
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
-        rotation=round(frame.rotation / 90) % 4 * 90,
+        rotation=rotation,
+        display_matrix=matrix,
+        mirrored=mirrored,
         has_audio=bool(container.streams.audio),
         start=clock.start,
         clock_zero=clock.zero,
@@ -334,6 +340,32 @@ def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, Content
             content, average = np.frombuffer(bytes(entry), np.uint32)[:2]
             light = ContentLight(int(content), int(average))
     return mastering, light
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
+    """The matrix by which players turn and mirror a decoded frame; empty if they show it as it is stored."""
+    entries: Any = frame.side_data
+    for entry in entries:
+        if getattr(entry.type, "name", "") == "DISPLAYMATRIX":
+            matrix = tuple(np.frombuffer(bytes(entry), np.int32)[:9].tolist())
+            turning = matrix[0], matrix[1], matrix[3], matrix[4]
+            return matrix if any(turning) and turning != _AS_STORED else ()
+    return ()
+
+
+def orientation(matrix: tuple[int, ...]) -> tuple[int, bool]:
+    """Degrees counter-clockwise to turn a frame by, and whether to mirror it left to right before.
+
+    Args:
+        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: as it is stored.
+    """
+    if not matrix:
+        return 0, False
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
 
 
 def _mastering_display(numbers: np.ndarray) -> MasteringDisplay | None:

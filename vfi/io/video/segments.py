@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
 from vfi.errors import ConfigError, OutputError
+from vfi.io.video import ffmpeg
 
 STATE_FILE = "state.json"
 VERSION = 1
@@ -43,7 +43,7 @@ class Segment:
 
     def packets(self) -> Iterator[Packet]:
         """Its packets in the order of decoding, as stored."""
-        with av.open(str(self.path)) as container:
+        with ffmpeg.open_input(self.path) as container:
             yield from (packet for packet in container.demux(video=0) if packet.size)
 
 
@@ -158,7 +158,7 @@ class SegmentStore:
 
     def template(self) -> InputContainer:
         """The first piece, opened: what its stream says holds for all of them."""
-        return av.open(str(self.segments[0].path))
+        return ffmpeg.open_input(self.segments[0].path)
 
     def packets(self) -> Iterator[Packet]:
         """All packets with exact presentation and decoding time stamps and durations, in ticks.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.pixels import convert
 from vfi.io.threads import QueuedSink, output_errors
-from vfi.io.video import mux
+from vfi.io.video import ffmpeg, mux
 from vfi.io.video.encoders import EncodingPlan, plan_encoding
 from vfi.io.video.segments import PartialFolder, SegmentStore, synchronise
 from vfi.io.video.timestamps import OutputClock, Timeline, choose_ticks
@@ -31,11 +32,13 @@ os.environ.setdefault("SVT_LOG", "1")
 class SegmentEncoder:
     """Encodes one closed segment into a Matroska file."""
 
-    def __init__(self, path: Path, plan: EncodingPlan, info: SourceInfo, ticks: int, rate: Fraction) -> None:
+    def __init__(
+        self, path: Path | io.BytesIO, plan: EncodingPlan, info: SourceInfo, ticks: int, rate: Fraction
+    ) -> None:
         """Open encoder and file.
 
         Args:
-            path: The file; replaced if it exists.
+            path: File, replaced if it exists, or memory.
             plan: What to encode with.
             info: Size and shape of the pictures.
             ticks: Time stamps per second.
@@ -47,7 +50,10 @@ class SegmentEncoder:
         self._first: int | None = None
         self.stamps: list[tuple[int, int]] = []
         """Time stamp and duration of the packets so far, in the order of decoding."""
-        self._container = av.open(str(path), "w", format="matroska")
+        in_memory = isinstance(path, io.BytesIO)
+        self._container = (
+            av.open(path, "w", format="matroska") if in_memory else ffmpeg.open_output(path, "matroska")
+        )
         stream = self._container.add_stream(
             plan.encoder, rate=rate, width=info.width, height=info.height, time_base=self._time_base
         )
@@ -149,7 +155,17 @@ class VideoSink(QueuedSink):
         self._clock = OutputClock(choose_ticks(_intervals(info, options)))
         self._timeline = Timeline(info.clock_zero, options.time_scale, options.start, options.end)
         self._encoder: SegmentEncoder | None = None
+        self._assembly = mux.Assembly(
+            suffix=path.suffix[1:].lower(),
+            plan=self._plan,
+            info=info,
+            ticks=self._clock.ticks,
+            rate=options.rate,
+            timeline=self._timeline,
+            audio=options.audio,
+        )
         self._try_encoder()
+        self._try_container()
         self._folder = PartialFolder(path)
         with output_errors(path):
             self._folder.begin(self._identity(), resume=options.resume)
@@ -180,9 +196,22 @@ class VideoSink(QueuedSink):
             context.open()
         except (ValueError, FFmpegError) as error:
             raise OutputError(
-                f"{self._plan.encoder} refuses {self._info.width}x{self._info.height} pictures as "
+                f"{self._plan.encoder} refuses {self._info.width}x{self._info.height} frames as "
                 f"{self._plan.pixel_format}: choose another --codec or --pixel-format."
             ) from error
+
+    def _try_container(self) -> None:
+        """Write the header of the whole output with one frame's piece for nothing: refusals come early."""
+        piece = io.BytesIO()
+        encoder = SegmentEncoder(piece, self._plan, self._info, self._clock.ticks, self._rate)
+        frame = av.VideoFrame(self._info.width, self._info.height, self._plan.pixel_format)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        encoder.encode(frame, 0, 1)
+        encoder.close()
+        piece.seek(0)
+        with av.open(piece) as template:
+            mux.settle_streams(template, self._assembly)
 
     def _consume(self, frame: OutputFrame) -> None:
         size = frame.picture.height, frame.picture.width
@@ -207,18 +236,7 @@ class VideoSink(QueuedSink):
         if not self._store.segments:
             raise OutputError(f"There are no frames to write to {self.path}: see whether the range is right.")
         joined = self._folder.path / f"joined{self.path.suffix.lower()}"
-        notes = mux.assemble(
-            joined,
-            self._store,
-            mux.Assembly(
-                plan=self._plan,
-                info=self._info,
-                ticks=self._clock.ticks,
-                rate=self._options.rate,
-                timeline=self._timeline,
-                audio=self._options.audio,
-            ),
-        )
+        notes = mux.assemble(joined, self._store, self._assembly)
         synchronise(joined)
         if self.path.exists() and not self._options.overwrite:
             raise OutputError(f"{self.path} appeared meanwhile: give --overwrite and --resume to replace it.")
@@ -253,7 +271,7 @@ def _intervals(info: SourceInfo, options: SinkOptions) -> list[Fraction]:
 def _time_unit(info: SourceInfo) -> Fraction:
     """The unit of the source's time stamps, in seconds."""
     try:
-        with av.open(str(info.path)) as container:
+        with ffmpeg.open_input(info.path) as container:
             return container.streams.video[0].time_base or _DEFAULT_TIME_UNIT
     except (OSError, IndexError, FFmpegError):
         return _DEFAULT_TIME_UNIT

@@ -1,46 +1,46 @@
-"""Carries a source's other streams, chapters and metadata over to the output."""
+"""The streams beside the frames, chapters and metadata, written to the output at their place in time."""
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-import av
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from vfi.io.video import audio
+from vfi.io.video import ffmpeg
+from vfi.io.video.audio import SoundTarget, encoded_packets
+from vfi.io.video.containers import MATROSKA_SUFFIXES, TEXT_CODECS
+from vfi.io.video.restarts import ClockOffsets
+from vfi.io.video.stream_plans import COVER_TYPES, StreamPlan, StreamRefusal, Treatment
+from vfi.io.video.subtitles import SubtitleConverter
 from vfi.io.video.timestamps import Timeline
 
 logger = logging.getLogger(__name__)
 
-_FORMATS = {"m4v": "mp4", "mkv": "matroska"}
-_KEPT_BY_MKV = ("audio", "subtitle", "attachment")
 _SEEK_MARGIN = 30  # seconds before the range in which a subtitle may begin that reaches into it
 _NEVER = Fraction(1 << 62)
 _MICROSECOND = Fraction(1, 1_000_000)
-_COVER_TYPES = {"png": ("png", "image/png"), "mjpeg": ("jpg", "image/jpeg")}
-_COVER_SUFFIXES = ("mp4", "m4v")
 # What a muxer writes anew, or what describes the file that was read; everything else is the author's.
 _FLEETING = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
-    "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate", "alpha_mode",
+    "major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration",
+    "handler_name", "vendor_id", "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate",
+    "alpha_mode",
 }  # fmt: skip
 
 
-def container_format(suffix: str) -> str:
-    """FFmpeg's name of the container that a suffix (without its dot) stands for."""
-    return _FORMATS.get(suffix, suffix)
-
-
 def lasting_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The entries of a file's or stream's metadata that still hold for the output."""
+    """The entries of a file's or stream's metadata that still hold for the output.
+
+    Args:
+        metadata: Entries of the source.
+    """
     lasting = {
         key: value
         for key, value in metadata.items()
@@ -50,134 +50,165 @@ def lasting_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return {"title": name, **lasting} if name else lasting
 
 
-def stream_title(stream: Stream) -> str:
-    """How messages call a stream."""
-    context = stream.codec_context
-    codec = context.name if context is not None else stream.name
-    language = f", {stream.language}" if stream.language not in (None, "und") else ""
-    return f"{stream.type} stream {stream.index} ({codec or 'unknown'}{language})"
-
-
 @dataclass
-class Carrier:
-    """The other streams of one source on their way into one output."""
+class StreamWriter:
+    """Writes the streams of one source beside the frames to one output, as planned."""
 
     source: InputContainer
+    path: Path
+    """File of the source, to open once more where its packets are wanted in another order."""
     output: OutputContainer
     suffix: str
-    """Of the output, without its dot."""
+    """Suffix of the output without its dot."""
     timeline: Timeline
-    indices: frozenset[int]
-    """Of the source streams beside the pictures."""
-    copied: dict[int, Stream] = field(default_factory=dict)
-    """Output stream of every source stream that is copied, by its index."""
-    stretched: list[tuple[int, audio.StretchTarget]] = field(default_factory=list)
-    """Index of every source stream whose speed is changed, and where it goes."""
+    offsets: tuple[Fraction, ...] = ()
+    """Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds."""
+    origins: dict[int, int] = field(default_factory=dict)
+    """Number of the source's stream of every output stream, by the latter's number."""
+    _copied: dict[int, Stream] = field(default_factory=dict)
+    _converted: dict[int, SubtitleConverter] = field(default_factory=dict)
+    _encoded: list[tuple[int, SoundTarget]] = field(default_factory=list)
+
+    def add(self, plans: list[StreamPlan]) -> list[str]:
+        """Add the output streams; returns one sentence for everything that is changed or left out.
+
+        Args:
+            plans: One plan for every stream.
+
+        Raises:
+            StreamRefusal: If a stream cannot be added.
+        """
+        notes: list[str] = []
+        for plan in plans:
+            stream = self.source.streams[plan.index]
+            notes += [plan.note] if plan.note else []
+            try:
+                notes += self._add(stream, plan)
+            except (ValueError, FFmpegError) as error:
+                if not ffmpeg.is_refusal(error):
+                    raise
+                raise StreamRefusal(plan.index) from error
+        return notes
+
+    def _add(self, stream: Stream, plan: StreamPlan) -> list[str]:
+        if plan.treatment is Treatment.COPY:
+            self._add_copied(stream)
+        elif plan.treatment is Treatment.ATTACH:
+            self._attach_cover(stream)
+        elif plan.treatment is Treatment.CONVERT:
+            self._add_converted(stream)
+        elif plan.treatment is Treatment.ENCODE:
+            return self._add_encoded(stream, plan)
+        return []
+
+    def feeds(self) -> list[Iterator[tuple[Fraction, Packet]]]:
+        """Iterators over (decoding time in the output, packet), each nearly in order."""
+        feeds = [self._encoded_packets(index, target) for index, target in self._encoded]
+        return [*feeds, self._moved_packets()] if self._copied or self._converted else feeds
 
     @property
     def _counts_samples(self) -> bool:
         """Whether the output keeps times of sound in samples; else in milliseconds."""
-        return self.suffix not in ("mkv", "webm")
+        return self.suffix not in MATROSKA_SUFFIXES
 
-    def plan(self, audio_mode: str) -> list[str]:
-        """Add the output streams; returns a sentence for each source stream that finds no place.
-
-        Args:
-            audio_mode: ``"copy"``, ``"stretch"`` or ``"drop"``.
-        """
-        notes = []
-        for stream in self._others():
-            if stream.type == "audio" and audio_mode == "drop":
-                continue
-            if stream.type == "audio" and audio_mode == "stretch" and self.timeline.scale != 1:
-                notes += self._add_stretched(stream)
-            elif stream.disposition & Disposition.attached_pic and self.suffix == "mkv":
-                notes += self._attach_cover(stream)
-            elif accepts(self.suffix, stream):
-                self._add_copied(stream)
-            else:
-                movable = self.suffix != "mkv" and stream.type in _KEPT_BY_MKV
-                keeper = "; .mkv takes nearly everything" if movable else ""
-                notes.append(
-                    f"The {stream_title(stream)} was left out: .{self.suffix} cannot hold it{keeper}."
-                )
-        return notes
-
-    def feeds(self) -> list[Iterator[tuple[Fraction, Packet]]]:
-        """Iterators over (decoding time in the output, packet), each nearly in order."""
-        feeds = [
-            audio.stretched_packets(self.source.name, index, target, self.timeline)
-            for index, target in self.stretched
-        ]
-        return [*feeds, self._copied_packets()] if self.copied else feeds
-
-    def _others(self) -> Iterator[Stream]:
-        """All other streams, less the text track by which mov files keep chapters: it is made anew."""
-        chapters = self.source.chapters()
-        for stream in self.source.streams:
-            chapter_text = stream.type == "data" and stream.name == "bin_data" and chapters
-            if stream.index in self.indices and not chapter_text:
-                yield stream
+    def _describe(self, output: Stream, stream: Stream) -> None:
+        output.metadata.update(lasting_metadata(stream.metadata))
+        output.disposition = stream.disposition
+        self.origins[output.index] = stream.index
 
     def _add_copied(self, stream: Stream) -> None:
         output = self.output.add_stream_from_template(stream, opaque=True)
-        output.metadata.update(lasting_metadata(stream.metadata))
-        output.disposition = stream.disposition
+        self._describe(output, stream)
         if stream.time_base:
             output.time_base = stream.time_base
         if stream.type == "audio" and self._counts_samples:
             output.time_base = Fraction(1, stream.codec_context.sample_rate)  # type: ignore[attr-defined]  # audio
-        self.copied[stream.index] = output
+        self._copied[stream.index] = output
 
-    def _attach_cover(self, stream: Stream) -> list[str]:
-        """Matroska keeps cover pictures as attachments."""
-        codec = stream.codec_context.name
-        if codec not in _COVER_TYPES:
-            return [f"The cover picture was left out: Matroska knows no covers of type {codec}."]
-        with av.open(self.source.name) as reader:  # one of its own, so as not to disturb the other streams
+    def _add_converted(self, stream: Stream) -> None:
+        converter = SubtitleConverter.add(self.output, stream, TEXT_CODECS[self.suffix])
+        self._describe(converter.stream, stream)
+        self._converted[stream.index] = converter
+
+    def _attach_cover(self, stream: Stream) -> None:
+        """Matroska keeps covers as attachments."""
+        with ffmpeg.open_input(self.path) as reader:  # one of its own, so as not to disturb the other streams
             content = next(
                 bytes(packet) for packet in reader.demux(reader.streams[stream.index]) if packet.size
             )
-        suffix, kind = _COVER_TYPES[codec]
+        suffix, kind = COVER_TYPES[stream.codec_context.name]
         self.output.add_attachment(stream.metadata.get("filename", f"cover.{suffix}"), kind, content)
-        return []
 
-    def _add_stretched(self, stream: Stream) -> list[str]:
-        try:
-            target = audio.StretchTarget.add(self.output, stream, self.suffix)
-        except (ValueError, FFmpegError):
-            return [f"The {stream_title(stream)} was left out: it cannot be encoded anew for .{self.suffix}."]
-        target.stream.metadata.update(lasting_metadata(stream.metadata))
-        target.stream.disposition = stream.disposition
-        self.stretched.append((stream.index, target))
+    def _add_encoded(self, stream: Stream, plan: StreamPlan) -> list[str]:
+        target = SoundTarget.add(self.output, stream, self.suffix, plain=plan.note is not None)
+        self._describe(target.stream, stream)
+        self._encoded.append((stream.index, target))
         if target.channels < stream.codec_context.channels:  # type: ignore[attr-defined]  # audio
-            return [f"The {stream_title(stream)} was mixed down to {target.layout} for its new speed."]
+            return [f"The {plan.title} was mixed down to {target.layout}, which its encoder takes."]
         return []
 
-    def _copied_packets(self) -> Iterator[tuple[Fraction, Packet]]:
-        packets = {
+    def _encoded_packets(self, index: int, target: SoundTarget) -> Iterator[tuple[Fraction, Packet]]:
+        """Packets that are encoded anew; what a decoder or encoder refuses costs this stream alone."""
+        try:
+            yield from encoded_packets(self.path, index, target, self.timeline, self.offsets)
+        except (ValueError, FFmpegError) as error:
+            if not ffmpeg.is_refusal(error):
+                raise
+            raise StreamRefusal(index) from error
+
+    def _moved_packets(self) -> Iterator[tuple[Fraction, Packet]]:
+        """Packets that are copied or converted, at their times in the output."""
+        outputs = {**self._copied, **{index: text.stream for index, text in self._converted.items()}}
+        movers = {
             index: _PacketMover(stream, self.timeline, counts_samples=self._counts_samples)
-            for index, stream in self.copied.items()
+            for index, stream in outputs.items()
         }
-        streams = [s for s in self.source.streams if s.index in packets and s.type != "attachment"]
-        if not streams:
-            return
-        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN:
-            target = self.timeline.begin + self.timeline.zero - _SEEK_MARGIN
-            self.source.seek(int(target / _MICROSECOND))
         stop = _NEVER if self.timeline.end is None else self.timeline.end + _SEEK_MARGIN
         try:
-            for packet in self.source.demux(streams):
-                if not packet.size or packet.time_base is None:
-                    continue
+            for packet, offset in self._read(set(movers)):
                 stamp = packet.dts if packet.dts is not None else packet.pts
-                if stamp is not None and self.timeline.source_time(stamp, packet.time_base) > stop:
+                mover = movers[packet.stream_index]
+                if stamp is not None and self.timeline.source_time(stamp, packet.time_base) + offset > stop:
                     return
-                time = packets[packet.stream_index].move(packet)
-                if time is not None:
-                    yield time, packet
+                moved = self._converted_packet(packet)
+                time = None if moved is None else mover.move(moved, offset)
+                if moved is not None and time is not None:
+                    yield time, moved
         except FFmpegError as error:  # a damaged source: what was read before the damage is kept
-            logger.warning("the other streams of %s break off: %s", self.source.name, error)
+            logger.warning("the other streams of %s break off: %s", self.path, error)
+
+    def _converted_packet(self, packet: Packet) -> Packet | None:
+        converter = self._converted.get(packet.stream_index)
+        if converter is None:
+            return packet
+        converted = converter.convert(packet)
+        if converted is not None:
+            converted.pts, converted.dts, converted.duration = packet.pts, packet.dts, packet.duration or 0
+            converted.time_base = packet.time_base
+        return converted
+
+    def _read(self, wanted: set[int]) -> Iterator[tuple[Packet, Fraction]]:
+        """Packets of the wanted streams in the order of the file, each with its clock's offset, seconds."""
+        followed = [s for s in self.source.streams if s.type == "video" and self.offsets]
+        streams = [s for s in self.source.streams if s.index in wanted and s.type != "attachment"]
+        if not streams:
+            return
+        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN and not self.offsets:
+            target = self.timeline.begin + self.timeline.zero - _SEEK_MARGIN
+            self.source.seek(int(target / _MICROSECOND))
+        clocks = {stream.index: ClockOffsets(self.offsets) for stream in (*streams, *followed)}
+        passed = 0  # by the stream that is farthest
+        for packet in self.source.demux(list({s.index: s for s in (*streams, *followed)}.values())):
+            if not packet.size or packet.time_base is None:
+                continue
+            clock, stamp = clocks[packet.stream_index], packet.dts if packet.dts is not None else packet.pts
+            if packet.stream.type in ("audio", "video") and stamp is not None:
+                offset = clock.offset(stamp * packet.time_base)
+                passed = max(passed, clock.passed)
+            else:
+                offset = clock.follow(passed)
+            if packet.stream_index in wanted:
+                yield packet, offset
 
 
 class _PacketMover:
@@ -194,8 +225,13 @@ class _PacketMover:
         self._rate = getattr(context, "sample_rate", 0) if is_audio and counts_samples else 0
         self._expected: Fraction | None = None
 
-    def move(self, packet: Packet) -> Fraction | None:
-        """Change a packet's time stamps and stream; returns its decoding time, None if it is cut off."""
+    def move(self, packet: Packet, offset: Fraction) -> Fraction | None:
+        """Change a packet's time stamps and stream; returns its decoding time, None if it is cut off.
+
+        Args:
+            packet: Packet of the source.
+            offset: What the restarts of the source's clock add to its times, seconds.
+        """
         unit = packet.time_base
         stamp = packet.pts if packet.pts is not None else packet.dts
         if self._is_cover:  # it has no time
@@ -204,7 +240,7 @@ class _PacketMover:
             return Fraction(0)
         if stamp is None:
             return None
-        start = self._smooth(self._timeline.source_time(stamp, unit), unit)
+        start = self._smooth(self._timeline.source_time(stamp, unit) + offset, unit)
         stop = start + (packet.duration or 0) * unit if self._expected is None else self._expected
         lead = Fraction(0) if packet.dts is None else (stamp - packet.dts) * unit
         if not self._timeline.covers(start, stop):
@@ -241,32 +277,15 @@ class _PacketMover:
         return start
 
 
-def accepts(suffix: str, stream: Stream) -> bool:
-    """Whether a container takes a stream as it is; asked by writing a header with it to memory."""
-    is_cover = bool(stream.disposition & Disposition.attached_pic)
-    if stream.type == "unknown" or (suffix == "webm" and stream.type == "attachment"):
-        return False  # webm would take an attachment and say nothing, and then not write it
-    if is_cover and suffix not in _COVER_SUFFIXES:
-        return False  # the same with cover pictures
-    try:
-        with av.open(io.BytesIO(), "w", format=container_format(suffix)) as trial:
-            copy = trial.add_stream_from_template(stream, opaque=True)
-            copy.metadata.update(lasting_metadata(stream.metadata))
-            trial.start_encoding()
-    except (ValueError, FFmpegError):
-        return False
-    return True
-
-
 def copy_container_data(
     source: InputContainer, output: OutputContainer, timeline: Timeline, end: Fraction
 ) -> None:
-    """Carry the file's metadata and chapters over, the latter cut and moved with the time.
+    """Copy the file's metadata and chapters, the latter cut and moved with the time.
 
     Args:
-        source: To read from.
-        output: To write to, before its first packet.
-        timeline: Where source times lie.
+        source: Source file.
+        output: Output file, before its first packet.
+        timeline: Place of source times in the output.
         end: Last moment of the output in seconds.
     """
     output.metadata.update(lasting_metadata(source.metadata))
