@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vfi.checkpoints import CheckpointSpec
-    from vfi.checkpoints.comparison import Difference
+    from vfi.checkpoints.loading import Difference
     from vfi.checkpoints.loading import Checkpoint
 
 
@@ -248,7 +248,7 @@ def _as_text(verdict: Verdict) -> str:
     rows = [("size", f"{verdict.size:,} bytes"), ("sha256", _sum_text(verdict))] if verdict.size else []
     checkpoint = verdict.checkpoint
     if checkpoint is not None:
-        from vfi.checkpoints.sniff import FORMAT_TITLES
+        from vfi.checkpoints.reading import FORMAT_TITLES
 
         raw = checkpoint.raw
         container = f"container with {raw.container}" if raw.container else "bare state dict"
