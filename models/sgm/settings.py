@@ -1,4 +1,4 @@
-"""SGM-VFI's two networks, and what can be chosen when they run: points, size of the flow, matching time."""
+"""Sizes of SGM-VFI's networks, and its settings at run time: points, size of the flow, matching time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KEPT_FRAMES = 2
 LARGEST_DENOMINATOR = 64
 """Of a reduction; its pictures are padded to sides that it divides."""
 
-Share = float | str | Fraction
+Ratio = float | str | Fraction
 """A number, or text such as ``"1/2"``."""
 
 
@@ -53,6 +53,9 @@ class SgmNetwork:
 SMALL, BASE = SgmNetwork(width=16, depth=4), SgmNetwork(width=32, depth=6)
 """Those that weights were released for."""
 
+SIZES = {"small": SMALL, "base": BASE}
+"""The same by name."""
+
 
 @dataclass(frozen=True)
 class SgmSettings:
@@ -62,42 +65,33 @@ class SgmSettings:
         ValueError: if a value lies outside its range.
     """
 
-    points: Share = 0.5
-    """Share of the positions of each frame that are matched with the whole other frame, those where the local
-    flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
-    down_scale: Share | None = None
-    """Size of the pictures that the flow is estimated on, in sides of the pictures; None: 1 up to
-    :data:`LARGEST_FLOW` pixels, less for larger ones."""
+    points: Ratio = 0.5
+    """Fraction of the positions of each frame that are matched with the whole other frame, those where the
+    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst.
+    Converted: a :class:`~fractions.Fraction` or ``"all"``."""
+    down_scale: Ratio | None = None
+    """Side of the images that the flow is estimated on, relative to that of the frames; None: 1 up to
+    :data:`LARGEST_FLOW` pixels, less for larger ones. Converted to a :class:`~fractions.Fraction`."""
     matching_time: float | None = None
-    """Time that matches are brought to; None: the time asked for. The authors' training forward has 0.5
-    always, which is wrong for other times, but is what its numbers were made with."""
+    """Time t that matches are brought to; None: the t asked for. The authors' training forward has 0.5
+    always, which is wrong for other t, but is what its numbers were made with."""
     dense_height: int = DENSE_HEIGHT
-    """See :data:`DENSE_HEIGHT`; 0: the share of points counts for fields of any height."""
+    """See :data:`DENSE_HEIGHT`; 0: the fraction of points counts for fields of any height."""
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        _ = self.share
+        """Convert and check the values."""
+        object.__setattr__(self, "points", _checked_points(self.points))
         if self.down_scale is not None:
-            self._asked_scale(self.down_scale)
+            object.__setattr__(self, "down_scale", _checked_scale(self.down_scale))
         if self.matching_time is not None and not 0 < self.matching_time < 1:
             raise ValueError(f"matching_time must lie between 0 and 1, not {self.matching_time!r}")
         if self.dense_height < 0:
             raise ValueError(f"dense_height must not be negative, but it is {self.dense_height}")
 
     @property
-    def share(self) -> Fraction | None:
-        """The share of points as a number; None for all, found without looking for the worst."""
-        if self.points == "all":
-            return None
-        share = _as_fraction(self.points)
-        if share is None or not 0 <= share <= 1:
-            raise ValueError(f'points must be a share from 0 to 1 or "all", not {self.points!r}')
-        return share
-
-    @property
     def matches(self) -> bool:
         """Whether there is any matching."""
-        return self.share != 0
+        return self.points != 0
 
     def point_count(self, height: int, width: int) -> int | Literal["all"]:
         """How many positions of each frame are matched.
@@ -106,10 +100,9 @@ class SgmSettings:
             height: Of the frame at 1/8.
             width: Likewise.
         """
-        share = self.share
-        if share is None or height <= self.dense_height:
+        if not isinstance(self.points, Fraction) or height <= self.dense_height:
             return "all"
-        return max(int(share * height * width), 1)
+        return max(int(self.points * height * width), 1)
 
     def scale(self, height: int, width: int) -> Fraction:
         """The size of the pictures that the flow is estimated on.
@@ -118,21 +111,30 @@ class SgmSettings:
             height: Of the whole picture.
             width: Likewise.
         """
-        if self.down_scale is not None:
-            return self._asked_scale(self.down_scale)
+        if isinstance(self.down_scale, Fraction):
+            return self.down_scale
         fitting = (scale for scale in REDUCTIONS if height * width * scale * scale <= LARGEST_FLOW)
         return next(fitting, REDUCTIONS[-1])
 
-    @staticmethod
-    def _asked_scale(down_scale: Share) -> Fraction:
-        asked = _as_fraction(down_scale)
-        scale = asked and asked.limit_denominator(LARGEST_DENOMINATOR)
-        if not scale or not 0 < scale <= 1:
-            raise ValueError(f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {down_scale!r}")
-        return scale
+
+def _checked_points(points: Ratio) -> Fraction | Literal["all"]:
+    if points == "all":
+        return "all"
+    fraction = _as_fraction(points)
+    if fraction is None or not 0 <= fraction <= 1:
+        raise ValueError(f'points must be a fraction from 0 to 1 or "all", not {points!r}')
+    return fraction
 
 
-def _as_fraction(value: Share) -> Fraction | None:
+def _checked_scale(down_scale: Ratio) -> Fraction:
+    exact = _as_fraction(down_scale)
+    scale = exact and exact.limit_denominator(LARGEST_DENOMINATOR)
+    if not scale or not 0 < scale <= 1:
+        raise ValueError(f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {down_scale!r}")
+    return scale
+
+
+def _as_fraction(value: Ratio) -> Fraction | None:
     """The value of a number or of text such as ``"1/2"``; None where it has none."""
     try:
         return Fraction(value)

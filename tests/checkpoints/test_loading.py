@@ -18,7 +18,7 @@ from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.families import FAMILIES, common_prefix, recognise_keys
 from vfi.checkpoints.loading import compare_shapes, group_keys
 from vfi.errors import ModelError
-from vfi.registry import FLOWS, MODELS
+from vfi.registry import SPECS
 
 NETWORKS: dict[str, Callable[[], Any]] = {"eqvi": SmallEqvi, "ms_fusion": SmallFusion}
 
@@ -65,7 +65,7 @@ class TestNames:
         assert common_prefix(keys) == prefix
 
     def test_every_family_is_used_and_every_file_has_one(self) -> None:
-        used = {spec.checkpoint.family for spec in (*MODELS, *FLOWS) if spec.checkpoint}
+        used = {spec.checkpoint.family for spec in SPECS if spec.checkpoint}
         assert used == {family.name for family in FAMILIES}
 
 

@@ -1,4 +1,4 @@
-"""Files are found at their places, in a fixed order; for a missing one the source and the place are stated."""
+"""Files are found at their places, in a fixed order; a missing one is reported with source and place."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _folders_for(spec: CheckpointSpec) -> list[Path]:
 
 
 def _only_checkpoint(folder: Path, family: str) -> Path | None:
-    """The only checkpoint of this family in a folder; else one that cannot be read, so that loading reports it."""
+    """The only checkpoint of this family in a folder; else one that cannot be read, for loading to report."""
     right: list[Path] = []
     unreadable: list[Path] = []
     for file in _checkpoint_files(folder):

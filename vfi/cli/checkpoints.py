@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vfi.checkpoints import CheckpointSpec
-    from vfi.checkpoints.loading import Difference
-    from vfi.checkpoints.loading import Checkpoint
+    from vfi.checkpoints.loading import Checkpoint, Difference
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import pytest
 from vfi.errors import ConfigError
 from vfi.models.sgm.settings import SgmSettings, padding_before
 from vfi.ops import Padding
-from vfi.registry import MODELS, load_model
+from vfi.registry import list_models, load_model
 
 
 class TestPoints:
@@ -36,7 +36,9 @@ class TestPoints:
         assert not SgmSettings(points=0).matches
 
     def test_every_whole_model_has_its_share(self) -> None:
-        shares = {spec.name: spec.options.get("points") for spec in MODELS if spec.name.startswith("sgm")}
+        shares = {
+            spec.name: spec.defaults.get("points") for spec in list_models() if spec.name.startswith("sgm")
+        }
         assert shares == {
             "sgm.local_small": None,
             "sgm.local_base": None,
@@ -96,11 +98,11 @@ class TestScale:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"points": 1.5}, r'points must be a share from 0 to 1 or "all", not 1\.5'),
-        ({"points": -0.5}, "points must be a share"),
-        ({"points": "some"}, "points must be a share from 0 to 1 or \"all\", not 'some'"),
-        ({"points": "1/0"}, "points must be a share"),
-        ({"points": float("nan")}, "points must be a share"),
+        ({"points": 1.5}, r'points must be a fraction from 0 to 1 or "all", not 1\.5'),
+        ({"points": -0.5}, "points must be a fraction"),
+        ({"points": "some"}, "points must be a fraction from 0 to 1 or \"all\", not 'some'"),
+        ({"points": "1/0"}, "points must be a fraction"),
+        ({"points": float("nan")}, "points must be a fraction"),
         ({"down_scale": 0}, "down_scale must lie between 1/64 and 1, not 0"),
         ({"down_scale": 2}, "down_scale must lie between"),
         ({"down_scale": 0.001}, "down_scale must lie between"),
