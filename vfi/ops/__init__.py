@@ -8,7 +8,6 @@ resolution, channels (x right, y down), ``align_corners=True`` in everything tha
 from vfi.ops.backends.select import Backend, live_backend
 from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
-from vfi.ops.correlation_layer import Correlation
 from vfi.ops.fill import fill_holes
 from vfi.ops.flow import compose_flow, round_trip_error
 from vfi.ops.grid import pixel_grid
@@ -19,7 +18,6 @@ from vfi.ops.warp import backward_warp
 
 __all__ = [
     "Backend",
-    "Correlation",
     "Padding",
     "Splat",
     "average_splat",

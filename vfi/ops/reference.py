@@ -86,36 +86,6 @@ def correlation_by_shifts(features_a: Tensor, features_b: Tensor, *, max_displac
     return torch.stack(planes, dim=1)
 
 
-def windowed_correlation(
-    features_a: Tensor,
-    features_b: Tensor,
-    *,
-    pad_size: int,
-    kernel_size: int,
-    max_displacement: int,
-    stride1: int,
-    stride2: int,
-) -> Tensor:
-    """See :class:`vfi.ops.Correlation`."""
-    batch, channels, height, width = features_a.shape
-    a, b = F.pad(features_a, (pad_size,) * 4), F.pad(features_b, (pad_size,) * 4)
-    half = kernel_size // 2
-    border, reach = max_displacement + half, max_displacement // stride2
-    rows = range(border, height + 2 * pad_size - border, stride1)
-    columns = range(border, width + 2 * pad_size - border, stride1)
-    steps = [
-        (dy * stride2, dx * stride2) for dy in range(-reach, reach + 1) for dx in range(-reach, reach + 1)
-    ]
-    out = features_a.new_zeros((batch, len(steps), len(rows), len(columns)))
-    for channel, (dy, dx) in enumerate(steps):
-        for i, y in enumerate(rows):
-            for j, x in enumerate(columns):
-                window_a = a[:, :, y - half : y + half + 1, x - half : x + half + 1]
-                window_b = b[:, :, y + dy - half : y + dy + half + 1, x + dx - half : x + dx + half + 1]
-                out[:, channel, i, j] = (window_a * window_b).sum((1, 2, 3)) / (channels * kernel_size**2)
-    return out
-
-
 def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = False) -> Tensor:
     """See :func:`vfi.ops.resize_flow`, for one flow ``[B, 2, H, W]``."""
     batch, _, old_height, old_width = flow.shape

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vfi.ops.backends import torch_splat  # noqa: F401  (registers torch.ops.vfi.splat)
+from vfi.ops.backends import registration  # noqa: F401  (registers torch.ops.vfi.splat)
 from vfi.ops.checks import require_pixels_and_flow, working_dtype
 
 EPSILON = 1e-7

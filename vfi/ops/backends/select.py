@@ -13,17 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from vfi.ops.backends import compiled, cupy_kernels, registration, torch_splat
+from vfi.ops.backends import compiled, cupy_kernels, torch_correlation, torch_splat
 
 OPERATORS = ("correlation", "forward_splat")
 
 # Operator of torch.ops.vfi, what CuPy does for it, what PyTorch does.
 _ON_CUDA: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
-    ("correlation", cupy_kernels.correlation, registration.plain_correlation),
+    ("correlation", cupy_kernels.correlation, torch_correlation.plain_correlation),
     (
         "correlation_backward",
         cupy_kernels.correlation_backward,
-        registration.plain_correlation_backward,
+        torch_correlation.plain_correlation_backward,
     ),
     ("splat", cupy_kernels.splat, torch_splat.plain_splat),
     ("splat_backward", cupy_kernels.splat_backward, torch_splat.plain_splat_backward),

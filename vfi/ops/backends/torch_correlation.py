@@ -23,10 +23,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfi.ops.checks import working_dtype
 from vfi.ops.reference import correlation_by_shifts
 
 BLOCK = 8
 """Side of the blocks of pixels, see above."""
+
+
+def plain_correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
+    """The operator in plain PyTorch, on any device.
+
+    Args:
+        features_a: ``[B, C, H, W]``.
+        features_b: the same shape and type.
+        max_displacement: pixels.
+
+    Returns:
+        ``[B, (2 max_displacement + 1)^2, H, W]`` in their type, summed in float32 or float64.
+    """
+    dtype = working_dtype(features_a)
+    return correlate(features_a.to(dtype), features_b.to(dtype), max_displacement).to(features_a.dtype)
+
+
+def plain_correlation_backward(
+    grad: Tensor, features_a: Tensor, features_b: Tensor, max_displacement: int
+) -> tuple[Tensor, Tensor]:
+    """The gradient of the operator in plain PyTorch, on any device.
+
+    Args:
+        grad: ``[B, (2 max_displacement + 1)^2, H, W]``, the gradient that arrives at the result.
+        features_a: ``[B, C, H, W]``.
+        features_b: the same shape and type.
+        max_displacement: pixels.
+
+    Returns:
+        The gradients of ``features_a`` and ``features_b``.
+    """
+    dtype = working_dtype(features_a)
+    arriving = grad.to(dtype)
+    grad_a = gather_weighted(arriving, features_b.to(dtype), max_displacement)
+    grad_b = gather_weighted(seen_from_b(arriving, max_displacement), features_a.to(dtype), max_displacement)
+    return grad_a.to(features_a.dtype), grad_b.to(features_b.dtype)
 
 
 def correlate(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:

@@ -1,8 +1,6 @@
 """The operators ``torch.ops.vfi.splat`` and ``splat_backward`` in plain PyTorch.
 
-Callers use :mod:`vfi.ops.splat`. This module registers with ``torch.library`` what the operators are: schema,
-meaning on every device, shapes for compilers, gradient. Faster implementations for CUDA come in under the
-same names; see :mod:`vfi.ops.backends.select`.
+Callers use :mod:`vfi.ops.splat`; :mod:`.registration` makes these functions operators.
 
 How it works. A source pixel with flow (u, v) reaches the four target pixels around its landing point. Their
 upper-left one is found once; the other three lie at the same distance from it everywhere, so all four share
@@ -11,8 +9,6 @@ Whatever lands outside is clamped into it and cropped away with it, which makes 
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,15 +30,6 @@ In bands, ``index_add_`` in place of ``scatter_add_`` is 5 % slower, two channel
 1.7 times. Outside of bands, rows of channels added into ``[P, C]`` are 3 to 6 times slower than planes,
 ``index_put_`` about 4 times.
 """
-
-torch.library.define(
-    "vfi::splat", "(Tensor values, Tensor flow, Tensor weight, str kernel) -> (Tensor, Tensor)"
-)
-torch.library.define(
-    "vfi::splat_backward",
-    "(Tensor grad_sum, Tensor grad_norm, Tensor values, Tensor flow, Tensor weight, str kernel)"
-    " -> (Tensor, Tensor, Tensor)",
-)
 
 
 def _axis_weights(fraction: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
@@ -201,38 +188,3 @@ def plain_splat_backward(
         grad_flow.to(flow.dtype).reshape(flow.shape),
         grad_weight.to(weight.dtype).reshape(weight.shape),
     )
-
-
-def _splat_shapes(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
-    batch, channels, height, width = values.shape
-    return values.new_empty((batch, channels, height, width)), values.new_empty((batch, 1, height, width))
-
-
-def _splat_backward_shapes(
-    grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    return values.new_empty(values.shape), flow.new_empty(flow.shape), weight.new_empty(weight.shape)
-
-
-def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, str], output: tuple[Tensor, Tensor]) -> None:
-    values, flow, weight, kernel = inputs
-    ctx.save_for_backward(values, flow, weight)
-    ctx.kernel = kernel
-
-
-def _gradient(ctx: Any, grad_sum: Tensor, grad_norm: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-    values, flow, weight = ctx.saved_tensors
-    return (*torch.ops.vfi.splat_backward(grad_sum, grad_norm, values, flow, weight, ctx.kernel), None)
-
-
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    # Without this, PyTorch goes on with a warning and second derivatives that lack a term.
-    raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
-
-
-torch.library.impl("vfi::splat", "default", plain_splat)
-torch.library.impl("vfi::splat_backward", "default", plain_splat_backward)
-torch.library.register_fake("vfi::splat", _splat_shapes)
-torch.library.register_fake("vfi::splat_backward", _splat_backward_shapes)
-torch.library.register_autograd("vfi::splat", _gradient, setup_context=_remember)
-torch.library.register_autograd("vfi::splat_backward", _refuse)
