@@ -118,7 +118,7 @@ def score(clip: Clip, made: dict[str, Frames], with_lpips: bool) -> dict[str, di
     """Mean metrics of each method over the frames that all of them made.
 
     Raises:
-        InputError: if there is no such frame.
+        InputError: If there is no such frame.
     """
     numbers = sorted(set.intersection(*(set(frames) for frames in made.values())) & set(clip.frames))
     if not numbers:

@@ -44,7 +44,7 @@ def sine_positions(
         ``[height, width, channels]``, each in [-1, 1].
 
     Raises:
-        ValueError: if ``channels`` is not a positive multiple of 4.
+        ValueError: If ``channels`` is not a positive multiple of 4.
     """
     if channels < 4 or channels % 4:
         raise ValueError(f"channels must be a positive multiple of 4, not {channels}")
@@ -83,7 +83,7 @@ def soft_lookup(
         ``[B, N, D]``, float32 (float64 if any input is).
 
     Raises:
-        ValueError: if ``scores_at_once`` is not positive.
+        ValueError: If ``scores_at_once`` is not positive.
     """
     dtype = working_dtype(queries, keys, values)
     side = tile_side(queries.shape[0], scores_at_once)
@@ -147,7 +147,7 @@ def tile_side(batch: int, scores_at_once: int) -> int:
         The number of queries.
 
     Raises:
-        ValueError: if ``scores_at_once`` is not positive.
+        ValueError: If ``scores_at_once`` is not positive.
     """
     if scores_at_once < 1:
         raise ValueError(f"scores_at_once must be at least 1, not {scores_at_once}")

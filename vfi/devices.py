@@ -22,7 +22,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         device: ``"auto"`` (the first CUDA device, else the CPU), another word of torch, or a device.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: If there is no such device here.
     """
     import torch
 
@@ -45,7 +45,7 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
         dtype: ``"auto"`` (float32), one of :data:`DTYPES`, or a type of torch.
 
     Raises:
-        ConfigError: it is not one that pictures can be held in.
+        ConfigError: If it is not one that pictures can be held in.
     """
     import torch
 
@@ -61,7 +61,7 @@ def cpu_computes(dtype: torch.dtype) -> bool:
     Without them torch emulates it, at a tenth of the speed of float32 and less.
 
     Args:
-        dtype: float32, float16 or bfloat16.
+        dtype: Float32, float16 or bfloat16.
     """
     import torch
 
@@ -94,7 +94,7 @@ def require_precision(subject: str, device: torch.device, dtype: torch.dtype) ->
         dtype: Which type.
 
     Raises:
-        ConfigError: the CPU would have to emulate it; the message says what else to give.
+        ConfigError: If the CPU would have to emulate it; the message says what else to give.
     """
     if device.type != "cpu" or cpu_computes(dtype):
         return

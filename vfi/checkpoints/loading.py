@@ -1,4 +1,4 @@
-"""Weights from a file into a network: recognised, under our names, checked to the last key, then loaded."""
+"""Loading of weight files: recognised by keys, renamed, compared with the network, then loaded strictly."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """Read a file, recognise it by its keys and bring them to our names.
 
     Args:
-        path: Of any name.
+        path: Weight file of any name.
 
     Returns:
         The weights; whether they are complete is for :func:`compare_with` to say.
 
     Raises:
-        ModelError: it cannot be read, is of no known family, or contradicts itself.
+        ModelError: If it cannot be read, is of no known family, or contradicts itself.
     """
     raw = read_checkpoint(path)
     prefix = common_prefix(raw.state)
@@ -64,7 +64,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a file's keys are not those of the model."""
+    """Difference between a file's keys and shapes and those of the model."""
 
     missing: tuple[str, ...]
     """Groups of keys as :func:`group_keys` writes them."""
@@ -77,17 +77,17 @@ class Difference:
 
     @property
     def count(self) -> int:
-        """Keys that are not as they should be."""
+        """Number of keys that differ."""
         return self.missing_count + self.unexpected_count + len(self.reshaped)
 
     def __bool__(self) -> bool:
         return self.count > 0
 
     def sentence(self, shown: int | None = SHOWN) -> str:
-        """The difference as part of a sentence.
+        """Describe the difference as part of a sentence.
 
         Args:
-            shown: Groups of each kind; None for all.
+            shown: Number of groups of each kind to name; None for all.
         """
         parts: list[str] = []
         if self.missing:
@@ -101,11 +101,11 @@ class Difference:
 
 
 def compare_shapes(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> Difference:
-    """How a file's keys and shapes differ from those of the model.
+    """Compare a file's keys and shapes with those of the model.
 
     Args:
-        found: In the file.
-        expected: By the model.
+        found: Shapes in the file, by key.
+        expected: Shapes in the model, by key.
     """
     missing = [key for key in expected if key not in found]
     unexpected = [key for key in found if key not in expected]
@@ -124,37 +124,37 @@ def compare_shapes(found: Mapping[str, Shape], expected: Mapping[str, Shape]) ->
 
 
 def group_keys(chosen: Collection[str], among: Collection[str]) -> list[str]:
-    """Dotted names with whole branches taken together: ``"up5.* (4)"`` where all of ``up5`` is chosen.
+    """Shorten dotted names by whole branches: ``"up5.* (4)"`` where all of ``up5`` is chosen.
 
     Args:
         chosen: The names to write.
-        among: All names there are, which tell when a branch is whole.
+        among: All names there are, which decide whether a branch is whole.
     """
     return _group(sorted(chosen), sorted(among), 0)
 
 
 def compare_with(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Difference:
-    """How the file's keys and shapes differ from those of a model.
+    """Compare a file's keys and shapes with those of a model.
 
     Args:
-        checkpoint: The file.
-        expected: The model's state dict, on any device (``meta`` will do).
+        checkpoint: Opened weight file.
+        expected: State dict of the model, on any device (``meta`` will do).
     """
     return compare_shapes(_shapes(checkpoint.state), _shapes(expected))
 
 
 def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights, once everything about them is right.
+    """Return the weights after all checks.
 
     Args:
-        checkpoint: The file.
-        expected: The model's state dict, on any device.
+        checkpoint: Opened weight file.
+        expected: State dict of the model, on any device.
 
     Returns:
-        All keys of the model, contiguous, on the CPU; what the model has as a floating number is float32.
+        All keys of the model, contiguous, on the CPU; floating point weights are float32.
 
     Raises:
-        ModelError: a key is missing, unexpected, of another shape or kind, or not finite.
+        ModelError: If a key is missing, unexpected, of another shape or kind, or not finite.
     """
     path, title = checkpoint.raw.path, checkpoint.family.title
     difference = compare_with(checkpoint, expected)
@@ -178,21 +178,21 @@ def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dic
 
 
 def load_weights(network: nn.Module, path: Path, family: str, *, keep_flow: bool = False) -> Checkpoint:
-    """Load a file into a network, wholly or not at all.
+    """Load a weight file into a network, completely or not at all.
 
     Args:
-        network: Built, with random weights; its state dict says which keys and shapes are wanted.
-        path: The file, of any name.
-        family: What it must be, a name in :data:`vfi.checkpoints.families.FAMILIES`.
+        network: Network with random weights; its state dict defines the keys and shapes.
+        path: Weight file of any name.
+        family: Family that it must be of, a name in :data:`vfi.checkpoints.families.FAMILIES`.
         keep_flow: Whether the network has another flow network than the file (:attr:`Family.flow`), which
-            keeps its weights; the file's are left out.
+            keeps its weights; those of the file are left out.
 
     Returns:
-        The file as it was read, without what was left out.
+        The opened file, without what was left out.
 
     Raises:
-        ModelError: it cannot be read, is of another model, is not complete, or holds what is not finite. The
-            network is unchanged then.
+        ModelError: If it cannot be read, is of another model, is not complete, or holds what is not finite.
+            The network is unchanged then.
     """
     checkpoint = open_checkpoint(path)
     if checkpoint.family.name != family:

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run ``vfi checkpoints``; the exit code.
 
     Raises:
-        VfiError: a file is missing or not right, or cannot be written.
+        VfiError: If a file is missing or not right, or cannot be written.
     """
     asked = _parser().parse_args(arguments)
     if asked.action == "list":
@@ -134,7 +134,7 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
         as_json: For other programs.
 
     Raises:
-        ModelError: a file cannot be used, or there is none.
+        ModelError: If a file cannot be used, or there is none.
     """
     chosen = list(files) or _found_files()
     if not chosen:
@@ -192,7 +192,7 @@ def convert(source: Path, output: Path, overwrite: bool) -> int:
     """Write a checkpoint as safetensors and print what was done.
 
     Raises:
-        VfiError: it is not a whole checkpoint of a known model, or the output cannot be written.
+        VfiError: If it is not a whole checkpoint of a known model, or the output cannot be written.
     """
     from vfi.checkpoints.conversion import write_converted
     from vfi.checkpoints.loading import checked_state, open_checkpoint

@@ -71,12 +71,12 @@ def compare(truth: Path, kept: Path, output: Path) -> Comparison:
     """Measure every gap.
 
     Args:
-        truth: video with all frames, and perhaps more.
-        kept: video with frames 0, 2, 4, ... of it.
-        output: video with those and the new ones between them.
+        truth: Video with all frames, and perhaps more.
+        kept: Video with frames 0, 2, 4, ... of it.
+        output: Video with those and the new ones between them.
 
     Raises:
-        InputError: there are fewer than two kept frames, or sizes or numbers of frames do not fit.
+        InputError: If there are fewer than two kept frames, or sizes or numbers of frames do not fit.
     """
     ours, blending = [], []
     for gap in gaps(truth, kept, output):

@@ -41,15 +41,15 @@ def psnr(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """Peak signal-to-noise ratio over all pixels and channels jointly.
 
     Args:
-        estimate: picture or batch, see the module's first lines.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Picture or batch, see the module's first lines.
+        truth: The same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
         ``[B]``, decibels, ``10 log10(peak^2 / mean squared error)``; infinite for equal pictures.
 
     Raises:
-        ValueError: the two differ in shape or kind.
+        ValueError: If the two differ in shape or kind.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     error = (estimate - truth).square().mean(dim=(1, 2, 3))
@@ -63,15 +63,15 @@ def ssim(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     the mean over the map and over the three channels.
 
     Args:
-        estimate: picture or batch of at least 11x11 pixels.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Picture or batch of at least 11x11 pixels.
+        truth: The same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
         ``[B]``, 1 for equal pictures.
 
     Raises:
-        ValueError: the two differ in shape or kind, or are smaller than the window.
+        ValueError: If the two differ in shape or kind, or are smaller than the window.
     """
     return ssim_channels(estimate, truth, peak=peak).mean(dim=1)
 
@@ -90,15 +90,15 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
     comparable with those of :func:`ssim`.
 
     Args:
-        estimate: picture or batch.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Picture or batch.
+        truth: The same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
         ``[B]``, 1 for equal pictures.
 
     Raises:
-        ValueError: the two differ in shape or kind.
+        ValueError: If the two differ in shape or kind.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     pad = (SSIM_WINDOW // 2,) * 6
@@ -112,15 +112,15 @@ def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) ->
     """The SSIM of scikit-image's defaults (Xiph protocol): 7x7 uniform window, sample covariance.
 
     Args:
-        estimate: picture or batch of at least 7x7 pixels.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Picture or batch of at least 7x7 pixels.
+        truth: The same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
         ``[B]``, 1 for equal pictures.
 
     Raises:
-        ValueError: the two differ in shape or kind, or are smaller than the window.
+        ValueError: If the two differ in shape or kind, or are smaller than the window.
     """
     estimate, truth, peak = _pair(estimate, truth, peak, smallest=UNIFORM_WINDOW)
     window = torch.full((UNIFORM_WINDOW,), 1 / UNIFORM_WINDOW, dtype=torch.float64)
@@ -134,17 +134,17 @@ def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
     """Learned perceptual distance of Zhang et al. 2018 (LPIPS 0.1); smaller is better, 0 for equal pictures.
 
     Args:
-        estimate: picture or batch.
-        truth: the same shape and kind.
+        estimate: Picture or batch.
+        truth: The same shape and kind.
         network: ``"alex"`` (the one papers report), ``"vgg"`` or ``"squeeze"``.
 
     Returns:
         ``[B]``.
 
     Raises:
-        ModelError: the ``metrics`` extra is not installed, or the backbone's weights are neither on this
+        ModelError: If the ``metrics`` extra is not installed, or the backbone's weights are neither on this
             machine nor to be downloaded.
-        ValueError: the two differ in shape or kind, or the network is unknown.
+        ValueError: If the two differ in shape or kind, or the network is unknown.
     """
     if network not in LPIPS_NETWORKS:
         raise ValueError(f"unknown LPIPS network {network!r}; there are {', '.join(LPIPS_NETWORKS)}")
@@ -171,7 +171,7 @@ def epe(flow: Tensor, truth: Tensor, *, valid: Tensor | None = None) -> Tensor:
         ``[B]``, pixels; NaN where no pixel is valid.
 
     Raises:
-        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
+        ValueError: If flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, _ = _flow_distance(flow, truth)
     return _masked_mean(distance, valid)
@@ -194,14 +194,14 @@ def flow_outliers(
         flow: ``[B, 2, H, W]``, pixels.
         truth: ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
         valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
-        pixels: an outlier's error is above this many pixels.
-        fraction: and above this fraction of the true vector's length.
+        pixels: An outlier's error is above this many pixels.
+        fraction: And above this fraction of the true vector's length.
 
     Returns:
         ``[B]``, in [0, 1]; NaN where no pixel is valid.
 
     Raises:
-        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
+        ValueError: If flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, length = _flow_distance(flow, truth)
     wrong = (distance > pixels) & (distance > fraction * length)

@@ -20,8 +20,8 @@ def minterpolate(frames: Iterable[av.VideoFrame], factor: int) -> Iterator[av.Vi
     """Multiply the frame rate of evenly spaced frames.
 
     Args:
-        frames: consecutive, of one size and format; their time stamps are not looked at.
-        factor: output frames per input frame.
+        frames: Consecutive, of one size and format; their time stamps are not looked at.
+        factor: Output frames per input frame.
 
     Yields:
         Frames whose ``pts`` counts in units of the new frame interval: multiples of ``factor`` are input

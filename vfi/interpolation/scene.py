@@ -77,7 +77,7 @@ def cut_score(luma_a: Luma, luma_b: Luma) -> float:
         luma_b: ``[H, W]`` uint8, the later one, of the same size.
 
     Raises:
-        ValueError: the sizes differ.
+        ValueError: If the sizes differ.
     """
     _check_sizes(luma_a, luma_b)
     luma_a, luma_b = _trim_bars(_reduce(luma_a, 4 * _LONG_SIDE), _reduce(luma_b, 4 * _LONG_SIDE))
@@ -101,7 +101,7 @@ def is_duplicate(luma_a: Luma, luma_b: Luma) -> bool:
         luma_b: ``[H, W]`` uint8, of the same size.
 
     Raises:
-        ValueError: the sizes differ.
+        ValueError: If the sizes differ.
     """
     _check_sizes(luma_a, luma_b)
     # With its sign: what compression adds cancels out within a block, what moves does not.

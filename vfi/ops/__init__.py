@@ -1,8 +1,8 @@
 """Operators true for any model: warping, splatting, correlation, resizing, padding, coordinates.
 
-They know pictures and flows but no network. Conventions as in :mod:`vfi.types`: flows in pixels of their own
-resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
-:mod:`vfi.ops.reference` says in plain loops what each of them means.
+They take images and flows and know no network. Conventions as in :mod:`vfi.types`: flows in pixels of
+their own resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
+:mod:`vfi.ops.reference` defines each of them in plain loops.
 """
 
 from vfi.ops.backends.select import Backend, live_backend

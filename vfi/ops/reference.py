@@ -1,8 +1,8 @@
-"""What every operator means, written for reading: loops over pixels, no tricks, no speed.
+"""Reference implementations of the operators, written for reading: loops over pixels, slow.
 
 The oracle of the tests. Every function takes what its namesake in :mod:`vfi.ops` takes, in float32 or
-float64, and is differentiable because PyTorch records each single step. Use it on pictures of a few pixels.
-:func:`correlation_by_shifts` alone is for whole pictures, too.
+float64, and is differentiable because PyTorch records each single step. Use it on images of a few pixels.
+:func:`correlation_by_shifts` alone is for whole images, too.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def forward_splat(
                 landing_x, landing_y = x + flow_ab[n, 0, y, x], y + flow_ab[n, 1, y, x]
                 if not (landing_x.isfinite() and landing_y.isfinite()):
                     continue
-                for corner_x, corner_y, share in corners(landing_x, landing_y):
+                for corner_x, corner_y, fraction in corners(landing_x, landing_y):
                     if 0 <= corner_x < width and 0 <= corner_y < height:
-                        share = share * weight[n, 0, y, x]
-                        total[n, :, corner_y, corner_x] += share * values_a[n, :, y, x]
-                        norm[n, 0, corner_y, corner_x] += share
+                        fraction = fraction * weight[n, 0, y, x]
+                        total[n, :, corner_y, corner_x] += fraction * values_a[n, :, y, x]
+                        norm[n, 0, corner_y, corner_x] += fraction
     return total, norm
 
 
@@ -105,14 +105,14 @@ def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = 
     return out
 
 
-def pad(picture: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
+def pad(image: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     """See :meth:`vfi.ops.Padding.pad`."""
-    batch, channels, height, width = picture.shape
-    out = picture.new_zeros((batch, channels, top + height + bottom, left + width + right))
+    batch, channels, height, width = image.shape
+    out = image.new_zeros((batch, channels, top + height + bottom, left + width + right))
     for y in range(out.shape[2]):
         for x in range(out.shape[3]):
             row, column = min(max(y - top, 0), height - 1), min(max(x - left, 0), width - 1)
-            out[:, :, y, x] = picture[:, :, row, column]
+            out[:, :, y, x] = image[:, :, row, column]
     return out
 
 

@@ -27,25 +27,25 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     **options: Any,
 ) -> Interpolator:
-    """A model, ready to interpolate.
+    """Load a model, ready to interpolate.
 
     Args:
-        name: of :func:`list_models`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights, as its authors released it or converted; None: the one at the
-            model's place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
+        name: Name of a model, one of :func:`list_models`; ``"auto"`` is the best that needs no file.
+        checkpoint: Weight file, as its authors released it or converted; None: the one at the model's
+            place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
         device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Pictures
+        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Frames
             are held in it; flows and coordinates stay float32.
-        **options: The model's own. Where ``flow`` is one of them, it takes the name of another flow backbone
-            (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` the file with that
-            backbone's weights; those in the model's own file are left out then.
+        **options: Options of the model. Where ``flow`` is one of them, it takes the name of another flow
+            backbone (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` that
+            backbone's weight file; the weights in the model's own file are left out then.
 
     Returns:
         The model in evaluation mode on its device.
 
     Raises:
-        ModelError: unknown model, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option, device or type; a value that the model refuses.
+        ModelError: If the model is unknown, or its weight file is missing, damaged or of another network.
+        ConfigError: If an option, the device or the type is unknown, or the model refuses a value.
     """
     spec = find("interpolator", name)
     target, precision = resolve_device(device), resolve_dtype(dtype)
@@ -57,16 +57,16 @@ def load_model(
 
 
 def first_available(*names: str) -> str:
-    """The first of several models that can be loaded here: its file is in its place, or it needs none.
+    """Find the first of several models whose weight file is in its place, or that needs none.
 
     Args:
-        names: of :func:`list_models`, best first.
+        *names: Names of models, best first.
 
     Returns:
         Its name.
 
     Raises:
-        ModelError: an unknown name; or all of them miss their weights: then what is said of the first.
+        ModelError: If a name is unknown, or the weights of all are missing; the message is about the first.
     """
     specs = [find("interpolator", name) for name in names]
     for spec in specs:
@@ -82,20 +82,20 @@ def load_flow(
     device: str | torch.device = "auto",
     **options: Any,
 ) -> FlowEstimator:
-    """A flow backbone, ready to estimate.
+    """Load a flow backbone, ready to estimate.
 
     Args:
-        name: of :func:`list_flows`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights; None: the one at its place in a checkpoints folder.
+        name: Name of a backbone, one of :func:`list_flows`; ``"auto"`` is the best that needs no file.
+        checkpoint: Weight file; None: the one at its place in a checkpoints folder.
         device: As for :func:`load_model`.
-        **options: The backbone's own.
+        **options: Options of the backbone.
 
     Returns:
         The backbone in evaluation mode on its device, in float32.
 
     Raises:
-        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option or device; a value that the backbone refuses.
+        ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
+        ConfigError: If an option or the device is unknown, or the backbone refuses a value.
     """
     spec = find("flow", name)
     target = resolve_device(device)
@@ -114,8 +114,8 @@ def load_flow_weights(
         checkpoint: As for :func:`load_flow`.
 
     Raises:
-        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it. The network is
-            unchanged then.
+        ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
+            The network is unchanged then.
     """
     from vfi.checkpoints.loading import load_weights
 
@@ -126,13 +126,13 @@ def load_flow_weights(
 
 
 def reference_states(family: str) -> dict[str, Mapping[str, Tensor]]:
-    """What the networks that take files of a family want, without weights (on torch's ``meta`` device).
+    """State dicts of the networks that take files of a family, without values (on torch's ``meta`` device).
 
     Args:
         family: A name in :data:`vfi.checkpoints.families.FAMILIES`.
 
     Returns:
-        State dicts by the names of the models or backbones that want them, such as
+        State dicts by the names of the models or backbones that have them, such as
         ``"eqvi.stage3, eqvi.stage123"``.
     """
     import torch

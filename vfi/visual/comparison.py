@@ -19,12 +19,12 @@ def comparison_picture(
     """Six panels: the two inputs, ours over blending, truth over our error.
 
     Args:
-        gap: the frames.
-        name: of the model.
-        ours_psnr: dB.
-        blending_psnr: dB.
-        number: of the new frame in the output.
-        width: of the whole picture, pixels.
+        gap: The frames.
+        name: Of the model.
+        ours_psnr: DB.
+        blending_psnr: DB.
+        number: Of the new frame in the output.
+        width: Of the whole picture, pixels.
     """
     rows = [
         [

@@ -40,7 +40,7 @@ def flow_to_color(flow: Tensor, *, largest: float | None = None) -> Tensor:
         ``[B, 3, H, W]`` float32 RGB in [0, 1]; black where the flow is not known.
 
     Raises:
-        ValueError: if ``flow`` is no flow, or ``largest`` is not positive.
+        ValueError: If ``flow`` is no flow, or ``largest`` is not positive.
     """
     if flow.ndim != 4 or flow.shape[1] != 2:
         raise ValueError(f"wanted a flow [B, 2, H, W], got {tuple(flow.shape)}")

@@ -57,7 +57,7 @@ def plan_outputs(options: argparse.Namespace) -> list[Output]:
         options: The arguments of ``vfi flow``.
 
     Raises:
-        ConfigError: a name does not fit what is to be written, or two are the same.
+        ConfigError: If a name does not fit what is to be written, or two are the same.
     """
     named = [Output(path, kind) for kind in SUFFIXES if (path := getattr(options, kind)) is not None]
     if options.output is not None:
@@ -80,7 +80,7 @@ def refuse_outputs(outputs: Sequence[Output], options: argparse.Namespace) -> No
     """Refuse files that must not be written, before any work is done.
 
     Raises:
-        OutputError: a file exists and shall not be replaced, is a folder, or is one of the inputs.
+        OutputError: If a file exists and shall not be replaced, is a folder, or is one of the inputs.
     """
     inputs = [path.resolve() for path in (*options.inputs, options.truth) if path is not None]
     for path in (output.path for output in outputs):
@@ -106,7 +106,7 @@ def encode_outputs(
         For each file its name, what it is, and its content; and what was left out, in sentences.
 
     Raises:
-        OutputError: a format that the user asked for cannot hold the flow.
+        OutputError: If a format that the user asked for cannot hold the flow.
     """
     shown = [_flow_of(output, pair) for output in outputs if output.kind == "color"]
     if largest is None and shown:

@@ -42,22 +42,22 @@ def write_clip(
     """Write a clip of even time stamps.
 
     Args:
-        path: a video file; its suffix chooses the container. Overwritten.
-        frames: uint8 ``[H, W, 3]`` each, RGB, all of one size.
-        rate: frames per second.
-        sound: float32 ``[channels, samples]`` in [-1, 1], one or two channels, encoded as AAC.
-        sound_rate: samples per second.
-        codec: name of an encoder of FFmpeg.
-        pixel_format: what the encoder gets, FFmpeg's name; by default ``yuv420p``, which plays everywhere,
+        path: A video file; its suffix chooses the container. Overwritten.
+        frames: Uint8 ``[H, W, 3]`` each, RGB, all of one size.
+        rate: Frames per second.
+        sound: Float32 ``[channels, samples]`` in [-1, 1], one or two channels, encoded as AAC.
+        sound_rate: Samples per second.
+        codec: Name of an encoder of FFmpeg.
+        pixel_format: What the encoder gets, FFmpeg's name; by default ``yuv420p``, which plays everywhere,
             where both sides are even, as it needs, and else ``yuv444p``.
-        options: of the encoder; good quality by default with ``libx264``.
+        options: Of the encoder; good quality by default with ``libx264``.
 
     Returns:
         The number of frames.
 
     Raises:
         OutputError: FFmpeg refuses path, codec, format or size.
-        ValueError: there is no frame.
+        ValueError: If there is no frame.
     """
     frames = iter(frames)
     first = next(frames, None)

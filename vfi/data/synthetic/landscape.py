@@ -76,10 +76,10 @@ def landscape_layers(height: int, width: int, seed: int, duration: float) -> tup
     """All layers, back to front.
 
     Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        seed: chooses the landscape.
-        duration: seconds; made for times from 0 to this.
+        height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        seed: Chooses the landscape.
+        duration: Seconds; made for times from 0 to this.
     """
     stage = Stage(height, width, seed, duration)
     unit = stage.unit
@@ -138,14 +138,14 @@ def _ridge(
     """Mountains, hills or meadows: everything below a wavy line.
 
     Args:
-        stage: the landscape.
-        part: number of its random stream.
+        stage: The landscape.
+        part: Number of its random stream.
         nearness: 0 is infinitely far away.
-        top: height of the line, share of the picture from above.
-        relief: from the lowest to the highest point of the line, share of the picture's height.
-        wavelength: of the line, share of the picture's width.
-        ramp: colours of the ground.
-        name: of the layer.
+        top: Height of the line, share of the picture from above.
+        relief: From the lowest to the highest point of the line, share of the picture's height.
+        wavelength: Of the line, share of the picture's width.
+        ramp: Colours of the ground.
+        name: Of the layer.
     """
     random = stage.random(part)
     scale = DENSITY * stage.unit
@@ -172,10 +172,10 @@ def _mountain_ground(
     """Rocks lit from the left that fade into haze below.
 
     Args:
-        random: where the randomness comes from.
+        random: Where the randomness comes from.
         depth: ``[h, w]``, below the ridge, pixels of the reference height.
-        scale: texels per pixel of the reference height.
-        ramp: colours by depth.
+        scale: Texels per pixel of the reference height.
+        ramp: Colours by depth.
 
     Returns:
         ``[h, w, 3]``.

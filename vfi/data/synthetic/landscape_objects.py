@@ -32,10 +32,10 @@ def balloon_sprite(
     """A hot-air balloon of striped cloth with a basket on ropes.
 
     Args:
-        random: of the cloth's texture.
-        unit: scale.
-        density: texels per pixel.
-        colours: of the two kinds of stripes and of the band around the middle.
+        random: Of the cloth's texture.
+        unit: Scale.
+        density: Texels per pixel.
+        colours: Of the two kinds of stripes and of the band around the middle.
     """
     radius = BALLOON_RADIUS * unit
     canvas = Canvas(-1.15 * radius, 1.15 * radius, -1.15 * radius, 2.05 * radius, density)

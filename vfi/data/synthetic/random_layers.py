@@ -47,10 +47,10 @@ def noise_background(height: int, width: int, seed: int, motion: Motion) -> Laye
     """A texture without end; the layer's origin is the middle of the texture.
 
     Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        seed: chooses the texture.
-        motion: of its middle.
+        height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        seed: Chooses the texture.
+        motion: Of its middle.
     """
     rows, columns = (round(1.6 * BACKGROUND_DENSITY * side) + 8 for side in (height, width))
     texture = random_texture(random_generator(seed, 3), rows, columns, 24 * BACKGROUND_DENSITY)
@@ -73,9 +73,9 @@ def random_shape(random: np.random.Generator, size: float, *, thin: bool = False
     """A textured shape.
 
     Args:
-        random: where the randomness comes from.
-        size: diameter, pixels.
-        thin: rings, spokes and bars of a few pixels instead of solid shapes.
+        random: Where the randomness comes from.
+        size: Diameter, pixels.
+        thin: Rings, spokes and bars of a few pixels instead of solid shapes.
     """
     texels = max(round(size * SHAPE_DENSITY), 8)
     # A rim of transparent texels, so that the outline is smooth all around.

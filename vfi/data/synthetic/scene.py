@@ -61,10 +61,10 @@ class Scene:
         """One texture that shifts as a whole: the true flow is ``velocity`` times the time between.
 
         Args:
-            height: rows.
-            width: columns.
+            height: Rows.
+            width: Columns.
             velocity: (x, y), pixels per second.
-            seed: chooses the texture.
+            seed: Chooses the texture.
         """
         motion = Motion(_middle(height, width), velocity)
         return cls(height, width, (noise_background(height, width, seed, motion),))
@@ -74,10 +74,10 @@ class Scene:
         """One texture that turns about the middle of the picture.
 
         Args:
-            height: rows.
-            width: columns.
-            spin: radians per second, clockwise on the screen.
-            seed: chooses the texture.
+            height: Rows.
+            width: Columns.
+            spin: Radians per second, clockwise on the screen.
+            seed: Chooses the texture.
         """
         motion = Motion(_middle(height, width), spin=spin)
         return cls(height, width, (noise_background(height, width, seed, motion),))
@@ -95,11 +95,11 @@ class Scene:
         """One shape in the middle of the picture (at time 0) that passes over a texture.
 
         Args:
-            height: rows.
-            width: columns.
-            velocity: of the shape, (x, y), pixels per second.
+            height: Rows.
+            width: Columns.
+            velocity: Of the shape, (x, y), pixels per second.
             background_velocity: (x, y), pixels per second.
-            seed: chooses textures and shape.
+            seed: Chooses textures and shape.
         """
         middle = _middle(height, width)
         back = noise_background(height, width, seed, Motion(middle, background_velocity))
@@ -146,7 +146,7 @@ class Scene:
             float32 ``[2, H, W]``, on the grid of ``time_a``, pixels (x right, y down).
 
         Raises:
-            ValueError: a cut lies between the two.
+            ValueError: If a cut lies between the two.
         """
         shot, time_a, time_b = self._one_shot(time_a, time_b)
         _, x, y = shot._targets(time_a, time_b)
@@ -236,13 +236,13 @@ def random_scene(seed: int, height: int, width: int, difficulty: float = 0.5) ->
     acceleration, and the share of thin ones.
 
     Args:
-        seed: not negative; the same seed gives the same scene.
-        height: rows.
-        width: columns.
+        seed: Not negative; the same seed gives the same scene.
+        height: Rows.
+        width: Columns.
         difficulty: 0 (one shape, slow and even motion) to 1.
 
     Raises:
-        ValueError: the difficulty is outside [0, 1].
+        ValueError: If the difficulty is outside [0, 1].
     """
     if not 0 <= difficulty <= 1:
         raise ValueError(f"difficulty must lie in [0, 1], not {difficulty}")

@@ -45,9 +45,9 @@ class Sprite:
         Args:
             picture: ``[h, w, 3]``, RGB in [0, 1] (floating point).
             alpha: ``[h, w]`` in [0, 1], 1 = covers; all 1 when not given.
-            density: texels per pixel of the layer.
-            anchor: the layer's origin, (x, y) in pixels of the layer; the middle when not given.
-            endless: continue beyond the border by reflection.
+            density: Texels per pixel of the layer.
+            anchor: The layer's origin, (x, y) in pixels of the layer; the middle when not given.
+            endless: Continue beyond the border by reflection.
         """
         height, width = picture.shape[:2]
         if alpha is None:
@@ -62,9 +62,9 @@ class Sprite:
         """The part of a picture that the sprite can touch.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
-            height: rows of the picture.
-            width: columns of the picture.
+            matrix: Float64 ``[3, 3]``, layer to picture.
+            height: Rows of the picture.
+            width: Columns of the picture.
 
         Returns:
             ``(top, bottom, left, right)``, ends exclusive; empty when ``top >= bottom`` or ``left >= right``.
@@ -84,9 +84,9 @@ class Sprite:
         """Sample the sprite on the pixels of a box of the picture.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
+            matrix: Float64 ``[3, 3]``, layer to picture.
             box: ``(top, bottom, left, right)`` in pixels, ends exclusive.
-            alpha_only: leave the colours out.
+            alpha_only: Leave the colours out.
 
         Returns:
             ``[4, h, w]``, colours multiplied by alpha, and alpha; ``[1, h, w]`` with ``alpha_only``.
@@ -100,7 +100,7 @@ class Sprite:
         """Alpha at any places of the picture.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
+            matrix: Float64 ``[3, 3]``, layer to picture.
             x: ``[H, W]``, pixels, need not be whole.
             y: ``[H, W]``, pixels.
 

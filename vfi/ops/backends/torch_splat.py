@@ -3,8 +3,8 @@
 Callers use :mod:`vfi.ops.splat`; :mod:`.registration` makes these functions operators.
 
 How it works. A source pixel with flow (u, v) reaches the four target pixels around its landing point. Their
-upper-left one is found once; the other three lie at the same distance from it everywhere, so all four share
-one index tensor and all channels share it too. The target plane has a margin of two pixels on every side.
+upper-left one is found once; the other three lie at the same distance from it everywhere, so all four use
+one index tensor, and so do all channels. The target plane has a margin of two pixels on every side.
 Whatever lands outside is clamped into it and cropped away with it, which makes masks unnecessary.
 """
 
@@ -19,7 +19,7 @@ MARGIN = 2
 """Pixels around the target plane: one for a corner that lies outside, one for the corner next to it."""
 
 BAND_VALUES = 32767
-"""Values (pixels times channels) that a CPU pushes at once: they stay in its cache, and one thread does it.
+"""Values (pixels times channels) that a CPU splats at once: they stay in its cache, and one thread does it.
 
 Measured at 480x854 in float32 with one thread and 1 MiB of second-level cache: all pixels at once take 25 ms
 for 3 channels and 56 ms for 8, bands of about this size 12 and 30 ms. From 32768 values on PyTorch splits a
@@ -52,9 +52,9 @@ def _land(flow: Tensor, first_row: int, height: int) -> tuple[Tensor, Tensor]:
     """Find the upper-left target of every pixel.
 
     Args:
-        flow: ``[B, 2, R, W]``, some rows of the flow in the working type, finite.
-        first_row: the row of the picture they begin with.
-        height: rows of the whole picture.
+        flow: Flow ``[B, 2, R, W]``, some rows of the flow in the working type, finite.
+        first_row: Row of the image they begin with.
+        height: Number of rows of the whole image.
 
     Returns:
         ``index`` ``[B, 1, R W]`` int64 into the row-major target plane with its margin, and ``fraction``
@@ -80,13 +80,13 @@ def _corners(width: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def plain_splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
-    """The operator in plain PyTorch, on any device.
+    """Splat operator in plain PyTorch, on any device.
 
     Args:
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
@@ -127,27 +127,27 @@ def _splat_rows(
 
     channels = source.shape[1]
     contribution = source.new_empty((source.shape[0], channels + 1, source.shape[2]))
-    values_part, share = contribution.split((channels, 1), dim=1)
+    values_part, corner_weight = contribution.split((channels, 1), dim=1)
     indices = index.expand(-1, channels + 1, -1)
     for far_x, far_y, distance in _corners(flow.shape[3]):
-        torch.mul(weights_x[far_x], weights_y[far_y], out=share)
-        share.mul_(importance)
-        torch.mul(source, share, out=values_part)
+        torch.mul(weights_x[far_x], weights_y[far_y], out=corner_weight)
+        corner_weight.mul_(importance)
+        torch.mul(source, corner_weight, out=values_part)
         target[..., distance:].scatter_add_(2, indices, contribution)
 
 
 def plain_splat_backward(
     grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of the operator in plain PyTorch: it gathers with the weights of the splat.
+    """Gradient of the splat in plain PyTorch: it gathers with the weights of the splat.
 
     Args:
-        grad_sum: ``[B, C, H, W]``, the gradient that arrives at the sums.
-        grad_norm: ``[B, 1, H, W]``, the gradient that arrives at the weights.
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        grad_sum: Gradient of the sums, ``[B, C, H, W]``.
+        grad_norm: Gradient of the weights, ``[B, 1, H, W]``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The gradients of ``values``, ``flow`` and ``weight``.
@@ -174,11 +174,11 @@ def plain_splat_backward(
     grad_x, grad_y = torch.zeros_like(importance), torch.zeros_like(importance)
     for far_x, far_y, distance in _corners(width):
         arriving = grad[..., distance:].gather(2, indices)  # [B, C + 1, H W]
-        share = weights_x[far_x] * weights_y[far_y]
-        grad_values += share * arriving[:, :channels]
+        corner_weight = weights_x[far_x] * weights_y[far_y]
+        grad_values += corner_weight * arriving[:, :channels]
         # What this corner adds to the loss per unit of its weight.
         gain = (source * arriving[:, :channels]).sum(1, keepdim=True) + arriving[:, channels:]
-        grad_weight += share * gain
+        grad_weight += corner_weight * gain
         grad_x += slopes_x[far_x] * weights_y[far_y] * gain
         grad_y += weights_x[far_x] * slopes_y[far_y] * gain
 
