@@ -39,8 +39,8 @@ this module                 0, 0, 7                              3 missed   9 mi
 adaptive (3.0, as it is)    0, 0, 0                              53         74
 adaptive (2.0)              2, 1, 0                              3          3           76
 content (27)                170, 211, 215                        0          8
-hash (0.395)                7, 32, 81                            24         64
-histogram (0.05)            6, 17, 35                            26         957
+hash (0.35)                 7, 32, 81                            24         64
+histogram (0.20)            6, 17, 35                            26         957
 ==========================  ===================================  =========  ==========  ==========
 
 ``short`` are the cuts around shots of a single frame (of two frames: 69 missed, here 1). The adaptive
