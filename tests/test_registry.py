@@ -125,8 +125,8 @@ def test_unknown_flow_backbones() -> None:
         ({"flow_reduction": 1.5}, "flow_reduction must be a whole number from 1 on, not 1.5"),
         ({"flow_reduction": "two"}, "flow_reduction must be a whole number from 1 on, not 'two'"),
         ({"device": "abacus"}, "The device 'abacus' cannot be used here; 'vfi info' lists those that can"),
-        ({"dtype": "int8"}, "no type 'int8' for pictures: choose one of float32, float16, bfloat16"),
-        ({"dtype": torch.float64}, "no type 'float64' for pictures"),
+        ({"dtype": "int8"}, "no type 'int8' for frames: choose one of float32, float16, bfloat16"),
+        ({"dtype": torch.float64}, "no type 'float64' for frames"),
     ],
 )
 def test_wrong_settings(options: dict[str, Any], sentence: str) -> None:

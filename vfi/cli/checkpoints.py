@@ -40,9 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", help="where each model's file belongs, and whether it is there")
     checking = actions.add_parser("verify", help="size, SHA-256, and every key against the model")
     checking.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that are found")
-    converting = actions.add_parser(
-        "convert", help="write a file as safetensors, with what it told of itself"
-    )
+    converting = actions.add_parser("convert", help="write a file as safetensors, with its metadata")
     converting.add_argument("file", type=Path, metavar="FILE")
     converting.add_argument(
         "-o",
@@ -58,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def list_places(*, as_json: bool) -> int:
-    """Print every model and backbone that has weights, its place, and what lies there."""
+    """Print every model and backbone that has weights, its path, and the file found there."""
     from vfi.checkpoints import checkpoint_folders
     from vfi.registry import list_flows, list_models
 
@@ -80,7 +78,7 @@ def list_places(*, as_json: bool) -> int:
 
 
 def _place(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
-    """What is known about one model's file."""
+    """Record of one model's file, for output."""
     from vfi.checkpoints import find_checkpoint
 
     path, problem = None, None
@@ -113,7 +111,7 @@ def _state(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known about one file."""
+    """Result of inspecting one file."""
 
     path: Path
     size: int | None = None
@@ -138,7 +136,9 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
     """
     chosen = list(files) or _found_files()
     if not chosen:
-        raise ModelError("No checkpoint is found to verify: name a file; 'vfi checkpoints list' tells more.")
+        raise ModelError(
+            "No checkpoint is found to verify: name a file; 'vfi checkpoints list' shows where they belong."
+        )
     verdicts = [inspect_file(path) for path in chosen]
     if as_json:
         print(json.dumps([_as_record(verdict) for verdict in verdicts], indent=2))
@@ -273,11 +273,11 @@ def _sum_text(verdict: Verdict) -> str:
         return f"{verdict.sha256} (the released file of {released})"
     if verdict.checkpoint is not None and _known_sums(verdict.checkpoint.family.name):
         return f"{verdict.sha256} (not that of a released file)"
-    return f"{verdict.sha256} (none is known to compare with)"
+    return f"{verdict.sha256} (no sum to compare with)"
 
 
 def _released_as(verdict: Verdict) -> str | None:
-    """Which released file it is, where its sum is known."""
+    """Name of the released file, if the sum is that of one."""
     if verdict.checkpoint is None or verdict.sha256 is None:
         return None
     known = _known_sums(verdict.checkpoint.family.name)

@@ -131,12 +131,12 @@ def _outputs_of(name: Path) -> list[Output]:
     if name.is_dir() or not name.name:
         raise ConfigError(f"{name} is a folder: give a name in it, such as {name / 'flow'}.")
     if suffix == ".png":
-        raise ConfigError(f"{name} may be a picture or KITTI's flow: give --color {name} or --kitti {name}.")
+        raise ConfigError(f"{name} may be an image or KITTI's flow: give --color {name} or --kitti {name}.")
     if suffix == ".flo" or suffix in PICTURE_FORMATS:
         return [Output(name, "flo" if suffix == ".flo" else "color")]
     if suffix:
         raise ConfigError(
-            f"vfi does not write a flow as {suffix} ({name}): choose .flo, the name of a picture such as "
+            f"vfi does not write a flow as {suffix} ({name}): choose .flo, the name of an image such as "
             ".jpg, or a name without a suffix for all kinds."
         )
     return [
@@ -177,13 +177,13 @@ def _encode(output: Output, pair: FlowPair, largest: float) -> bytes:
     if output.kind == "kitti":
         return encode_kitti(flow)
     if output.kind == "color":
-        return _encode_picture(flow_to_color(flow, largest=largest), output.path)
+        return _encode_image(flow_to_color(flow, largest=largest), output.path)
     occlusion = pair.occlusion_1 if output.backward else pair.occlusion_0
     assert occlusion is not None
-    return _encode_picture(occlusion.expand(-1, 3, -1, -1), output.path)
+    return _encode_image(occlusion.expand(-1, 3, -1, -1), output.path)
 
 
-def _encode_picture(picture: Tensor, path: Path) -> bytes:
+def _encode_image(image: Tensor, path: Path) -> bytes:
     """``[1, 3, H, W]`` in [0, 1] as the content of an image file of the suffix of ``path``."""
     from vfi.io import Picture, SinkOptions
     from vfi.io.images.sink import encode_image
@@ -191,5 +191,5 @@ def _encode_picture(picture: Tensor, path: Path) -> bytes:
 
     with output_errors(path):
         return encode_image(
-            Picture.from_tensor(picture), PICTURE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
+            Picture.from_tensor(image), PICTURE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
         )

@@ -1,6 +1,6 @@
 """The demonstration scene: hills in the evening sun, passing by as from a moving train.
 
-Sizes are written for a picture 480 pixels high and multiplied by ``unit``. The camera's way shifts every
+Sizes are written for a frame 480 pixels high and multiplied by ``unit``. The camera's way shifts every
 layer by its ``nearness``: 0 is infinitely far away, 1 the grasses beside the track.
 """
 
@@ -45,7 +45,7 @@ MOUNTAINS_END = 0.1  # nearness from which on there are fields instead of rocks
 
 @dataclass(frozen=True)
 class Stage:
-    """What every part of the landscape needs to know."""
+    """Parameters that all parts of the landscape have in common."""
 
     height: int
     width: int
@@ -62,12 +62,12 @@ class Stage:
         return random_generator(self.seed, part)
 
     def camera(self, nearness: float, position: tuple[float, float] = (0.0, 0.0)) -> Motion:
-        """How something at rest in the landscape moves through the picture."""
+        """How something at rest in the landscape moves through the frame."""
         speed = nearness * self.unit
         return Motion(position, (-CAMERA_SPEED * speed, 0.0), (-CAMERA_ACCELERATION * speed, 0.0))
 
     def strip_length(self, nearness: float) -> float:
-        """Pixels that pass through the picture in the whole time, from its left border on."""
+        """Pixels that pass through the frame in the whole time, from its left border on."""
         end, _ = self.camera(nearness).position_at(self.duration)
         return self.width - end + 8 * self.unit
 
@@ -76,8 +76,8 @@ def landscape_layers(height: int, width: int, seed: int, duration: float) -> tup
     """All layers, back to front.
 
     Args:
-        height: Of the picture, pixels.
-        width: Of the picture, pixels.
+        height: Height of the frame in pixels.
+        width: Width of the frame in pixels.
         seed: Chooses the landscape.
         duration: Seconds; made for times from 0 to this.
     """
@@ -141,11 +141,11 @@ def _ridge(
         stage: The landscape.
         part: Number of its random stream.
         nearness: 0 is infinitely far away.
-        top: Height of the line, share of the picture from above.
-        relief: From the lowest to the highest point of the line, share of the picture's height.
-        wavelength: Of the line, share of the picture's width.
+        top: Height of the line, fraction of the frame from above.
+        relief: Distance from the lowest to the highest point of the line, fraction of the frame's height.
+        wavelength: Wavelength of the line, fraction of the frame's width.
         ramp: Colours of the ground.
-        name: Of the layer.
+        name: Name of the layer.
     """
     random = stage.random(part)
     scale = DENSITY * stage.unit

@@ -119,7 +119,7 @@ def shape_mask(height: int, width: int, outlines: Sequence[np.ndarray]) -> np.nd
         outlines: Polygons ``[N, 2]`` of (x, y) in pixels; where two overlap the mask is filled once.
 
     Returns:
-        float32 ``[H, W]``, the covered share of each pixel.
+        float32 ``[H, W]``, the covered fraction of each pixel.
     """
     fine = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
     for outline in outlines:
@@ -147,7 +147,7 @@ def star_outline(
 
     Args:
         centre: (x, y), pixels.
-        radius: Of the tips, pixels.
+        radius: Radius of the tips in pixels.
         points: Number of tips.
         waist: Radius of the inner corners relative to the tips.
         angle: Radians.
