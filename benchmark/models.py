@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,18 @@ from torch import Tensor
 
 from vfi.base.interpolator import Interpolator
 from vfi.data.synthetic import Scene
-from vfi.registry import find_model, load_model
+from vfi.registry import find, load_model
 
 
 def ready_model(
     name: str, checkpoint: Path | None = None, device: str = "cpu", **options: Any
 ) -> Interpolator:
     """A model with weights from a file, else with the random ones of its initialization."""
-    spec = find_model(name)
+    spec = find("interpolator", name)
     if checkpoint is not None or spec.checkpoint is None:
         return load_model(name, checkpoint=checkpoint, device=device, **options)
     torch.manual_seed(0)
-    module, function = spec.build.split(":")
-    build = getattr(importlib.import_module(module), function)
-    model: Interpolator = build(**{**spec.options, **options})
+    model: Interpolator = spec.import_builder()(**options)
     return model.eval().to(device)
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from vfi.evaluation.report import table, write_result
 from vfi.ops import live_backend, reference
 from vfi.ops.backends import compiled, cupy_kernels
-from vfi.ops.backends.registration import plain_correlation, plain_correlation_backward
+from vfi.ops.backends.torch_correlation import plain_correlation, plain_correlation_backward
 from vfi.ops.backends.torch_splat import plain_splat, plain_splat_backward
 
 HEIGHT, WIDTH, REACH = 120, 216, 4

@@ -33,7 +33,7 @@ import av
 from benchmark import operators, sharing
 from vfi.base.interpolator import Interpolator
 from vfi.data.synthetic import Scene, write_clip
-from vfi.evaluation.minterpolate import minterpolate
+from vfi.evaluation.baselines import minterpolate
 from vfi.evaluation.report import table, write_result
 from vfi.interpolation import interpolate_video
 from vfi.registry import load_model

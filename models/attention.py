@@ -1,4 +1,4 @@
-"""Attention without weights of its own: the sine position table, and the softmax-weighted mean in pieces.
+"""Attention without weights of its own: sine positional encoding, and softmax-weighted means by tiles.
 
 Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022, sections 3.1 and 3.2.
 Tokens are the pixels of a feature map, ``[B, N, C]`` row by row, or ``[B, H, W, C]``.
@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor
 
 from vfi.ops.checks import working_dtype
 
 WAVELENGTH = 10000.0
-"""The longest sine of the position table, in units of the shortest."""
+"""Longest wavelength of the positional encoding, in units of the shortest."""
 
 NEVER_ZERO = 1e-6
-"""Added to the divisor of the position table's coordinates, as the released weights were trained."""
+"""Added to the divisor of the encoded coordinates, as in the training of the released weights."""
 
 SCORES_AT_ONCE = 2**22
-"""Numbers of a correlation between queries and keys that are held at one time."""
+"""Largest number of scores between queries and keys in memory at one time."""
 
 
 def sine_positions(
@@ -31,20 +32,20 @@ def sine_positions(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Where a token lies, as sines and cosines of many wavelengths; coordinates are shares of the plane.
+    """Sine positional encoding: sines and cosines of many wavelengths of each token's relative coordinates.
 
     Args:
-        height: Rows of the plane.
-        width: Columns.
-        channels: Twice an even number: the first half encodes y, the second x.
-        device: Where the table is made; None is the default device.
-        dtype: Type of the result; it is computed in float32 at least.
+        height: Number of rows.
+        width: Number of columns.
+        channels: Number of channels, a multiple of 4: the first half encodes y, the second x.
+        device: Device of the result; None is the default device.
+        dtype: Data type of the result; it is computed in float32 at least.
 
     Returns:
         ``[height, width, channels]``, each in [-1, 1].
 
     Raises:
-        ValueError: if ``channels`` is not a positive multiple of 4.
+        ValueError: If ``channels`` is not a positive multiple of 4.
     """
     if channels < 4 or channels % 4:
         raise ValueError(f"channels must be a positive multiple of 4, not {channels}")
@@ -55,10 +56,10 @@ def sine_positions(
         coordinate = coordinate / (length + NEVER_ZERO) * (2 * math.pi)
         pair = torch.arange(channels // 4, device=device, dtype=exact) * (4 / channels)
         angle = coordinate[:, None] / WAVELENGTH**pair
-        return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)  # [length, channels / 2]
+        return rearrange([angle.sin(), angle.cos()], "waves length pair -> length (pair waves)")
 
-    of_y = axis(height)[:, None].expand(-1, width, -1)
-    of_x = axis(width).expand(height, -1, -1)
+    of_y = repeat(axis(height), "height half -> height width half", width=width)
+    of_x = repeat(axis(width), "width half -> height width half", height=height)
     return torch.cat((of_y, of_x), dim=-1).to(dtype)
 
 
@@ -74,16 +75,16 @@ def soft_lookup(
     Halves are computed in float32, which coordinates as values need.
 
     Args:
-        queries: ``[B, N, C]``.
-        keys: ``[B, M, C]``.
-        values: ``[B, M, D]``, or ``[1, M, D]`` for all samples.
-        scores_at_once: Numbers of the scores that are held at one time (but at least one per sample).
+        queries: Queries ``[B, N, C]``.
+        keys: Keys ``[B, M, C]``.
+        values: Values ``[B, M, D]``, or ``[1, M, D]`` for all samples.
+        scores_at_once: Largest number of scores in memory at one time (but at least one per sample).
 
     Returns:
         ``[B, N, D]``, float32 (float64 if any input is).
 
     Raises:
-        ValueError: if ``scores_at_once`` is not positive.
+        ValueError: If ``scores_at_once`` is not positive.
     """
     dtype = working_dtype(queries, keys, values)
     side = tile_side(queries.shape[0], scores_at_once)
@@ -99,23 +100,22 @@ def soft_lookup(
 
 
 class RunningMean:
-    """Means of values, weighted by a softmax of scores that come piece by piece.
+    """Means of values, weighted by a softmax of scores that arrive tile by tile.
 
     The largest score so far is kept, and relative to it the sum of the weights and the weighted sum of the
     values; a larger score scales both down.
     """
 
     def __init__(self) -> None:
-        """Without a piece there is no mean."""
         self._largest: Tensor | None = None
         self._sums: Tensor | None = None
 
     def add(self, scores: Tensor, counted: Tensor) -> None:
-        """Take in further values.
+        """Add a tile of values.
 
         Args:
-            scores: ``[B, N, m]`` of N means and of the values in this piece.
-            counted: ``[B, m, D + 1]`` or ``[1, m, D + 1]``, from :func:`counted_values`.
+            scores: Scores ``[B, N, m]`` of N queries and the values of this tile.
+            counted: Values ``[B, m, D + 1]`` or ``[1, m, D + 1]``, from :func:`counted_values`.
         """
         largest = scores.detach().amax(dim=-1, keepdim=True)
         if self._largest is not None:
@@ -126,28 +126,28 @@ class RunningMean:
         self._largest, self._sums = largest, sums
 
     def value(self) -> Tensor:
-        """The means ``[B, N, D]`` over all pieces; there must have been one."""
+        """Means ``[B, N, D]`` over all tiles, of which there must have been one."""
         assert self._sums is not None
         return self._sums[..., :-1] / self._sums[..., -1:]
 
 
 def counted_values(values: Tensor) -> Tensor:
-    """``[B, M, D]`` to ``[B, M, D + 1]``: ones behind the values, so that their weights are summed along."""
+    """Append ones to values, ``[B, M, D]`` to ``[B, M, D + 1]``, so that their weights are summed along."""
     return torch.cat((values, torch.ones_like(values[..., :1])), dim=-1)
 
 
 def tile_side(batch: int, scores_at_once: int) -> int:
-    """How many queries may be compared with as many keys at one time; at least one.
+    """Number of queries that may be compared with as many keys at one time; at least one.
 
     Args:
-        batch: Samples that are compared at the same time.
-        scores_at_once: Numbers that may be held.
+        batch: Number of samples that are compared at the same time.
+        scores_at_once: Largest number of scores in memory.
 
     Returns:
         The number of queries.
 
     Raises:
-        ValueError: if ``scores_at_once`` is not positive.
+        ValueError: If ``scores_at_once`` is not positive.
     """
     if scores_at_once < 1:
         raise ValueError(f"scores_at_once must be at least 1, not {scores_at_once}")

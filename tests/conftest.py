@@ -91,8 +91,7 @@ def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> d
         (tmp_path / name).mkdir()
     (tmp_path / "clone" / "pyproject.toml").touch()
     monkeypatch.setenv("VFI_CHECKPOINTS", str(tmp_path / "named"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("vfi.checkpoints.search.user_data_path", lambda *_, **__: tmp_path / "data" / "vfi")
     monkeypatch.setattr("vfi.checkpoints.search.CLONE", tmp_path / "clone")
     monkeypatch.chdir(tmp_path / "work")
     return {

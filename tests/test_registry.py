@@ -1,4 +1,4 @@
-"""The table of models and the road to a ready one: every wrong word gets a clear sentence."""
+"""The table of networks and loading by name: every wrong word gets a clear sentence."""
 
 from __future__ import annotations
 
@@ -15,48 +15,33 @@ from vfi.base.flow import FlowEstimator
 from vfi.base.interpolator import Interpolator
 from vfi.errors import ConfigError, ModelError
 from vfi.registry import (
-    DEFAULT,
-    DEFAULT_FLOW,
-    FLOWS,
-    MODELS,
-    FlowSpec,
-    ModelSpec,
-    find_flow,
-    find_model,
+    DEFAULTS,
+    SPECS,
+    Kind,
+    Spec,
+    find,
     first_available,
     list_flows,
     list_models,
     load_flow,
     load_model,
+    names,
 )
 
 
-def build_without_weights(spec: ModelSpec | FlowSpec) -> Any:
-    """What the line of the table builds, without memory for its weights."""
-    module, function = spec.build.split(":")
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
     with torch.device("meta"):
-        return getattr(importlib.import_module(module), function)()
-
-
-@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
-def test_every_line_of_the_table_builds_what_it_says(spec: ModelSpec) -> None:
-    model = build_without_weights(spec)
-    assert isinstance(model, Interpolator)
-    assert model.window == spec.window
-    assert spec.summary
-
-
-@pytest.mark.parametrize("spec", FLOWS, ids=lambda spec: spec.name)
-def test_every_flow_backbone_builds_what_it_says(spec: FlowSpec) -> None:
-    assert isinstance(build_without_weights(spec), FlowEstimator)
+        network = spec.import_builder()()
+    assert isinstance(network, Interpolator if spec.kind == "interpolator" else FlowEstimator)
+    assert getattr(network, "window", 2) == spec.window
     assert spec.summary
 
 
 def test_names_and_places_are_there_once() -> None:
-    names = [spec.name for spec in (*MODELS, *FLOWS)]
-    assert len(names) == len(set(names))
-    files = [spec.checkpoint for spec in (*MODELS, *FLOWS) if spec.checkpoint]
-    # A folder of its own for each family, in which a file of another name can be told from those of others.
+    assert len({spec.name for spec in SPECS}) == len(SPECS)
+    files = [spec.checkpoint for spec in SPECS if spec.checkpoint]
+    # A folder of its own for each family, in which a file of another name is found by its keys.
     assert len({(file.place.parent, file.family) for file in files}) == len(files)
 
 
@@ -65,19 +50,37 @@ def test_models_are_ready_to_use() -> None:
     assert not load_flow("dis").training
 
 
-def test_the_default_is_first_and_is_auto() -> None:
-    assert list_models()[0].name == DEFAULT
-    assert find_model("auto") is list_models()[0]
-    assert type(from_package()) is type(load_model(DEFAULT))
-    assert list_flows()[0].name == DEFAULT_FLOW
-    assert find_flow("auto") is list_flows()[0]
+@pytest.mark.parametrize("kind", ["interpolator", "flow"])
+def test_the_default_is_first_and_is_auto(kind: Kind) -> None:
+    assert names(kind)[0] == DEFAULTS[kind] == find(kind, "auto").name
+    assert names(kind)[1:] == sorted(names(kind)[1:])
+    assert set(names(kind)) == {spec.name for spec in SPECS if spec.kind == kind}
+
+
+def test_both_lists_together_are_the_table() -> None:
+    assert {spec.name for spec in (*list_models(), *list_flows())} == {spec.name for spec in SPECS}
+    assert type(from_package()) is type(load_model(DEFAULTS["interpolator"]))
+
+
+def test_a_name_of_another_kind_is_unknown() -> None:
+    with pytest.raises(ModelError, match="There is no model 'raft'"):
+        find("interpolator", "raft")
 
 
 def test_every_option_is_a_keyword() -> None:
-    for spec in MODELS:
-        module, function = spec.build.split(":")
-        parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
+    for spec in list_models():
+        parameters = inspect.signature(spec.import_builder()).parameters
         assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
+        assert spec.fixed.keys() | spec.defaults.keys() <= parameters.keys()
+
+
+def test_what_makes_a_network_is_no_option() -> None:
+    assert find("interpolator", "sgm.local_base").options == ["down_scale"]
+    assert find("interpolator", "sgm.base").options == [
+        "points", "down_scale", "matching_time", "dense_height",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"sgm\.base has no option 'size'; it has: points, down_scale"):
+        load_model("sgm.base", size="small")
 
 
 def test_options_reach_the_model() -> None:
@@ -122,8 +125,8 @@ def test_unknown_flow_backbones() -> None:
         ({"flow_reduction": 1.5}, "flow_reduction must be a whole number from 1 on, not 1.5"),
         ({"flow_reduction": "two"}, "flow_reduction must be a whole number from 1 on, not 'two'"),
         ({"device": "abacus"}, "The device 'abacus' cannot be used here; 'vfi info' lists those that can"),
-        ({"dtype": "int8"}, "no type 'int8' for pictures: choose one of float32, float16, bfloat16"),
-        ({"dtype": torch.float64}, "no type 'float64' for pictures"),
+        ({"dtype": "int8"}, "no type 'int8' for frames: choose one of float32, float16, bfloat16"),
+        ({"dtype": torch.float64}, "no type 'float64' for frames"),
     ],
 )
 def test_wrong_settings(options: dict[str, Any], sentence: str) -> None:
@@ -176,7 +179,7 @@ def test_unknown_names_of_the_package() -> None:
 class TestFirstAvailable:
     def test_weights_in_their_place_count(self, own_checkpoint_folders: dict[str, Path]) -> None:
         assert first_available("eqvi.stage123", "quadratic") == "quadratic"
-        spec = find_model("eqvi.stage123").checkpoint
+        spec = find("interpolator", "eqvi.stage123").checkpoint
         assert spec is not None
         place = own_checkpoint_folders["work"] / spec.place
         place.parent.mkdir(parents=True)
@@ -184,6 +187,6 @@ class TestFirstAvailable:
         assert first_available("eqvi.stage123", "quadratic") == "eqvi.stage123"
 
     @pytest.mark.usefixtures("own_checkpoint_folders")
-    def test_where_all_miss_their_weights_the_first_is_told(self) -> None:
+    def test_where_all_miss_their_weights_the_first_is_named(self) -> None:
         with pytest.raises(ModelError, match=r"The model eqvi\.stage4 needs its weights"):
             first_available("eqvi.stage4", "eqvi.stage3")

@@ -1,4 +1,4 @@
-"""Words for devices and floating types, as people give them, and whether a device computes in a type."""
+"""Names of devices and floating point types, and whether a device computes in a type."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float16", "bfloat16")
 
 _CPU_SUPPORT = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}
-"""How oneDNN, which computes torch's convolutions on CPUs, tells whether this one has the type."""
+"""How oneDNN, which computes torch's convolutions on CPUs, reports whether this one has the type."""
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """The device that is meant.
+    """Return the device of a name.
 
     Args:
-        device: ``"auto"`` (the first CUDA device, else the CPU), another word of torch, or a device.
+        device: Device or its name: ``"auto"`` (the first CUDA device, else the CPU), or one of torch.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: If there is no such device here.
     """
     import torch
 
@@ -39,19 +39,19 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
-    """The floating type that is meant.
+    """Return the floating point type of a name.
 
     Args:
-        dtype: ``"auto"`` (float32), one of :data:`DTYPES`, or a type of torch.
+        dtype: Name of a type: ``"auto"`` (float32), one of :data:`DTYPES`; or a type of torch.
 
     Raises:
-        ConfigError: it is not one that pictures can be held in.
+        ConfigError: If frames cannot be held in it.
     """
     import torch
 
     name = "float32" if dtype == "auto" else str(dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise ConfigError(f"There is no type {name!r} for pictures: choose one of {', '.join(DTYPES)}.")
+        raise ConfigError(f"There is no type {name!r} for frames: choose one of {', '.join(DTYPES)}.")
     return getattr(torch, name)
 
 
@@ -61,7 +61,7 @@ def cpu_computes(dtype: torch.dtype) -> bool:
     Without them torch emulates it, at a tenth of the speed of float32 and less.
 
     Args:
-        dtype: float32, float16 or bfloat16.
+        dtype: Data type, float32, float16 or bfloat16.
     """
     import torch
 
@@ -89,12 +89,12 @@ def require_precision(subject: str, device: torch.device, dtype: torch.dtype) ->
     """Refuse half-precision on a CPU that has no instructions for it.
 
     Args:
-        subject: Who wants it, such as ``"The model eqvi.stage4"``.
-        device: Where.
-        dtype: Which type.
+        subject: Beginning of the sentence, such as ``"The model eqvi.stage4"``.
+        device: Device of the network.
+        dtype: Data type of the network.
 
     Raises:
-        ConfigError: the CPU would have to emulate it; the message says what else to give.
+        ConfigError: If the CPU would have to emulate it; the message says what else to give.
     """
     if device.type != "cpu" or cpu_computes(dtype):
         return

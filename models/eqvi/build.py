@@ -1,4 +1,4 @@
-"""EQVI and MS-Fusion, with the flow network that their released weights contain or with another one."""
+"""Builders of EQVI and MS-Fusion, with the flow network of their released weights or with another one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def build_eqvi(*, flow: FlowEstimator | None = None, flow_reduction: int | None 
     """EQVI without weights, on the CPU.
 
     Args:
-        flow: Finds the flows; None: the network of the released weights.
-        flow_reduction: See :class:`EqviInterpolator`.
+        flow: Flow estimator; None: the network of the released weights.
+        flow_reduction: Factor by which frames are reduced for the flow, see :class:`EqviInterpolator`.
 
     Returns:
         The model.
@@ -29,8 +29,8 @@ def build_ms_fusion(
     """MS-Fusion without weights, on the CPU.
 
     Args:
-        flow: See :func:`build_eqvi`.
-        flow_reduction: See :class:`EqviInterpolator`; of the run at full size.
+        flow: Flow estimator, see :func:`build_eqvi`.
+        flow_reduction: As for :func:`build_eqvi`; of the run at full size.
 
     Returns:
         The model.

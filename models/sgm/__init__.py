@@ -5,15 +5,8 @@
 the whole.
 """
 
-from .build import build_base, build_local_base, build_local_small, build_small
+from .build import build_sgm
 from .model import SgmInterpolator
 from .settings import SgmSettings
 
-__all__ = [
-    "SgmInterpolator",
-    "SgmSettings",
-    "build_base",
-    "build_local_base",
-    "build_local_small",
-    "build_small",
-]
+__all__ = ["SgmInterpolator", "SgmSettings", "build_sgm"]

@@ -1,59 +1,39 @@
-"""SGM-VFI in both sizes, with and without GMFlow's features for its global matching."""
+"""Builder of SGM-VFI in both sizes, with and without global matching."""
 
 from __future__ import annotations
 
 from vfi.models.flow.gmflow import GmFlowFeatures
 
 from .model import SgmInterpolator
-from .settings import BASE, DENSE_HEIGHT, SMALL, SgmSettings, Share
+from .settings import DENSE_HEIGHT, SIZES, Ratio, SgmSettings
 
 
-def build_local_small(*, down_scale: Share | None = None) -> SgmInterpolator:
-    """The small local model, without matching and without weights, on the CPU.
-
-    Args:
-        down_scale: See :class:`.settings.SgmSettings`.
-
-    Returns:
-        The model.
-    """
-    return SgmInterpolator(network=SMALL, settings=SgmSettings(down_scale=down_scale))
-
-
-def build_local_base(*, down_scale: Share | None = None) -> SgmInterpolator:
-    """The large local model; as :func:`build_local_small`."""
-    return SgmInterpolator(network=BASE, settings=SgmSettings(down_scale=down_scale))
-
-
-def build_small(
+def build_sgm(
     *,
-    points: Share = 0.5,
-    down_scale: Share | None = None,
+    size: str = "small",
+    matching: bool = True,
+    points: Ratio = 0.5,
+    down_scale: Ratio | None = None,
     matching_time: float | None = None,
     dense_height: int = DENSE_HEIGHT,
 ) -> SgmInterpolator:
-    """The small model with global matching, without weights, on the CPU.
+    """SGM-VFI without weights, on the CPU.
 
     Args:
-        points: See :class:`.settings.SgmSettings`, as for all others.
-        down_scale: likewise.
-        matching_time: likewise.
-        dense_height: likewise.
+        size: Network size, ``"small"`` or ``"base"``.
+        matching: Whether it has the branch for global matching, with GMFlow's features.
+        points: Fraction of the positions to match, see :class:`.settings.SgmSettings`.
+        down_scale: Size of the images for the flow, see :class:`.settings.SgmSettings`.
+        matching_time: Time that matches are brought to, see :class:`.settings.SgmSettings`.
+        dense_height: Rows at 1/8 up to which all positions are matched, see :class:`.settings.SgmSettings`.
 
     Returns:
         The model.
+
+    Raises:
+        ValueError: If the size is unknown or a setting lies outside its range.
     """
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
     settings = SgmSettings(points, down_scale, matching_time, dense_height)
-    return SgmInterpolator(GmFlowFeatures(), network=SMALL, settings=settings)
-
-
-def build_base(
-    *,
-    points: Share = 0.5,
-    down_scale: Share | None = None,
-    matching_time: float | None = None,
-    dense_height: int = DENSE_HEIGHT,
-) -> SgmInterpolator:
-    """The large model with global matching; as :func:`build_small`."""
-    settings = SgmSettings(points, down_scale, matching_time, dense_height)
-    return SgmInterpolator(GmFlowFeatures(), network=BASE, settings=settings)
+    return SgmInterpolator(GmFlowFeatures() if matching else None, network=SIZES[size], settings=settings)

@@ -1,4 +1,4 @@
-"""SGM-VFI's two networks, and what can be chosen when they run: points, size of the flow, matching time."""
+"""Sizes of SGM-VFI's networks, and its settings at run time: points, size of the flow, matching time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KEPT_FRAMES = 2
 LARGEST_DENOMINATOR = 64
 """Largest denominator of a reduction; its frames are padded to sides that it divides."""
 
-Share = float | str | Fraction
+Ratio = float | str | Fraction
 """A number, or text such as ``"1/2"``."""
 
 
@@ -54,6 +54,9 @@ class SgmNetwork:
 SMALL, BASE = SgmNetwork(width=16, depth=4), SgmNetwork(width=32, depth=6)
 """Those that weights were released for."""
 
+SIZES = {"small": SMALL, "base": BASE}
+"""The same by name."""
+
 
 @dataclass(frozen=True)
 class SgmSettings:
@@ -63,42 +66,33 @@ class SgmSettings:
         ValueError: if a value lies outside its range.
     """
 
-    points: Share = 0.5
+    points: Ratio = 0.5
     """Fraction of the positions of each frame that are matched with the whole other frame, those where the
-    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst."""
-    down_scale: Share | None = None
-    """Scale of the frames that the flow is estimated on, per side; None: 1 up to
-    :data:`LARGEST_FLOW` pixels, less for larger ones."""
+    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst.
+    Converted: a :class:`~fractions.Fraction` or ``"all"``."""
+    down_scale: Ratio | None = None
+    """Side of the images that the flow is estimated on, relative to that of the frames; None: 1 up to
+    :data:`LARGEST_FLOW` pixels, less for larger ones. Converted to a :class:`~fractions.Fraction`."""
     matching_time: float | None = None
-    """Time that matches are brought to; None: the time asked for. The authors' training forward has 0.5
-    always, which is wrong for other times, but is what its numbers were made with."""
+    """Time t that matches are brought to; None: the t asked for. The authors' training forward has 0.5
+    always, which is wrong for other t, but is what its numbers were made with."""
     dense_height: int = DENSE_HEIGHT
-    """See :data:`DENSE_HEIGHT`; 0: :attr:`points` counts for fields of any height."""
+    """See :data:`DENSE_HEIGHT`; 0: the fraction of points counts for fields of any height."""
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        _ = self.fraction
+        """Convert and check the values."""
+        object.__setattr__(self, "points", _checked_points(self.points))
         if self.down_scale is not None:
-            self._asked_scale(self.down_scale)
+            object.__setattr__(self, "down_scale", _checked_scale(self.down_scale))
         if self.matching_time is not None and not 0 < self.matching_time < 1:
             raise ValueError(f"matching_time must lie between 0 and 1, not {self.matching_time!r}")
         if self.dense_height < 0:
             raise ValueError(f"dense_height must not be negative, but it is {self.dense_height}")
 
     @property
-    def fraction(self) -> Fraction | None:
-        """The fraction of points; None for all, found without looking for the worst."""
-        if self.points == "all":
-            return None
-        fraction = _as_fraction(self.points)
-        if fraction is None or not 0 <= fraction <= 1:
-            raise ValueError(f'points must be a fraction from 0 to 1 or "all", not {self.points!r}')
-        return fraction
-
-    @property
     def matches(self) -> bool:
         """Whether there is any matching."""
-        return self.fraction != 0
+        return self.points != 0
 
     def point_count(self, height: int, width: int) -> int | Literal["all"]:
         """How many positions of each frame are matched.
@@ -107,10 +101,9 @@ class SgmSettings:
             height: Height of the frame at 1/8, pixels.
             width: Width of the frame at 1/8, pixels.
         """
-        fraction = self.fraction
-        if fraction is None or height <= self.dense_height:
+        if not isinstance(self.points, Fraction) or height <= self.dense_height:
             return "all"
-        return max(int(fraction * height * width), 1)
+        return max(int(self.points * height * width), 1)
 
     def scale(self, height: int, width: int) -> Fraction:
         """The scale of the frames that the flow is estimated on.
@@ -119,21 +112,30 @@ class SgmSettings:
             height: Frame height in pixels.
             width: Frame width in pixels.
         """
-        if self.down_scale is not None:
-            return self._asked_scale(self.down_scale)
+        if isinstance(self.down_scale, Fraction):
+            return self.down_scale
         fitting = (scale for scale in REDUCTIONS if height * width * scale * scale <= LARGEST_FLOW)
         return next(fitting, REDUCTIONS[-1])
 
-    @staticmethod
-    def _asked_scale(down_scale: Share) -> Fraction:
-        asked = _as_fraction(down_scale)
-        scale = asked and asked.limit_denominator(LARGEST_DENOMINATOR)
-        if not scale or not 0 < scale <= 1:
-            raise ValueError(f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {down_scale!r}")
-        return scale
+
+def _checked_points(points: Ratio) -> Fraction | Literal["all"]:
+    if points == "all":
+        return "all"
+    fraction = _as_fraction(points)
+    if fraction is None or not 0 <= fraction <= 1:
+        raise ValueError(f'points must be a fraction from 0 to 1 or "all", not {points!r}')
+    return fraction
 
 
-def _as_fraction(value: Share) -> Fraction | None:
+def _checked_scale(down_scale: Ratio) -> Fraction:
+    exact = _as_fraction(down_scale)
+    scale = exact and exact.limit_denominator(LARGEST_DENOMINATOR)
+    if not scale or not 0 < scale <= 1:
+        raise ValueError(f"down_scale must lie between 1/{LARGEST_DENOMINATOR} and 1, not {down_scale!r}")
+    return scale
+
+
+def _as_fraction(value: Ratio) -> Fraction | None:
     """The value of a number or of text such as ``"1/2"``; None where it has none."""
     try:
         return Fraction(value)

@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from vfi.models.attention import soft_lookup
-from vfi.ops import backward_warp, forward_splat, normalise_splat, pixel_grid, t_plane
+from vfi.ops import Splat, backward_warp, forward_splat, normalise_splat, pixel_grid, t_plane
 from vfi.ops.splat import EPSILON
+
+FLAT_EPSILON = EPSILON / math.e
+"""Least denominator of the authors' softmax splatting with a metric of 1 for all pixels, whose weights are e
+times those of a splat without weights."""
 
 MATCHED_METRIC, UNMATCHED_METRIC = 1.0, -20.0
 """Metric of the softmax splatting: what was not matched counts for nothing where anything else lands."""
@@ -57,16 +61,11 @@ def importance_map(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
         ``[2 B, 1, H, W]``, not negative, on the grids of frame 0 and of frame 1.
     """
     carried = forward_splat(swap_frames(warped), flows)
-    difference = (_normalise(carried.sum, carried.weight) - frames).abs().sum(dim=1, keepdim=True)
+    difference = (normalise_splat(carried, epsilon=FLAT_EPSILON) - frames).abs().sum(dim=1, keepdim=True)
     difference = difference * (carried.weight != 0)
     warped_back = backward_warp(difference, flows, padding="border")
     returned = forward_splat(swap_frames(warped_back), flows)
-    return _normalise(returned.sum, returned.weight)
-
-
-def _normalise(total: Tensor, weight: Tensor) -> Tensor:
-    """Softmax splatting with a metric of 1 for all pixels: weights of e beside the least denominator."""
-    return total / (weight + EPSILON / math.e)
+    return normalise_splat(returned, epsilon=FLAT_EPSILON)
 
 
 def largest(values: Tensor, count: int) -> Tensor:
@@ -145,7 +144,7 @@ def shift_matches(matches: Tensor, t: Tensor, count: int | None) -> ShiftedMatch
     weight = metric.exp()
     splatted = forward_splat(torch.cat((ahead * weight, weight, found), dim=1), travelled).sum
     flow, weight, hits = splatted.split((2, 1, 1), dim=1)
-    flow = flow / (weight + EPSILON)
+    flow = normalise_splat(Splat(flow, weight))
     kept = torch.zeros_like(hits, dtype=torch.bool).flatten(1).scatter(1, largest(hits, count), value=True)
     return ShiftedMatches(torch.where(kept.view_as(hits) & (hits != 0), flow, 0), hits)
 

@@ -19,7 +19,7 @@ from vfi.checkpoints.families import recognise_keys
 from vfi.errors import ConfigError, ModelError
 from vfi.models.eqvi import EqviInterpolator, MsFusionInterpolator, build_eqvi
 from vfi.models.flow.gmflow import GmFlow, build_gmflow, build_gmflow_refine
-from vfi.registry import find_flow
+from vfi.registry import find
 from vfi.types import FlowPair, Window
 
 Folders = dict[str, Path]
@@ -54,7 +54,7 @@ class TestFiles:
         """The working folder itself, where GMFlow's and SGM-VFI's projects have it, and ``checkpoints``."""
         Path(folder).mkdir(parents=True)
         for name, kind in NAMES.items():
-            spec = find_flow(name).checkpoint
+            spec = find("flow", name).checkpoint
             assert spec is not None
             os.symlink(official_sgm(kind), Path(folder, spec.place.name))
         for name, kind in NAMES.items():

@@ -16,8 +16,9 @@ from tests.support.official_files import official_keys
 from tests.support.small_checkpoints import HORIZONTAL, SmallEqvi, SmallFusion, equal_weights, official
 from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.families import FAMILIES, common_prefix, recognise_keys
+from vfi.checkpoints.loading import compare_shapes, group_keys
 from vfi.errors import ModelError
-from vfi.registry import FLOWS, MODELS
+from vfi.registry import SPECS
 
 NETWORKS: dict[str, Callable[[], Any]] = {"eqvi": SmallEqvi, "ms_fusion": SmallFusion}
 
@@ -64,7 +65,7 @@ class TestNames:
         assert common_prefix(keys) == prefix
 
     def test_every_family_is_used_and_every_file_has_one(self) -> None:
-        used = {spec.checkpoint.family for spec in (*MODELS, *FLOWS) if spec.checkpoint}
+        used = {spec.checkpoint.family for spec in SPECS if spec.checkpoint}
         assert used == {family.name for family in FAMILIES}
 
 
@@ -217,3 +218,58 @@ class TestRefusal:
             r"\(known are eqvi, ms_fusion, scopeflow, raft, .*sgm_base.*\)",
         ):
             open_checkpoint(path)
+
+
+SHAPES = {
+    "a.conv.weight": (2, 3),
+    "a.conv.bias": (2,),
+    "a.up.weight": (1,),
+    "b.weight": (1,),
+    "b.bias": (1,),
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "written"),
+    [
+        ([], []),
+        (list(SHAPES), ["a.* (3)", "b.* (2)"]),
+        (["a.conv.bias", "a.conv.weight"], ["a.conv.* (2)"]),
+        (["a.conv.bias", "b.bias"], ["a.conv.bias", "b.bias"]),
+        (["a.up.weight"], ["a.up.weight"]),
+    ],
+)
+def test_whole_branches_are_taken_together(chosen: list[str], written: list[str]) -> None:
+    assert group_keys(chosen, SHAPES) == written
+
+
+def test_a_name_that_begins_like_another() -> None:
+    among = ["conv_1x1.0.bias", "conv_1x1_1.0.bias", "a", "a.b"]
+    assert group_keys(["conv_1x1.0.bias"], among) == ["conv_1x1.0.bias"]
+    assert group_keys(["a.b"], among) == ["a.b"]
+    assert group_keys(["a", "a.b"], among) == ["a.* (2)"]
+
+
+def test_equal_keys_make_no_difference() -> None:
+    difference = compare_shapes(SHAPES, SHAPES)
+    assert not difference
+    assert difference.count == 0
+    assert difference.sentence() == ""
+
+
+def test_every_kind_of_difference_is_reported() -> None:
+    found = {**SHAPES, "a.conv.weight": (2, 5), "c.x": (1,), "c.y": (1,)}
+    del found["a.up.weight"]
+    difference = compare_shapes(found, SHAPES)
+    assert difference.count == 4
+    assert difference.sentence() == (
+        "1 of 5 keys are missing (a.up.weight), 2 are unexpected (c.* (2)), "
+        "1 have another shape (a.conv.weight is [2, 5], must be [2, 3])"
+    )
+
+
+def test_long_lists_are_shortened_unless_all_is_wanted() -> None:
+    expected = {f"n{number}.w": (1,) for number in range(9)}
+    difference = compare_shapes({}, expected)
+    assert difference.sentence() == "9 of 9 keys are missing (n0.w, n1.w, n2.w, n3.w, and 5 more)"
+    assert "n8.w" in difference.sentence(None)

@@ -15,7 +15,7 @@ import vfi
 from tests.support.official_files import Kind, official_keys, synthetic_weights
 from vfi.checkpoints import load_weights
 from vfi.errors import ConfigError, ModelError
-from vfi.registry import FLOWS, MODELS, load_flow_weights, reference_states
+from vfi.registry import SPECS, load_flow_weights, reference_states
 
 Folders = dict[str, Path]
 Value = TypeVar("Value")
@@ -74,7 +74,7 @@ class TestOfficialFiles:
     def test_each_model_wants_what_the_released_files_hold(self, family: Kind) -> None:
         (names, state), *others = reference_states(family).items()
         assert not others
-        specs = [spec for spec in (*MODELS, *FLOWS) if spec.checkpoint and spec.checkpoint.family == family]
+        specs = [spec for spec in SPECS if spec.checkpoint and spec.checkpoint.family == family]
         assert names == ", ".join(spec.name for spec in specs)
         wanted = {entry["key"]: tuple(entry["shape"]) for entry in official_keys(family)["keys"]}
         assert {key: tuple(tensor.shape) for key, tensor in state.items()} == ours(wanted)

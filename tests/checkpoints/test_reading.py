@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save, save_file
 
 from tests.support.official_files import write_container
-from vfi.checkpoints.reading import read_checkpoint
+from vfi.checkpoints.reading import detect_format, read_checkpoint, read_header, recognise_file
 from vfi.errors import ModelError
 
 STATE = OrderedDict({"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)})
@@ -91,6 +91,52 @@ class TestWhatIsRead:
         assert set(torch.serialization.get_safe_globals()) == before - {datetime, Path}
 
 
+def write_large(path: Path, form: str) -> None:
+    """Write 20 MB of weights with EQVI's key names."""
+    state = {"flownet.a": torch.zeros(5_000_000), "acc.b": torch.ones(2, 3)}
+    if form == "safetensors":
+        save_file(state, path)
+    else:
+        path.write_bytes(saved({"model": state, "epoch": 3}, legacy=form == "legacy"))
+
+
+class TestHeader:
+    @pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+    def test_keys_and_shapes_are_those_of_the_whole_file(self, path: Path, form: str) -> None:
+        write_large(path, form)
+        header, whole = read_header(path), read_checkpoint(path)
+        assert {key: tensor.shape for key, tensor in header.state.items()} == {
+            key: tensor.shape for key, tensor in whole.state.items()
+        }
+        assert all(tensor.is_meta for tensor in header.state.values())
+        assert (header.format, header.container, header.entries) == (form, whole.container, whole.entries)
+        assert recognise_file(path) == "eqvi"
+
+    @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system counts no bytes read")
+    @pytest.mark.parametrize(
+        ("form", "most"), [("zip", 200_000), ("legacy", 20_000), ("safetensors", 20_000)]
+    )
+    def test_recognition_does_not_read_the_numbers_and_loading_reads_them_once(
+        self, path: Path, form: str, most: int
+    ) -> None:
+        def bytes_read() -> int:
+            return int(Path("/proc/self/io").read_text().split()[1])
+
+        write_large(path, form)
+        before = bytes_read()
+        recognise_file(path)
+        assert bytes_read() - before < most
+        before = bytes_read()
+        read_checkpoint(path)
+        assert bytes_read() - before < 20_000_000 + most
+
+    def test_the_process_goes_on_saving_and_loading_numbers(self, path: Path) -> None:
+        path.write_bytes(saved(STATE, legacy=False))
+        read_header(path)
+        assert is_state(read_checkpoint(path).state)
+        assert is_state(torch.load(io.BytesIO(saved(STATE, legacy=False))))
+
+
 class Runs:
     """Pickles as a call."""
 
@@ -115,6 +161,8 @@ class TestMalice:
         path.write_bytes(
             pickle.dumps(value, 2) if form == "pickle" else saved(value, legacy=form == "legacy")
         )
+        with pytest.raises(ModelError):
+            read_header(path)
         with pytest.raises(ModelError) as caught:
             read_checkpoint(path)
         assert not marker.exists()
@@ -135,7 +183,7 @@ class TestMalice:
             ((pickle.loads, b""), "loads"),
         ],
     )
-    def test_the_name_of_what_was_refused_is_told(self, path: Path, call: Any, name: str) -> None:
+    def test_the_refused_name_is_reported(self, path: Path, call: Any, name: str) -> None:
         path.write_bytes(saved({"state_dict": STATE, "epoch": Runs(*call)}, legacy=True))
         with pytest.raises(ModelError, match=f"it holds [\\w.]*{name}"):
             read_checkpoint(path)
@@ -181,10 +229,12 @@ class TestDamage:
             for _ in range(dice.randint(1, 4)):
                 data[dice.randrange(len(data))] = dice.randrange(256)
             path.write_bytes(data)
-            try:
-                read_checkpoint(path)
-            except ModelError as error:
-                assert str(error).startswith("The checkpoint ")  # noqa: PT017 - most changes are not noticed
+            for read in (read_header, read_checkpoint):
+                try:
+                    read(path)
+                except ModelError as error:
+                    # Most changes are not noticed.
+                    assert str(error).startswith("The checkpoint ")  # noqa: PT017
 
     def test_the_sentence(self, path: Path) -> None:
         path.write_bytes(FORMS["legacy"][:-3])
@@ -192,7 +242,7 @@ class TestDamage:
             read_checkpoint(path)
 
 
-class TestStrangers:
+class TestUnknownFormats:
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [
@@ -203,12 +253,13 @@ class TestStrangers:
             (b"\x1f\x8b\x08", "is a gzip archive: unpack it first"),
             (b"Rar!\x1a\x07", "is a RAR archive"),
             (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive"),
-            (b"\x89PNG\r\n", "is no file of weights"),
-            (b"hello", "is no file of weights"),
+            (b"\x89PNG\r\n", "is no weight file"),
+            (b"hello", "is no weight file"),
         ],
     )
     def test_other_files(self, path: Path, content: bytes, sentence: str) -> None:
         path.write_bytes(content)
+        assert detect_format(path) is None
         with pytest.raises(ModelError, match=sentence):
             read_checkpoint(path)
 

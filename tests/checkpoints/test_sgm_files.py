@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from tests.support.official_files import SgmKind, sgm_container, sgm_keys, sgm_w
 from vfi.checkpoints import load_weights, open_checkpoint
 from vfi.checkpoints.families import recognise_keys
 from vfi.errors import ModelError
-from vfi.models.sgm import build_local_small, build_small
-from vfi.registry import find_model, load_model, reference_states
+from vfi.models.sgm import build_sgm
+from vfi.registry import find, load_model, reference_states
 
 Official = Callable[[SgmKind], Path]
 Folders = dict[str, Path]
@@ -49,7 +50,7 @@ def test_each_model_wants_what_the_files_hold(kind: SgmKind) -> None:
 
 
 def test_prefix_and_cached_masks_are_left_out(official_sgm: Official) -> None:
-    network = build_local_small()
+    network = build_sgm(matching=False)
     checkpoint = load_weights(network, official_sgm("local_small"), "sgm_local_small")
     assert checkpoint.prefix == "module."
     assert checkpoint.raw.container == "model"
@@ -76,7 +77,7 @@ class TestRefusal:
         state = {key: torch.zeros(1) for key in sgm_keys("full_base")}
         torch.save({"model": state}, tmp_path / "base.pth")
         with pytest.raises(ModelError, match=r"a checkpoint of SGM-VFI, base, not .*: load it as sgm\.base"):
-            load_weights(build_small(), tmp_path / "base.pth", "sgm_small")
+            load_weights(build_sgm(), tmp_path / "base.pth", "sgm_small")
 
     @pytest.mark.parametrize(
         ("change", "words"),
@@ -96,7 +97,7 @@ class TestRefusal:
         change(container["model"])
         torch.save(container, tmp_path / "wrong.pth")
         with pytest.raises(ModelError, match=words):
-            load_weights(build_local_small(), tmp_path / "wrong.pth", "sgm_local_small")
+            load_weights(build_sgm(matching=False), tmp_path / "wrong.pth", "sgm_local_small")
 
 
 class TestPlaces:
@@ -113,14 +114,14 @@ class TestPlaces:
         path.parent.mkdir(parents=True)
         path.symlink_to(official_sgm("full_small"))
         model = load_model("sgm.small", device="cpu")
-        assert model.settings.points == "1/2"  # pyright: ignore[reportAttributeAccessIssue]
+        assert model.settings.points == Fraction(1, 2)  # pyright: ignore[reportAttributeAccessIssue]
         with pytest.raises(ModelError, match=r"ours-1-4-points.*folders searched: "):
             load_model("sgm.small_quarter", device="cpu")
 
     def test_other_models_are_not_looked_for_beside_the_scripts(
         self, own_checkpoint_folders: Folders, official_eqvi: Path
     ) -> None:
-        spec = find_model("eqvi.stage3").checkpoint
+        spec = find("interpolator", "eqvi.stage3").checkpoint
         assert spec is not None
         path = own_checkpoint_folders["work"].parent / spec.place
         path.parent.mkdir(parents=True)
@@ -135,7 +136,7 @@ def test_options_of_the_name_give_way_to_the_callers(official_sgm: Official) -> 
     )
     assert model.settings.points == "all"  # pyright: ignore[reportAttributeAccessIssue]
     model = load_model("sgm.small_eighth", official_sgm("full_small"), device="cpu")
-    assert model.settings.points == "1/8"  # pyright: ignore[reportAttributeAccessIssue]
+    assert model.settings.points == Fraction(1, 8)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_converted_file_serves_too(official_sgm: Official, tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_a_converted_file_serves_too(official_sgm: Official, tmp_path: Path) -> 
     from vfi.checkpoints.loading import checked_state
 
     checkpoint = open_checkpoint(official_sgm("local_small"))
-    network = build_local_small()
+    network = build_sgm(matching=False)
     left_out = write_converted(
         checkpoint, checked_state(checkpoint, network.state_dict()), tmp_path / "local.safetensors"
     )

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fakes import Blender
 from vfi.cli.main import main
 from vfi.errors import ConfigError
-from vfi.registry import find_model
+from vfi.registry import find
 
 
 class Outcome(NamedTuple):
@@ -38,7 +38,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SmallBlender:
     blender = SmallBlender()
 
     def load(config):
-        find_model(config.model)
+        find("interpolator", config.model)
         return blender
 
     monkeypatch.setattr("vfi.interpolation.video._load", load)

@@ -72,7 +72,7 @@ class TestVerify:
         assert outcome.code == 0
         for words in (
             f"{official_scopeflow.stat().st_size:,} bytes",
-            f"{hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()} (none is known to compare with)",
+            f"{hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()} (no sum to compare with)",
             "torch.save before 1.6, container with state_dict, prefix _model.module.",
             "all 124 there, with the model's shapes",
             "epoch, best_epe_avg",

@@ -10,7 +10,7 @@ import pytest
 from vfi.cli.arguments import parse_command_line
 from vfi.cli.interpolate import COMMAND
 from vfi.config import InterpolateConfig, load_config
-from vfi.registry import find_model
+from vfi.registry import find
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INTERPOLATE = sorted((REPOSITORY / "configs" / "interpolate").glob("*.yaml"))
@@ -28,7 +28,7 @@ def test_files_for_interpolate(path: Path) -> None:
     config = load_config(path, **needed)
     files = [str(value) for value in needed.values()]
     assert parse_command_line(COMMAND, [*files, "--config", str(path)]).config == config
-    find_model(config.model)
+    find("interpolator", config.model)
     assert len(commented(path)) > 2
     for name, value in commented(path):
         InterpolateConfig.from_values({"input": "film.mp4", name: value})
@@ -38,7 +38,7 @@ def test_files_for_interpolate(path: Path) -> None:
 def test_files_for_eqvi(path: Path) -> None:
     config = load_config(path)
     assert config.model == path.stem.replace("_", ".", 1)
-    spec = find_model(config.model).checkpoint
+    spec = find("interpolator", config.model).checkpoint
     assert spec is not None
     assert dict(commented(path))["checkpoint"] == f"checkpoints/{spec.place.as_posix()}"
     assert (config.test_size, config.test_crop_size) == ((1280, 720), (1280, 720))

@@ -53,6 +53,15 @@ class TestCutScore:
         before, after = ((texture(3) * (1 - k / 10)).astype(np.uint8) for k in (step, step + 1))
         assert cut_score(before, after) < CUT_THRESHOLD
 
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_fade_keeps_six_tenths_of_the_contrast_or_it_is_a_cut(self, seed: int) -> None:
+        bright = texture(seed)
+        darker, darkest = ((bright * gain).astype(np.uint8) for gain in (0.61, 0.59))
+        assert cut_score(bright, darker) < 0.1
+        assert cut_score(darker, bright) < 0.1
+        assert cut_score(bright, darkest) > CUT_THRESHOLD
+        assert cut_score(darkest, bright) > CUT_THRESHOLD
+
     def test_a_dissolve_is_no_cut(self) -> None:
         a, b = texture(4).astype(np.float32), texture(5).astype(np.float32)
         mixed = [(a + (b - a) * k / 12).astype(np.uint8) for k in range(13)]

@@ -6,7 +6,6 @@ the devices that PyTorch knows by name, ``lazy`` is one that none of its builds 
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vfi.base.interpolator import Interpolator
-from vfi.registry import FLOWS, FlowSpec, ModelSpec, find_model
+from vfi.registry import Spec, find, list_flows
 from vfi.types import Window
 
 DEVICE = torch.device("lazy:0")
@@ -56,16 +55,15 @@ def with_other_parameters(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     return network
 
 
-def built(spec: ModelSpec | FlowSpec, **options: Any) -> Any:
-    module, function = spec.build.split(":")
+def built(spec: Spec, **options: Any) -> Any:
     with DEVICE:
-        return getattr(importlib.import_module(module), function)(**{**spec.options, **options}).eval()
+        return spec.import_builder()(**options).eval()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("name", "options"), MODELS)
 def test_models(name: str, options: dict[str, Any], dtype: torch.dtype) -> None:
-    model: Interpolator = built(find_model(name), **options)
+    model: Interpolator = built(find("interpolator", name), **options)
     if dtype != torch.float32:
         model.set_precision(dtype)
     frames = [torch.rand(1, 3, *SIZE, device=DEVICE, dtype=dtype) for _ in range(4)]
@@ -78,9 +76,9 @@ def test_models(name: str, options: dict[str, Any], dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [spec for spec in FLOWS if spec.checkpoint is not None], ids=lambda spec: spec.name
+    "spec", [spec for spec in list_flows() if spec.checkpoint is not None], ids=lambda spec: spec.name
 )
-def test_flows(spec: FlowSpec) -> None:
+def test_flows(spec: Spec) -> None:
     estimator = built(spec)
     wanted = {"occlusion": True} if "occlusion" in inspect.signature(estimator.match).parameters else {}
     frames = (torch.rand(1, 3, 130, 190, device=DEVICE) for _ in range(2))

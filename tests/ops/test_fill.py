@@ -7,7 +7,6 @@ import torch
 from torch.autograd import gradcheck
 
 from vfi.ops import fill_holes
-from vfi.ops.fill import ENOUGH
 
 SIZES = [(1, 1), (1, 9), (9, 1), (2, 2), (17, 23), (16, 32)]
 
@@ -15,7 +14,7 @@ SIZES = [(1, 1), (1, 9), (9, 1), (2, 2), (17, 23), (16, 32)]
 @pytest.mark.parametrize("size", SIZES)
 def test_without_holes_it_is_a_division(size: tuple[int, int]) -> None:
     values = torch.randn(2, 3, *size)
-    weight = torch.empty(2, 1, *size).uniform_(ENOUGH, 3)
+    weight = torch.empty(2, 1, *size).uniform_(0.3, 3)
     torch.testing.assert_close(fill_holes(values * weight, weight), values, atol=1e-5, rtol=1e-5)
 
 
@@ -27,6 +26,17 @@ def test_a_constant_field_is_filled_with_its_constant(size: tuple[int, int], sha
     torch.testing.assert_close(
         fill_holes(7 * weight, weight), torch.full((1, 1, *size), 7.0), rtol=1e-3, atol=0
     )
+
+
+@pytest.mark.parametrize(("weight", "own"), [(0.3, 1.0), (0.27, 0.9), (0.15, 0.5)])
+def test_below_a_weight_of_three_tenths_the_surroundings_count(weight: float, own: float) -> None:
+    weights = torch.ones(1, 1, 2, 2)
+    weights[..., 0, 0] = weight
+    values = torch.ones(1, 1, 2, 2)
+    values[..., 0, 0] = 5
+    around = (5 * weight + 3) / (weight + 3)  # the mean by weight of the four, the next level's only pixel
+    filled = fill_holes(values * weights, weights)
+    assert float(filled[..., 0, 0]) == pytest.approx(own * 5 + (1 - own) * around, abs=1e-5)
 
 
 def test_nothing_known_gives_nothing() -> None:
@@ -73,7 +83,7 @@ def test_little_weight_leans_on_its_surroundings() -> None:
     """Half of what is enough: half its own value, half what lies around."""
     values = torch.zeros(1, 1, 32, 32)
     weight = torch.ones(1, 1, 32, 32)
-    values[..., 16, 16], weight[..., 16, 16] = 1, ENOUGH / 2
+    values[..., 16, 16], weight[..., 16, 16] = 1, 0.15
     filled = fill_holes(values * weight, weight)
     assert 0.5 < float(filled[..., 16, 16]) < 0.6
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from vfi.ops import correlation, forward_splat
-from vfi.ops.backends import compiled, cupy_kernels, registration, torch_splat
+from vfi.ops.backends import compiled, cupy_kernels, torch_correlation, torch_splat
 
 pytestmark = pytest.mark.gpu
 
@@ -30,8 +30,8 @@ BY_COMPILED = {
 }
 BY_CUPY = {name: getattr(cupy_kernels, name) for name in BY_COMPILED}
 BY_PYTORCH: dict[str, Operator] = {
-    "correlation": registration.plain_correlation,
-    "correlation_backward": registration.plain_correlation_backward,
+    "correlation": torch_correlation.plain_correlation,
+    "correlation_backward": torch_correlation.plain_correlation_backward,
     "splat": torch_splat.plain_splat,
     "splat_backward": torch_splat.plain_splat_backward,
 }

@@ -236,6 +236,14 @@ def test_misfits_are_refused() -> None:
         normalise_splat(Splat(values, values[:, :1]), empty="none")  # type: ignore[arg-type]  # on purpose
 
 
+@pytest.mark.parametrize(("empty", "expected"), [("add", 4.0), ("zero", 8.0), ("clip", 8.0)])
+def test_the_least_denominator_is_in_units_of_the_weight(empty: EmptyRule, expected: float) -> None:
+    splat = Splat(torch.full((1, 1, 1, 1), 2.0), torch.full((1, 1, 1, 1), 0.25))
+    assert normalise_splat(splat, empty=empty, epsilon=0.25).item() == expected
+    assert normalise_splat(splat, empty="clip", epsilon=0.5).item() == 4.0
+    assert normalise_splat(splat, empty="add").item() == pytest.approx(2 / (0.25 + 1e-7), rel=1e-6)
+
+
 class GoldenCase(NamedTuple):
     """Inputs and results of the softmax splatting that SGM-VFI uses."""
 

@@ -1,4 +1,4 @@
-"""Files with weights: found, read safely, recognised by their keys, checked against the model, converted.
+"""Weight files: search, safe reading, recognition by keys, strict loading, conversion.
 
 Public names are loaded when they are first used, so that knowing where a file lies does not load torch.
 """

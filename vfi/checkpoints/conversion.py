@@ -1,4 +1,4 @@
-"""A checkpoint as a safetensors file: our names, nothing twice, and what its container told as metadata."""
+"""Conversion to safetensors: our names, nothing twice, the container's other entries as metadata."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def sha256_of(path: Path) -> str:
 def write_converted(
     checkpoint: Checkpoint, state: Mapping[str, Tensor], output: Path, *, overwrite: bool = False
 ) -> list[str]:
-    """Write weights as safetensors, wholly or not at all.
+    """Write weights as a safetensors file, completely or not at all.
 
     The metadata hold ``family``, ``source`` (the file's name), ``source_sha256``, ``vfi_version`` and
     ``entries``, JSON text of what the container held beside the weights.
 
     Args:
-        checkpoint: Where they come from.
-        state: From :func:`vfi.checkpoints.loading.checked_state`.
-        output: A name that ends in ``.safetensors``, in a folder that exists.
+        checkpoint: Opened file that the weights come from.
+        state: Weights from :func:`vfi.checkpoints.loading.checked_state`.
+        output: Path that ends in ``.safetensors``, in a folder that exists.
         overwrite: Whether it may replace a file.
 
     Returns:
         Names of the container's entries that are not kept: optimiser states and the like.
 
     Raises:
-        ConfigError: the name ends otherwise, or is that of the checkpoint itself.
-        OutputError: it exists, or cannot be written.
+        ConfigError: If the name ends otherwise, or is that of the checkpoint itself.
+        OutputError: If it exists, or cannot be written.
     """
     source = checkpoint.raw.path
     if output.suffix != CONVERTED:
@@ -86,10 +86,10 @@ def write_converted(
 
 
 def keep_entries(entries: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """What JSON can hold of a container's entries.
+    """Select the entries of a container that JSON can hold.
 
     Args:
-        entries: Such as epoch, date, losses.
+        entries: Entries by name, such as epoch, date, losses.
 
     Returns:
         The entries as plain values (dates as text, numbers of NumPy as numbers, what is not finite as text),
@@ -113,7 +113,7 @@ def _plain(value: object) -> object:
     """A value as JSON can hold it.
 
     Raises:
-        TypeError: it cannot.
+        TypeError: If it cannot.
     """
     if isinstance(value, np.generic):
         value = cast("object", value.item())

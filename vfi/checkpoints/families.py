@@ -1,4 +1,4 @@
-"""Which network a file's keys belong to, and how its names become ours.
+"""Families of weight files: recognition by keys, and the mapping of their key names to ours.
 
 One table. Our names are the authors' own where a file holds no duplicates and no constants; what is renamed
 or dropped, and why, stands in the family's line.
@@ -61,12 +61,12 @@ _BILATERAL = "a scalar of models with a bilateral mask, which their forward pass
 _GMFLOW = frozenset({"backbone", "transformer", "feature_flow_attn", "upsampler"})
 _GMFLOW_REFINE = ("backbone.trident_conv.",)
 
-_CACHED = "a mask kept from the last picture of the training, which is computed anew"
+_CACHED = "a mask cached from the last frame of the training, which is computed anew"
 
 
 def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
-    """One of SGM-VFI's four networks: with or without matching, with six blocks of attention or four."""
-    told_by = (("matching_block.", matching), ("feature_bone.block4.4.", base))
+    """One of SGM-VFI's four networks: with or without matching, with six attention blocks or four."""
+    marked_by = (("matching_block.", matching), ("feature_bone.block4.4.", base))
     return Family(
         name=name,
         title=title,
@@ -81,8 +81,8 @@ def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
             }
         ),
         tolerated={"*.attn_mask": _CACHED, "*.HW": _CACHED},
-        marks=tuple(beginning for beginning, there in told_by if there),
-        foreign=tuple(beginning for beginning, there in told_by if not there),
+        marks=tuple(beginning for beginning, there in marked_by if there),
+        foreign=tuple(beginning for beginning, there in marked_by if not there),
     )
 
 

@@ -1,18 +1,22 @@
-"""Weights from a file into a network: recognised, under our names, checked to the last key, then loaded."""
+"""Loading of weight files: recognised by keys, renamed, compared with the network, then loaded strictly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from vfi.checkpoints.comparison import Difference, Shape, compare_shapes
 from vfi.checkpoints.families import FAMILIES, Family, common_prefix, find_family, recognise_keys
 from vfi.checkpoints.reading import RawCheckpoint, read_checkpoint
 from vfi.errors import ModelError
+
+Shape = tuple[int, ...]
+
+SHOWN = 4
+"""Names, or groups of them, that a sentence shows of each kind."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """Read a file, recognise it by its keys and bring them to our names.
 
     Args:
-        path: Of any name.
+        path: Weight file of any name.
 
     Returns:
         The weights; whether they are complete is for :func:`compare_with` to say.
 
     Raises:
-        ModelError: it cannot be read, is of no known family, or contradicts itself.
+        ModelError: If it cannot be read, is of no known family, or contradicts itself.
     """
     raw = read_checkpoint(path)
     prefix = common_prefix(raw.state)
@@ -58,28 +62,99 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(raw, family, prefix, state, tuple(notes))
 
 
-def compare_with(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Difference:
-    """How the file's keys and shapes differ from those of a model.
+@dataclass(frozen=True)
+class Difference:
+    """Difference between a file's keys and shapes and those of the model."""
+
+    missing: tuple[str, ...]
+    """Groups of keys as :func:`group_keys` writes them."""
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    """``"name is [..], must be [..]"``."""
+    missing_count: int
+    unexpected_count: int
+    expected_count: int
+
+    @property
+    def count(self) -> int:
+        """Number of keys that differ."""
+        return self.missing_count + self.unexpected_count + len(self.reshaped)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def sentence(self, shown: int | None = SHOWN) -> str:
+        """Describe the difference as part of a sentence.
+
+        Args:
+            shown: Number of groups of each kind to name; None for all.
+        """
+        parts: list[str] = []
+        if self.missing:
+            count = f"{self.missing_count} of {self.expected_count} keys"
+            parts.append(f"{count} are missing ({_some(self.missing, shown)})")
+        if self.unexpected:
+            parts.append(f"{self.unexpected_count} are unexpected ({_some(self.unexpected, shown)})")
+        if self.reshaped:
+            parts.append(f"{len(self.reshaped)} have another shape ({_some(self.reshaped, shown)})")
+        return ", ".join(parts)
+
+
+def compare_shapes(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> Difference:
+    """Compare a file's keys and shapes with those of the model.
 
     Args:
-        checkpoint: The file.
-        expected: The model's state dict, on any device (``meta`` will do).
+        found: Shapes in the file, by key.
+        expected: Shapes in the model, by key.
+    """
+    missing = [key for key in expected if key not in found]
+    unexpected = [key for key in found if key not in expected]
+    return Difference(
+        missing=tuple(group_keys(missing, expected)),
+        unexpected=tuple(group_keys(unexpected, found)),
+        reshaped=tuple(
+            f"{key} is {list(shape)}, must be {list(expected[key])}"
+            for key, shape in found.items()
+            if key in expected and shape != expected[key]
+        ),
+        missing_count=len(missing),
+        unexpected_count=len(unexpected),
+        expected_count=len(expected),
+    )
+
+
+def group_keys(chosen: Collection[str], among: Collection[str]) -> list[str]:
+    """Shorten dotted names by whole branches: ``"up5.* (4)"`` where all of ``up5`` is chosen.
+
+    Args:
+        chosen: The names to write.
+        among: All names there are, which decide whether a branch is whole.
+    """
+    return _group(sorted(chosen), sorted(among), 0)
+
+
+def compare_with(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Difference:
+    """Compare a file's keys and shapes with those of a model.
+
+    Args:
+        checkpoint: Opened weight file.
+        expected: State dict of the model, on any device (``meta`` will do).
     """
     return compare_shapes(_shapes(checkpoint.state), _shapes(expected))
 
 
 def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights, once everything about them is right.
+    """Return the weights after all checks.
 
     Args:
-        checkpoint: The file.
-        expected: The model's state dict, on any device.
+        checkpoint: Opened weight file.
+        expected: State dict of the model, on any device.
 
     Returns:
-        All keys of the model, contiguous, on the CPU; what the model has as a floating number is float32.
+        All keys of the model, contiguous, on the CPU; floating point weights are float32.
 
     Raises:
-        ModelError: a key is missing, unexpected, of another shape or kind, or not finite.
+        ModelError: If a key is missing, unexpected, of another shape or kind, or not finite.
     """
     path, title = checkpoint.raw.path, checkpoint.family.title
     difference = compare_with(checkpoint, expected)
@@ -103,21 +178,21 @@ def checked_state(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> dic
 
 
 def load_weights(network: nn.Module, path: Path, family: str, *, keep_flow: bool = False) -> Checkpoint:
-    """Load a file into a network, wholly or not at all.
+    """Load a weight file into a network, completely or not at all.
 
     Args:
-        network: Built, with random weights; its state dict says which keys and shapes are wanted.
-        path: The file, of any name.
-        family: What it must be, a name in :data:`vfi.checkpoints.families.FAMILIES`.
+        network: Network with random weights; its state dict defines the keys and shapes.
+        path: Weight file of any name.
+        family: Family that it must be of, a name in :data:`vfi.checkpoints.families.FAMILIES`.
         keep_flow: Whether the network has another flow network than the file (:attr:`Family.flow`), which
-            keeps its weights; the file's are left out.
+            keeps its weights; those of the file are left out.
 
     Returns:
-        The file as it was read, without what was left out.
+        The opened file, without what was left out.
 
     Raises:
-        ModelError: it cannot be read, is of another model, is not complete, or holds what is not finite. The
-            network is unchanged then.
+        ModelError: If it cannot be read, is of another model, is not complete, or holds what is not finite.
+            The network is unchanged then.
     """
     checkpoint = open_checkpoint(path)
     if checkpoint.family.name != family:
@@ -219,3 +294,23 @@ def _own(tensor: Tensor) -> Tensor:
     """The tensor, contiguous, in memory of its own."""
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
     return tensor if tensor.is_contiguous() and whole else tensor.contiguous().clone()
+
+
+def _group(chosen: Sequence[str], among: Sequence[str], depth: int) -> list[str]:
+    written: list[str] = []
+    for branch in dict.fromkeys(".".join(name.split(".")[: depth + 1]) for name in chosen):
+        inside = [name for name in chosen if name == branch or name.startswith(f"{branch}.")]
+        whole = [name for name in among if name == branch or name.startswith(f"{branch}.")]
+        if inside == [branch]:
+            written.append(branch)
+        elif len(inside) == len(whole) and len(inside) > 1:
+            written.append(f"{branch}.* ({len(inside)})")
+        else:
+            written += _group(inside, whole, depth + 1)
+    return written
+
+
+def _some(names: Sequence[str], shown: int | None) -> str:
+    if shown is None or len(names) <= shown:
+        return ", ".join(names)
+    return f"{', '.join(names[:shown])}, and {len(names) - shown} more"

@@ -1,4 +1,4 @@
-"""Files with weights, read without running any code that they may hold.
+"""Weight files, read without running any code that they may hold.
 
 ``torch.save`` (of today and from before 1.6) and safetensors. A pickle may name tensors, plain values and the
 types of :func:`allowed_globals`; anything else is refused before it is called.
@@ -11,10 +11,11 @@ import re
 import threading
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import torch
@@ -22,12 +23,30 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vfi.checkpoints.families import common_prefix, recognise_keys
-from vfi.checkpoints.sniff import Format, require_format
 from vfi.errors import ModelError
 
-STATE_KEYS = ("model_state_dict", "state_dict", "model")
-"""Under which containers hold the weights."""
+Format = Literal["zip", "legacy", "safetensors"]
+"""``torch.save`` since 1.6 (``zip``) and before (``legacy``), or safetensors."""
 
+FORMAT_TITLES: dict[Format, str] = {
+    "zip": "torch.save",
+    "legacy": "torch.save before 1.6",
+    "safetensors": "safetensors",
+}
+
+STATE_KEYS = ("model_state_dict", "state_dict", "model")
+"""Entries of a container that may hold the weights, in the order in which they are tried."""
+
+_HEAD = 64  # bytes, enough for every signature below
+_LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors itself
+_UNKNOWN_FORMATS = (
+    (b"<!doctype", "is a web page: the download gave a page instead of the file"),
+    (b"<html", "is a web page: the download gave a page instead of the file"),
+    (b"version https://git-lfs", "is a Git LFS pointer: fetch the file itself with git lfs pull"),
+    (b"\x1f\x8b", "is a gzip archive: unpack it first"),
+    (b"rar!", "is a RAR archive: unpack it first"),
+    (b"7z\xbc\xaf", "is a 7-Zip archive: unpack it first"),
+)
 _NUMPY_TYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "float32", "float64",
@@ -38,20 +57,20 @@ _loading = threading.Lock()  # torch keeps its list of allowed types per process
 
 @dataclass(frozen=True)
 class RawCheckpoint:
-    """What a file holds, under its own names."""
+    """Contents of a weight file, under its own key names."""
 
     path: Path
     format: Format
     container: str | None
     """The entry of :data:`STATE_KEYS` that holds the weights; None where they are not in a container."""
     state: Mapping[str, Tensor]
-    """On the CPU."""
+    """On the CPU; without values (on ``meta``) from :func:`read_header`."""
     entries: Mapping[str, object]
     """What else the container holds."""
 
 
 def allowed_globals() -> list[Any]:
-    """What a pickle may name beside tensors and plain values: dates, and NumPy's numbers.
+    """Types that a pickle may name beside tensors and plain values: dates, and NumPy's numbers.
 
     EQVI's containers hold both. NumPy 1 and 2 pickle a number under different names, and each reads both.
     """
@@ -65,38 +84,54 @@ def allowed_globals() -> list[Any]:
     ]
 
 
+def detect_format(path: Path) -> Format | None:
+    """Format of a weight file by its first bytes; None if it is none, or cannot be read.
+
+    Args:
+        path: Any file.
+    """
+    try:
+        with path.open("rb") as file:
+            return _format_of(file.read(_HEAD))
+    except OSError:
+        return None
+
+
 def read_checkpoint(path: Path) -> RawCheckpoint:
-    """Read a file of weights safely.
+    """Read a weight file safely.
 
     Args:
         path: A container or a bare state dict by ``torch.save``, or a safetensors file, whatever its name.
 
     Returns:
-        Its tensors and what lies beside them.
+        Its tensors and the container's other entries.
 
     Raises:
-        ModelError: it is missing, empty, damaged, partly written, something else, or holds what is not read.
+        ModelError: If it is missing, empty, damaged, partly written, something else, or holds what is not
+            read.
     """
-    file_format = require_format(path)
-    if file_format == "safetensors":
-        state, metadata = _read_safetensors(path)
-        return RawCheckpoint(path, file_format, None, state, metadata)
-    if file_format == "zip":
-        _require_torch_archive(path)
-    loaded = _read_pickle(path)
-    container, state, entries = _find_state(loaded)
-    if not state:
-        raise ModelError(
-            f"The checkpoint {path} holds no weights: a state dict is expected, bare or as one of "
-            f"{', '.join(STATE_KEYS)}, but there is {_describe(loaded)}."
-        )
-    for name, tensor in state.items():
-        _require_plain(path, name, tensor)
-    return RawCheckpoint(path, file_format, container, state, entries)
+    return _read(path, values=True)
+
+
+def read_header(path: Path) -> RawCheckpoint:
+    """Read the key names and shapes of a weight file, not its numbers.
+
+    Costs the same for a file of a kilobyte and of a gigabyte. Damage among the numbers goes unnoticed.
+
+    Args:
+        path: As for :func:`read_checkpoint`.
+
+    Returns:
+        The file's contents, with tensors on torch's ``meta`` device.
+
+    Raises:
+        ModelError: As :func:`read_checkpoint`.
+    """
+    return _read(path, values=False)
 
 
 def recognise_file(path: Path) -> str | None:
-    """The family a file belongs to, by its keys.
+    """Recognise the family of a weight file by its keys, without reading its numbers.
 
     Args:
         path: Any file.
@@ -105,19 +140,76 @@ def recognise_file(path: Path) -> str | None:
         The family's name; None if it is none of ours.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: If it cannot be read.
     """
-    keys = list(read_checkpoint(path).state)
+    keys = list(read_header(path).state)
     prefix = len(common_prefix(keys))
     family = recognise_keys(key[prefix:] for key in keys)
     return family.name if family else None
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+def _read(path: Path, *, values: bool) -> RawCheckpoint:
+    """Read a weight file, opened once; without values its tensors lie on ``meta``."""
+    if path.is_dir():
+        raise ModelError(f"The checkpoint {path} is a folder: name the file in it.")
+    try:
+        with path.open("rb") as file:
+            file_format = _require_format(path, file.read(_HEAD))
+            if file_format == "safetensors":
+                return RawCheckpoint(path, file_format, None, *_read_safetensors(path, values=values))
+            file.seek(0)
+            if file_format == "zip":
+                _require_torch_archive(path, file)
+            loaded = _read_pickle(path, file, values=values)
+    except FileNotFoundError:
+        raise ModelError(f"The checkpoint {path} does not exist.") from None
+    except OSError as error:
+        raise ModelError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
+    container, state, entries = _find_state(loaded)
+    if not state:
+        raise ModelError(
+            f"The checkpoint {path} holds no weights: a state dict is expected, bare or as one of "
+            f"{', '.join(STATE_KEYS)}, but there is {_describe(loaded)}."
+        )
+    for name, tensor in state.items():
+        _require_plain(path, name, tensor)
+    if not values:  # What stands there now is whatever the memory held before.
+        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    return RawCheckpoint(path, file_format, container, state, entries)
+
+
+def _format_of(head: bytes) -> Format | None:
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(b"\x80") and len(head) > 1 and head[1] in (2, 3, 4, 5):  # a pickle and its protocol
+        return "legacy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _LARGEST_HEADER:
+        return "safetensors"
+    return None
+
+
+def _require_format(path: Path, head: bytes) -> Format:
+    """Format by the first bytes; a :class:`ModelError` says what the file is instead."""
+    if not head:
+        raise ModelError(f"The checkpoint {path} is empty: get or copy it again.")
+    found = _format_of(head)
+    if found is None:
+        start = head.lstrip().lower()
+        reason = next((text for mark, text in _UNKNOWN_FORMATS if start.startswith(mark)), None)
+        reason = reason or "is no weight file (torch.save or safetensors is expected)"
+        raise ModelError(f"The checkpoint {path} {reason}.")
+    return found
+
+
+def _read_safetensors(path: Path, *, values: bool) -> tuple[dict[str, Tensor], dict[str, object]]:
     """The tensors and the metadata, with those that are JSON text as values."""
     try:
         with cast("Any", safe_open)(path, framework="pt", device="cpu") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            names: list[str] = list(file.keys())
+            if values:
+                state = {name: file.get_tensor(name) for name in names}
+            else:
+                state = {name: torch.empty(file.get_slice(name).get_shape(), device="meta") for name in names}
             metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
@@ -132,13 +224,16 @@ def _from_json(text: str) -> object:
         return text
 
 
-def _read_pickle(path: Path) -> object:
+def _read_pickle(path: Path, file: BinaryIO, *, values: bool) -> object:
+    """The value that ``torch.save`` wrote; without values its tensors hold arbitrary numbers."""
     try:
         with _loading:
             # Torch takes back what it is given here, even what the program itself had allowed before.
             before = cast("Any", torch.serialization).get_safe_globals()
-            with torch.serialization.safe_globals([each for each in allowed_globals() if each not in before]):
-                return torch.load(path, map_location="cpu", weights_only=True)
+            allowed = [each for each in allowed_globals() if each not in before]
+            reading = nullcontext() if values else cast("Any", torch.serialization).skip_data()
+            with torch.serialization.safe_globals(allowed), reading:
+                return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # a damaged or hostile pickle can raise anything
@@ -154,13 +249,15 @@ def _read_pickle(path: Path) -> object:
         raise _damaged(path, error) from error
 
 
-def _require_torch_archive(path: Path) -> None:
-    """Refuse whole zip archives that hold no pickle of tensors; what is damaged is for torch to tell."""
+def _require_torch_archive(path: Path, file: BinaryIO) -> None:
+    """Refuse whole zip archives that hold no pickle of tensors; what is damaged is for torch to report."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             names = {name.rpartition("/")[2] for name in archive.namelist()}
     except Exception:  # a damaged directory can raise anything
         return
+    finally:
+        file.seek(0)
     if "data.pkl" not in names:
         raise ModelError(f"The checkpoint {path} is a zip archive: unpack it first.")
     if "constants.pkl" in names:

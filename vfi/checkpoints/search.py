@@ -1,13 +1,13 @@
-"""Where files with weights lie: the folders that are searched, in order, and what is accepted there."""
+"""Search for weight files: the folders, in order, and the files that are accepted there."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vfi.checkpoints.sniff import sniff_format
+from platformdirs import user_data_path
+
 from vfi.checkpoints.specs import CheckpointSpec
 from vfi.errors import ModelError
 
@@ -34,7 +34,7 @@ def checkpoint_folders() -> list[Path]:
         *([Path(named).expanduser()] if named else []),
         Path.cwd() / "checkpoints",
         *([CLONE / "checkpoints"] if (CLONE / "pyproject.toml").is_file() else []),
-        _user_data_folder() / "vfi" / "checkpoints",
+        user_data_path("vfi", appauthor=False) / "checkpoints",
     ]
     return list(dict.fromkeys(folders))
 
@@ -47,20 +47,20 @@ def find_checkpoint(spec: CheckpointSpec) -> Path | None:
     file beside it, else the only checkpoint of the right family in the place's own folder, whatever its name.
 
     Args:
-        spec: What is looked for.
+        spec: Description of the file.
 
     Returns:
         The file; None where there is none.
 
     Raises:
-        ModelError: if several files in the place's folder would do.
+        ModelError: If several files in that folder would do.
     """
     for folder in _folders_for(spec):
         place = folder / spec.place
         for candidate in (place, place.with_suffix(CONVERTED)):
             if candidate.is_file():
                 return candidate
-        # A file without a folder of its own cannot be told from those of other models.
+        # Without a folder of its own, the file cannot be distinguished from those of other models.
         if len(spec.place.parts) > 1:
             found = _only_checkpoint(place.parent, spec.family)
             if found is not None:
@@ -72,8 +72,11 @@ def missing_checkpoint(subject: str, spec: CheckpointSpec) -> ModelError:
     """The error for weights that are in none of the folders: where to get them and where to put them.
 
     Args:
-        subject: Who needs them, such as ``"The model eqvi.stage4"``.
-        spec: What is missing.
+        subject: Beginning of the sentence, such as ``"The model eqvi.stage4"``.
+        spec: Description of the missing file.
+
+    Returns:
+        The error, to be raised by the caller.
     """
     places = checkpoint_folders()
     named = bool(os.environ.get(FOLDER_VARIABLE))
@@ -92,7 +95,7 @@ def _folders_for(spec: CheckpointSpec) -> list[Path]:
 
 
 def _only_checkpoint(folder: Path, family: str) -> Path | None:
-    """The one checkpoint of this family in a folder; else the one that cannot be read, to have that told."""
+    """The only checkpoint of this family in a folder; else one that cannot be read, for loading to report."""
     right: list[Path] = []
     unreadable: list[Path] = []
     for file in _checkpoint_files(folder):
@@ -110,23 +113,15 @@ def _only_checkpoint(folder: Path, family: str) -> Path | None:
 
 
 def _checkpoint_files(folder: Path) -> Iterator[Path]:
-    """What looks like a checkpoint, by name, in order."""
+    """Files that begin like a checkpoint, sorted by name."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:
         return
+    if not entries:
+        return
+    from vfi.checkpoints.reading import detect_format  # here, because it loads torch
+
     for entry in entries:
-        if not entry.name.startswith(".") and entry.is_file() and sniff_format(entry) is not None:
+        if not entry.name.startswith(".") and entry.is_file() and detect_format(entry) is not None:
             yield entry
-
-
-def _user_data_folder() -> Path:
-    """Where this platform keeps a user's data."""
-    if sys.platform == "win32":
-        named = os.environ.get("LOCALAPPDATA")
-        return Path(named) if named else Path.home() / "AppData" / "Local"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    named = os.environ.get("XDG_DATA_HOME")
-    # The XDG specification has relative paths ignored.
-    return Path(named) if named and Path(named).is_absolute() else Path.home() / ".local" / "share"

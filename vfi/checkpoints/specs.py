@@ -1,4 +1,4 @@
-"""What is known about the file with a model's weights."""
+"""Descriptions of released weight files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True)
 class CheckpointSpec:
-    """The file with a model's weights: where it lies, what it holds, where to get it."""
+    """Description of a weight file: its path, its family, where to get it."""
 
     place: Path
     """Relative to the checkpoints folder, as in the authors' project."""

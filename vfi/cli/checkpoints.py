@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vfi.checkpoints import CheckpointSpec
-    from vfi.checkpoints.comparison import Difference
-    from vfi.checkpoints.loading import Checkpoint
+    from vfi.checkpoints.loading import Checkpoint, Difference
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``vfi checkpoints``; the exit code.
 
     Raises:
-        VfiError: a file is missing or not right, or cannot be written.
+        VfiError: If a file is missing or not right, or cannot be written.
     """
     asked = _parser().parse_args(arguments)
     if asked.action == "list":
@@ -41,9 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", help="where each model's file belongs, and whether it is there")
     checking = actions.add_parser("verify", help="size, SHA-256, and every key against the model")
     checking.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that are found")
-    converting = actions.add_parser(
-        "convert", help="write a file as safetensors, with what it told of itself"
-    )
+    converting = actions.add_parser("convert", help="write a file as safetensors, with its metadata")
     converting.add_argument("file", type=Path, metavar="FILE")
     converting.add_argument(
         "-o",
@@ -59,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def list_places(*, as_json: bool) -> int:
-    """Print every model and backbone that has weights, its place, and what lies there."""
+    """Print every model and backbone that has weights, its path, and the file found there."""
     from vfi.checkpoints import checkpoint_folders
     from vfi.registry import list_flows, list_models
 
@@ -81,7 +78,7 @@ def list_places(*, as_json: bool) -> int:
 
 
 def _place(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
-    """What is known about one model's file."""
+    """Record of one model's file, for output."""
     from vfi.checkpoints import find_checkpoint
 
     path, problem = None, None
@@ -114,7 +111,7 @@ def _state(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known about one file."""
+    """Result of inspecting one file."""
 
     path: Path
     size: int | None = None
@@ -135,11 +132,13 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
         as_json: For other programs.
 
     Raises:
-        ModelError: a file cannot be used, or there is none.
+        ModelError: If a file cannot be used, or there is none.
     """
     chosen = list(files) or _found_files()
     if not chosen:
-        raise ModelError("No checkpoint is found to verify: name a file; 'vfi checkpoints list' tells more.")
+        raise ModelError(
+            "No checkpoint is found to verify: name a file; 'vfi checkpoints list' shows where they belong."
+        )
     verdicts = [inspect_file(path) for path in chosen]
     if as_json:
         print(json.dumps([_as_record(verdict) for verdict in verdicts], indent=2))
@@ -193,7 +192,7 @@ def convert(source: Path, output: Path, overwrite: bool) -> int:
     """Write a checkpoint as safetensors and print what was done.
 
     Raises:
-        VfiError: it is not a whole checkpoint of a known model, or the output cannot be written.
+        VfiError: If it is not a whole checkpoint of a known model, or the output cannot be written.
     """
     from vfi.checkpoints.conversion import write_converted
     from vfi.checkpoints.loading import checked_state, open_checkpoint
@@ -248,7 +247,7 @@ def _as_text(verdict: Verdict) -> str:
     rows = [("size", f"{verdict.size:,} bytes"), ("sha256", _sum_text(verdict))] if verdict.size else []
     checkpoint = verdict.checkpoint
     if checkpoint is not None:
-        from vfi.checkpoints.sniff import FORMAT_TITLES
+        from vfi.checkpoints.reading import FORMAT_TITLES
 
         raw = checkpoint.raw
         container = f"container with {raw.container}" if raw.container else "bare state dict"
@@ -274,11 +273,11 @@ def _sum_text(verdict: Verdict) -> str:
         return f"{verdict.sha256} (the released file of {released})"
     if verdict.checkpoint is not None and _known_sums(verdict.checkpoint.family.name):
         return f"{verdict.sha256} (not that of a released file)"
-    return f"{verdict.sha256} (none is known to compare with)"
+    return f"{verdict.sha256} (no sum to compare with)"
 
 
 def _released_as(verdict: Verdict) -> str | None:
-    """Which released file it is, where its sum is known."""
+    """Name of the released file, if the sum is that of one."""
     if verdict.checkpoint is None or verdict.sha256 is None:
         return None
     known = _known_sums(verdict.checkpoint.family.name)

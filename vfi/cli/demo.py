@@ -23,7 +23,7 @@ from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.evaluation.clips import Comparison, compare, read_rgb
 from vfi.io import open_source
-from vfi.registry import find_model
+from vfi.registry import find
 from vfi.visual.comparison import comparison_picture
 from vfi.visual.panels import save_picture
 
@@ -152,7 +152,7 @@ def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
     print(f"{source} -> {output}: {done.frames_in} frames became {done.frames_out} in {done.seconds:.1f} s")
     for note in done.notes:
         print(f"  {note}")
-    return find_model(model).name
+    return find("interpolator", model).name
 
 
 def report(comparison: Comparison, clip: Clip, name: str) -> None:

@@ -49,9 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     outputs = plan_outputs(options)
     refuse_outputs(outputs, options)
     from vfi.io.flow import write_whole
-    from vfi.registry import find_flow, load_flow
+    from vfi.registry import find, load_flow
 
-    spec = find_flow(options.backbone)
+    spec = find("flow", options.backbone)
     frames = read_frames(options.inputs, options.frames)
     truth = None if options.truth is None else read_truth(options.truth, frames.first)
     estimator = load_flow(spec.name, options.checkpoint, options.device, **options.backbone_options)

@@ -33,12 +33,12 @@ def main(arguments: Sequence[str]) -> int:
         )
         print("  ".join(columns))
     if any(model.checkpoint for model in models):
-        print("\n'vfi checkpoints list' tells where to get weights and where they belong.")
+        print("\n'vfi checkpoints list' shows where to get weights and where to put them.")
     return 0
 
 
 def _weights(checkpoint: CheckpointSpec | None) -> str:
-    """Whether the weights are there."""
+    """State of the weights in a few words."""
     from vfi.checkpoints import find_checkpoint
 
     if checkpoint is None:

@@ -1,8 +1,8 @@
-"""How near an estimate is to the truth: PSNR, SSIM and LPIPS of pictures, errors and outliers of flow.
+"""Metrics of an estimate against the truth: PSNR, SSIM and LPIPS of images, errors and outliers of flow.
 
 Pictures are tensors ``[B, 3, H, W]`` (or ``[3, H, W]``) or arrays ``[H, W, 3]`` (or ``[B, H, W, 3]``), RGB,
-either uint8 (peak 255) or floating point in [0, 1] (peak 1); both pictures of one call have the same kind and
-size. Every function returns one number per picture of the batch as a float64 tensor ``[B]``, so that
+either uint8 (peak 255) or floating point in [0, 1] (peak 1); both images of one call have the same kind and
+size. Every function returns one number per image of the batch as a float64 tensor ``[B]``, so that
 ``float(psnr(a, b))`` serves a single pair and the caller chooses how to average a batch. Everything is
 computed in float64: SSIM subtracts nearly equal squares.
 
@@ -41,15 +41,15 @@ def psnr(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """Peak signal-to-noise ratio over all pixels and channels jointly.
 
     Args:
-        estimate: picture or batch, see the module's first lines.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Image or batch, see the module's first lines.
+        truth: True image or batch, of the same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
-        ``[B]``, decibels, ``10 log10(peak^2 / mean squared error)``; infinite for equal pictures.
+        ``[B]``, decibels, ``10 log10(peak^2 / mean squared error)``; infinite for equal images.
 
     Raises:
-        ValueError: the two differ in shape or kind.
+        ValueError: If the two differ in shape or kind.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     error = (estimate - truth).square().mean(dim=(1, 2, 3))
@@ -63,15 +63,15 @@ def ssim(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     the mean over the map and over the three channels.
 
     Args:
-        estimate: picture or batch of at least 11x11 pixels.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Image or batch of at least 11x11 pixels.
+        truth: True image or batch, of the same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
-        ``[B]``, 1 for equal pictures.
+        ``[B]``, 1 for equal images.
 
     Raises:
-        ValueError: the two differ in shape or kind, or are smaller than the window.
+        ValueError: If the two differ in shape or kind, or are smaller than the window.
     """
     return ssim_channels(estimate, truth, peak=peak).mean(dim=1)
 
@@ -90,15 +90,15 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
     comparable with those of :func:`ssim`.
 
     Args:
-        estimate: picture or batch.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Estimated image or batch.
+        truth: True image or batch, of the same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
-        ``[B]``, 1 for equal pictures.
+        ``[B]``, 1 for equal images.
 
     Raises:
-        ValueError: the two differ in shape or kind.
+        ValueError: If the two differ in shape or kind.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     pad = (SSIM_WINDOW // 2,) * 6
@@ -112,15 +112,15 @@ def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) ->
     """The SSIM of scikit-image's defaults (Xiph protocol): 7x7 uniform window, sample covariance.
 
     Args:
-        estimate: picture or batch of at least 7x7 pixels.
-        truth: the same shape and kind.
-        peak: the signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Image or batch of at least 7x7 pixels.
+        truth: True image or batch, of the same shape and kind.
+        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
 
     Returns:
-        ``[B]``, 1 for equal pictures.
+        ``[B]``, 1 for equal images.
 
     Raises:
-        ValueError: the two differ in shape or kind, or are smaller than the window.
+        ValueError: If the two differ in shape or kind, or are smaller than the window.
     """
     estimate, truth, peak = _pair(estimate, truth, peak, smallest=UNIFORM_WINDOW)
     window = torch.full((UNIFORM_WINDOW,), 1 / UNIFORM_WINDOW, dtype=torch.float64)
@@ -131,20 +131,20 @@ def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) ->
 
 
 def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
-    """Learned perceptual distance of Zhang et al. 2018 (LPIPS 0.1); smaller is better, 0 for equal pictures.
+    """Learned perceptual distance of Zhang et al. 2018 (LPIPS 0.1); smaller is better, 0 for equal images.
 
     Args:
-        estimate: picture or batch.
-        truth: the same shape and kind.
+        estimate: Estimated image or batch.
+        truth: True image or batch, of the same shape and kind.
         network: ``"alex"`` (the one papers report), ``"vgg"`` or ``"squeeze"``.
 
     Returns:
         ``[B]``.
 
     Raises:
-        ModelError: the ``metrics`` extra is not installed, or the backbone's weights are neither on this
+        ModelError: If the ``metrics`` extra is not installed, or the backbone's weights are neither on this
             machine nor to be downloaded.
-        ValueError: the two differ in shape or kind, or the network is unknown.
+        ValueError: If the two differ in shape or kind, or the network is unknown.
     """
     if network not in LPIPS_NETWORKS:
         raise ValueError(f"unknown LPIPS network {network!r}; there are {', '.join(LPIPS_NETWORKS)}")
@@ -152,7 +152,7 @@ def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
     estimate, truth, peak = _pair(estimate, truth, None)
     distance = _load_lpips(network).to(device)
     # The network wants float32 in [-1, 1].
-    estimate, truth = ((picture / peak * 2 - 1).float() for picture in (estimate, truth))
+    estimate, truth = ((image / peak * 2 - 1).float() for image in (estimate, truth))
     with torch.inference_mode():
         return distance(estimate, truth).flatten().double()
 
@@ -160,18 +160,18 @@ def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
 def epe(flow: Tensor, truth: Tensor, *, valid: Tensor | None = None) -> Tensor:
     """Mean end-point error, the distance between estimated and true flow vectors.
 
-    To pool the pixels of several pictures, as KITTI's Fl-all does, weight each by its number of valid pixels.
+    To pool the pixels of several images, as KITTI's Fl-all does, weight each by its number of valid pixels.
 
     Args:
-        flow: ``[B, 2, H, W]``, pixels.
-        truth: ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
-        valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
+        flow: Estimated flow, ``[B, 2, H, W]``, pixels.
+        truth: True flow, ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
+        valid: Mask ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
 
     Returns:
         ``[B]``, pixels; NaN where no pixel is valid.
 
     Raises:
-        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
+        ValueError: If flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, _ = _flow_distance(flow, truth)
     return _masked_mean(distance, valid)
@@ -185,23 +185,23 @@ def flow_outliers(
     pixels: float = FLOW_OUTLIER_PIXELS,
     fraction: float = FLOW_OUTLIER_FRACTION,
 ) -> Tensor:
-    """Share of flow vectors that are wrong (Fl of KITTI 2015): off by more than 3 px and by more than 5 %.
+    """Fraction of flow vectors that are wrong (Fl of KITTI 2015): off by more than 3 px and by more than 5 %.
 
-    With ``pixels=1, fraction=0`` it is the share off by more than a pixel. For several pictures (Fl-all) see
+    With ``pixels=1, fraction=0`` it is the fraction off by more than a pixel. For several images (Fl-all) see
     :func:`epe`.
 
     Args:
-        flow: ``[B, 2, H, W]``, pixels.
-        truth: ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
-        valid: ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
-        pixels: an outlier's error is above this many pixels.
-        fraction: and above this fraction of the true vector's length.
+        flow: Estimated flow, ``[B, 2, H, W]``, pixels.
+        truth: True flow, ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
+        valid: Mask ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
+        pixels: An outlier's error is above this many pixels.
+        fraction: And above this fraction of the true vector's length.
 
     Returns:
         ``[B]``, in [0, 1]; NaN where no pixel is valid.
 
     Raises:
-        ValueError: flow and truth differ in shape, or ``valid`` does not fit them.
+        ValueError: If flow and truth differ in shape, or ``valid`` does not fit them.
     """
     distance, length = _flow_distance(flow, truth)
     wrong = (distance > pixels) & (distance > fraction * length)
@@ -211,7 +211,7 @@ def flow_outliers(
 def _pair(
     estimate: Image, truth: Image, peak: float | None, *, smallest: int = 1
 ) -> tuple[Tensor, Tensor, float]:
-    """Both pictures as float64 ``[B, 3, H, W]`` on one device, and the peak."""
+    """Both images as float64 ``[B, 3, H, W]`` on one device, and the peak."""
     first, second = _batch(estimate), _batch(truth)
     if first.shape != second.shape:
         raise ValueError(f"estimate {tuple(first.shape)} and truth {tuple(second.shape)} differ in shape")
@@ -224,17 +224,17 @@ def _pair(
     return first.double(), second.double().to(first.device), peak
 
 
-def _batch(picture: Image) -> Tensor:
-    """Any accepted picture as ``[B, 3, H, W]`` of its own type."""
-    if isinstance(picture, np.ndarray):
+def _batch(image: Image) -> Tensor:
+    """Any accepted image as ``[B, 3, H, W]`` of its own type."""
+    if isinstance(image, np.ndarray):
         # A copy, because decoders hand out arrays that must not be written to, which tensors cannot express.
-        tensor = torch.from_numpy(picture.copy()).movedim(-1, -3)
+        tensor = torch.from_numpy(image.copy()).movedim(-1, -3)
     else:
-        tensor = picture.detach()
+        tensor = image.detach()
     if tensor.ndim == 3:
         tensor = tensor.unsqueeze(0)
     if tensor.ndim != 4 or tensor.shape[1] != 3:
-        raise ValueError(f"wanted [B, 3, H, W] tensors or [H, W, 3] arrays, got {tuple(picture.shape)}")
+        raise ValueError(f"wanted [B, 3, H, W] tensors or [H, W, 3] arrays, got {tuple(image.shape)}")
     if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
         raise ValueError(f"wanted uint8 or floating point in [0, 1], got {tensor.dtype}")
     return tensor

@@ -1,4 +1,4 @@
-"""What belongs to every result: the command, the commit, the machine, and one way to write it down."""
+"""Reports of benchmark results: command, commit, machine, JSON file, table."""
 
 from __future__ import annotations
 

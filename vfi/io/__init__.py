@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vfi.io.open import find_clips, open_sink, open_source
     from vfi.io.pixels.picture import Picture
     from vfi.io.pixels.tags import ColorTags
+    from vfi.io.write import write_video
 
 _HOMES = {
     "ColorTags": "vfi.io.pixels.tags",
@@ -33,6 +34,7 @@ _HOMES = {
     "open_source": "vfi.io.open",
     "read_flow": "vfi.io.flow",
     "write_flow": "vfi.io.flow",
+    "write_video": "vfi.io.write",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "open_source",
     "read_flow",
     "write_flow",
+    "write_video",
 ]
 
 

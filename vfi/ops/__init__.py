@@ -1,15 +1,14 @@
 """Operators true for any model: warping, splatting, correlation, resizing, padding, coordinates.
 
-They know pictures and flows but no network. Conventions as in :mod:`vfi.types`: flows in pixels of their own
-resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
-:mod:`vfi.ops.reference` says in plain loops what each of them means.
+They take images and flows and know no network. Conventions as in :mod:`vfi.types`: flows in pixels of
+their own resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
+:mod:`vfi.ops.reference` defines each of them in plain loops.
 """
 
 from vfi.ops.backends.select import Backend, live_backend
 from vfi.ops.blend import blend_frames, t_plane
 from vfi.ops.box import block_mean, box_mean
 from vfi.ops.correlation import correlation
-from vfi.ops.correlation_layer import Correlation
 from vfi.ops.fill import fill_holes
 from vfi.ops.flow import compose_flow, round_trip_error
 from vfi.ops.grid import pixel_grid
@@ -20,7 +19,6 @@ from vfi.ops.warp import backward_warp
 
 __all__ = [
     "Backend",
-    "Correlation",
     "Padding",
     "Splat",
     "average_splat",

@@ -1,4 +1,4 @@
-"""What every operator asks of its inputs, and the precision it computes in."""
+"""Checks of operator inputs, and the precision that operators compute in."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 FAR = 1e6
-"""Pixels; outside every picture, and yet safe to compute with."""
+"""Displacement in pixels that lies outside every image, and yet is safe to compute with."""
 
 
 def working_dtype(*tensors: Tensor) -> torch.dtype:
-    """The type coordinates and sums are computed in.
+    """Data type for coordinates and sums.
 
     Args:
-        tensors: the floating point inputs of an operator.
+        tensors: Floating point inputs of an operator.
 
     Returns:
-        float64 if any input is float64, else float32: neither half type can tell pixel 2049 from pixel
-        2048, and both lose small terms of a long sum.
+        float64 if any input is float64, else float32: neither half type distinguishes pixels 2048
+        and 2049, and both lose small terms of a long sum.
     """
     dtype = torch.float32
     for tensor in tensors:
@@ -26,11 +26,11 @@ def working_dtype(*tensors: Tensor) -> torch.dtype:
 
 
 def finite_flow(flow: Tensor, dtype: torch.dtype) -> Tensor:
-    """The flow in the working type, with what is not finite pointing outside every picture.
+    """Flow in the working type, with vectors that are not finite pointing outside every image.
 
     Args:
-        flow: ``[B, 2, H, W]`` in pixels.
-        dtype: from :func:`working_dtype`.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        dtype: Working type, from :func:`working_dtype`.
 
     Returns:
         ``[B, 2, H, W]``; NaN and minus infinity are ``-FAR``, infinity is ``FAR``, and their gradients are 0.
@@ -44,14 +44,14 @@ def require_pixels_and_flow(
     """Check that a field of pixels and a flow belong together.
 
     Args:
-        pixels_name: how the caller names ``pixels``, for the message.
-        pixels: ``[B, C, H, W]`` floating point.
-        flow_name: how the caller names ``flow``, for the message.
-        flow: ``[B, 2, H, W]`` floating point.
-        same_size: whether height and width must agree too.
+        pixels_name: Caller's name of ``pixels``, for the message.
+        pixels: Field ``[B, C, H, W]``, floating point.
+        flow_name: Caller's name of ``flow``, for the message.
+        flow: Flow ``[B, 2, H, W]``, floating point.
+        same_size: Whether height and width must agree too.
 
     Raises:
-        ValueError: if a shape, type or device does not fit; the message shows both sides.
+        ValueError: If a shape, type or device does not fit; the message shows both sides.
     """
     if pixels.ndim != 4 or flow.ndim != 4:
         raise ValueError(

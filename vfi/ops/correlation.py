@@ -23,15 +23,15 @@ def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int
     are float32, only the result is rounded; float64 is kept.
 
     Args:
-        features_a: ``[B, C, H, W]`` floating point.
-        features_b: likewise, on the same device; the type may differ, then both are taken in the wider one.
-        max_displacement: along each axis, in pixels of the features; 0 or more.
+        features_a: Feature map ``[B, C, H, W]``, floating point.
+        features_b: Feature map of the same shape and device; of another type, both become the wider one.
+        max_displacement: Largest displacement along each axis, in pixels of the features; 0 or more.
 
     Returns:
         ``[B, (2 max_displacement + 1)^2, H, W]`` on a's grid, dy slowest, in the type of ``features_a``.
 
     Raises:
-        ValueError: if the shapes differ, a side or the batch is empty, a type is no floating point type, the
+        ValueError: If the shapes differ, a side or the batch is empty, a type is no floating point type, the
             devices differ or the displacement is negative.
     """
     if features_a.ndim != 4 or features_a.shape != features_b.shape or 0 in features_a.shape:

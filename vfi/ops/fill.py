@@ -1,4 +1,4 @@
-"""Filling holes of a sparse or partly reliable field from its surroundings."""
+"""Hole filling of a sparse or partly reliable field by its surroundings (pull-push)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from torch import Tensor
 from vfi.ops.box import block_mean
 
 ENOUGH = 0.3
-"""Weight from which on a pixel needs no help from its surroundings."""
+"""Weight from which on a pixel keeps its own value."""
 
 TINY = 1e-8
-"""Keeps divisions by a weight of nothing at nothing."""
+"""Added to every weight, so that 0 / 0 gives 0."""
 
 
 def fill_holes(total: Tensor, weight: Tensor) -> Tensor:
-    """Normalise a weighted sum, and let pixels of little weight take their value from around them.
+    """Normalise a weighted sum, and fill pixels of little weight from their surroundings.
 
     Pull-push: the field is averaged into a pyramid, each level by weight, and filled from the coarsest level
     down. Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4.2. Differentiable.
 
     Args:
-        total: ``[B, C, H, W]``, sum of ``weight * value`` per pixel, as :func:`vfi.ops.forward_splat` gives.
-        weight: ``[B, 1, H, W]``, not negative; a pixel of :data:`ENOUGH` or more keeps its own value.
+        total: Sum of ``weight * value`` per pixel, ``[B, C, H, W]``, as :func:`vfi.ops.forward_splat` gives.
+        weight: Weight per pixel, ``[B, 1, H, W]``, not negative; a pixel of :data:`ENOUGH` or more keeps its
+            own value.
 
     Returns:
         ``[B, C, H, W]``, the values; 0 only if there is no weight anywhere.

@@ -16,11 +16,11 @@ def pixel_grid(
     """Coordinates of every pixel, so that ``pixel_grid(...) + flow_ab`` is where a's pixels land in b.
 
     Args:
-        height: rows.
-        width: columns.
-        device: where the grid is made; None is the default device.
-        dtype: a floating type that holds ``max(height, width) - 1`` exactly; float16 ends at 2048 and
-            bfloat16 at 256, so compute in float32 also for half-precision pictures.
+        height: Number of rows.
+        width: Number of columns.
+        device: Device of the grid; None is the default device.
+        dtype: Floating point type that holds ``max(height, width) - 1`` exactly; float16 ends at 2048 and
+            bfloat16 at 256, so compute in float32 also for half-precision images.
 
     Returns:
         ``[1, 2, H, W]``, channel 0 the column x in 0..W-1, channel 1 the row y in 0..H-1.

@@ -1,4 +1,4 @@
-"""Padding pictures to the sizes a network takes, and cropping back exactly."""
+"""Padding images to the sizes a network takes, and cropping back exactly."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Padding:
         """The least padding with which both sides fit, centred; an odd pixel goes to the bottom or right.
 
         Args:
-            height: rows of the picture.
-            width: columns of the picture.
-            multiple: both padded sides are multiples of this.
-            minimum: both padded sides are at least this.
+            height: Rows of the image.
+            width: Columns of the image.
+            multiple: Both padded sides are multiples of this.
+            minimum: Both padded sides are at least this.
 
         Returns:
             The padding, possibly of nothing.
 
         Raises:
-            ValueError: if a number is not positive.
+            ValueError: If a number is not positive.
         """
         if min(height, width, multiple, minimum) < 1:
             raise ValueError(
@@ -51,30 +51,30 @@ class Padding:
         """Whether there is anything to add."""
         return any((self.top, self.bottom, self.left, self.right))
 
-    def pad(self, picture: Tensor) -> Tensor:
+    def pad(self, image: Tensor) -> Tensor:
         """Repeat the edge pixels outwards, however far.
 
         Args:
-            picture: ``[B, C, H, W]`` floating point, any float type; differentiable.
+            image: ``[B, C, H, W]`` floating point, any float type; differentiable.
 
         Returns:
-            ``[B, C, top + H + bottom, left + W + right]``; ``picture`` itself where nothing is added.
+            ``[B, C, top + H + bottom, left + W + right]``; ``image`` itself where nothing is added.
         """
         if not self:
-            return picture
-        return F.pad(picture, (self.left, self.right, self.top, self.bottom), mode="replicate")
+            return image
+        return F.pad(image, (self.left, self.right, self.top, self.bottom), mode="replicate")
 
     def unpad(self, padded: Tensor) -> Tensor:
         """Crop what :meth:`pad` added.
 
         Args:
-            padded: ``[..., top + H + bottom, left + W + right]``: a padded picture, or anything on its grid.
+            padded: ``[..., top + H + bottom, left + W + right]``: a padded image, or anything on its grid.
 
         Returns:
             ``[..., H, W]``, a view of ``padded``.
 
         Raises:
-            ValueError: if nothing would be left, so that ``padded`` cannot be a padded picture.
+            ValueError: If nothing would be left, so that ``padded`` cannot be a padded image.
         """
         height = padded.shape[-2] - self.top - self.bottom
         width = padded.shape[-1] - self.left - self.right

@@ -1,8 +1,8 @@
-"""What every operator means, written for reading: loops over pixels, no tricks, no speed.
+"""Reference implementations of the operators, written for reading: loops over pixels, slow.
 
 The oracle of the tests. Every function takes what its namesake in :mod:`vfi.ops` takes, in float32 or
-float64, and is differentiable because PyTorch records each single step. Use it on pictures of a few pixels.
-:func:`correlation_by_shifts` alone is for whole pictures, too.
+float64, and is differentiable because PyTorch records each single step. Use it on images of a few pixels.
+:func:`correlation_by_shifts` alone is for whole images, too.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def forward_splat(
                 landing_x, landing_y = x + flow_ab[n, 0, y, x], y + flow_ab[n, 1, y, x]
                 if not (landing_x.isfinite() and landing_y.isfinite()):
                     continue
-                for corner_x, corner_y, share in corners(landing_x, landing_y):
+                for corner_x, corner_y, fraction in corners(landing_x, landing_y):
                     if 0 <= corner_x < width and 0 <= corner_y < height:
-                        share = share * weight[n, 0, y, x]
-                        total[n, :, corner_y, corner_x] += share * values_a[n, :, y, x]
-                        norm[n, 0, corner_y, corner_x] += share
+                        fraction = fraction * weight[n, 0, y, x]
+                        total[n, :, corner_y, corner_x] += fraction * values_a[n, :, y, x]
+                        norm[n, 0, corner_y, corner_x] += fraction
     return total, norm
 
 
@@ -86,36 +86,6 @@ def correlation_by_shifts(features_a: Tensor, features_b: Tensor, *, max_displac
     return torch.stack(planes, dim=1)
 
 
-def windowed_correlation(
-    features_a: Tensor,
-    features_b: Tensor,
-    *,
-    pad_size: int,
-    kernel_size: int,
-    max_displacement: int,
-    stride1: int,
-    stride2: int,
-) -> Tensor:
-    """See :class:`vfi.ops.Correlation`."""
-    batch, channels, height, width = features_a.shape
-    a, b = F.pad(features_a, (pad_size,) * 4), F.pad(features_b, (pad_size,) * 4)
-    half = kernel_size // 2
-    border, reach = max_displacement + half, max_displacement // stride2
-    rows = range(border, height + 2 * pad_size - border, stride1)
-    columns = range(border, width + 2 * pad_size - border, stride1)
-    steps = [
-        (dy * stride2, dx * stride2) for dy in range(-reach, reach + 1) for dx in range(-reach, reach + 1)
-    ]
-    out = features_a.new_zeros((batch, len(steps), len(rows), len(columns)))
-    for channel, (dy, dx) in enumerate(steps):
-        for i, y in enumerate(rows):
-            for j, x in enumerate(columns):
-                window_a = a[:, :, y - half : y + half + 1, x - half : x + half + 1]
-                window_b = b[:, :, y + dy - half : y + dy + half + 1, x + dx - half : x + dx + half + 1]
-                out[:, channel, i, j] = (window_a * window_b).sum((1, 2, 3)) / (channels * kernel_size**2)
-    return out
-
-
 def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = False) -> Tensor:
     """See :func:`vfi.ops.resize_flow`, for one flow ``[B, 2, H, W]``."""
     batch, _, old_height, old_width = flow.shape
@@ -135,14 +105,14 @@ def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = 
     return out
 
 
-def pad(picture: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
+def pad(image: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     """See :meth:`vfi.ops.Padding.pad`."""
-    batch, channels, height, width = picture.shape
-    out = picture.new_zeros((batch, channels, top + height + bottom, left + width + right))
+    batch, channels, height, width = image.shape
+    out = image.new_zeros((batch, channels, top + height + bottom, left + width + right))
     for y in range(out.shape[2]):
         for x in range(out.shape[3]):
             row, column = min(max(y - top, 0), height - 1), min(max(x - left, 0), width - 1)
-            out[:, :, y, x] = picture[:, :, row, column]
+            out[:, :, y, x] = image[:, :, row, column]
     return out
 
 

@@ -1,4 +1,4 @@
-"""Resizing flows, whose vectors change with the picture."""
+"""Resizing of flows, whose vectors scale with the image."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = 
     Differentiable. Halves are interpolated in float32 and rounded once.
 
     Args:
-        flow: ``[B, 2, H, W]`` or, for several flows in one tensor, ``[B, 2 N, H, W]`` with channels
+        flow: Flow ``[B, 2, H, W]`` or, for several in one tensor, ``[B, 2 N, H, W]`` with channels
             (x, y, x, y, ...), in pixels of its own resolution.
-        height: rows wanted.
-        width: columns wanted.
-        align_corners: whether the corner pixels' middles stay in place (True) or the corners of the picture
+        height: New number of rows.
+        width: New number of columns.
+        align_corners: Whether the corner pixels' middles stay in place (True) or the corners of the image
             do (False, the usual choice).
 
     Returns:
         ``[B, 2 N, height, width]`` in pixels of the new resolution, in the flow's type.
 
     Raises:
-        ValueError: if ``flow`` is not one flow or several, or a side is not positive.
+        ValueError: If ``flow`` is not one flow or several, or a side is not positive.
     """
     if flow.ndim != 4 or flow.shape[1] % 2:
         raise ValueError(f"flow must be [B, 2 N, H, W], but its shape is {tuple(flow.shape)}")

@@ -1,4 +1,4 @@
-"""Forward splatting: push a picture's pixels to where a flow points, and the averages built on it.
+"""Forward splatting: add an image's pixels where a flow points, and the averages built on it.
 
 Softmax splatting: Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020. The Gaussian
 kernel: Liu et al., "Enhanced Quadratic Video Interpolation", 2020, flow reversal.
@@ -11,18 +11,18 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vfi.ops.backends import torch_splat  # noqa: F401  (registers torch.ops.vfi.splat)
+from vfi.ops.backends import registration  # noqa: F401  (registers torch.ops.vfi.splat)
 from vfi.ops.checks import require_pixels_and_flow, working_dtype
 
 EPSILON = 1e-7
-"""Least denominator of softmax splatting."""
+"""Least denominator of averages."""
 
 Kernel = Literal["bilinear", "gaussian"]
 EmptyRule = Literal["add", "zero", "clip"]
 
 
 class Splat(NamedTuple):
-    """What arrived at each pixel of the target grid."""
+    """Sum of the contributions at each pixel of the target grid."""
 
     sum: Tensor
     """``[B, C, H, W]``, the sum of ``kernel * weight * values``; 0 where nothing landed."""
@@ -33,11 +33,11 @@ class Splat(NamedTuple):
 def forward_splat(
     values_a: Tensor, flow_ab: Tensor, *, weight: Tensor | None = None, kernel: Kernel = "bilinear"
 ) -> Splat:
-    """Push every pixel of a to the four pixels of b around its landing point and add up what arrives.
+    """Splat every pixel of a to the four pixels of b around its landing point and sum the contributions.
 
     The four are the floor of the landing point and the next pixel in each axis, also where the fraction is
     0. ``"bilinear"`` gives them ``(1 - |dx|) (1 - |dy|)``, which sums to 1 per source pixel; ``"gaussian"``
-    gives ``exp(-(dx^2 + dy^2))``, which does not. Neighbours outside the picture are dropped one by one. A
+    gives ``exp(-(dx^2 + dy^2))``, which does not. Neighbours outside the image are dropped one by one. A
     pixel whose flow is not finite, or so large that it lands outside, contributes nothing.
 
     The indices are computed once for all channels, so stack whatever moves with the same flow.
@@ -50,17 +50,17 @@ def forward_splat(
     types of the three arguments may differ. float64 is kept.
 
     Args:
-        values_a: ``[B, C, H, W]`` floating point, on a's grid, any range.
-        flow_ab: ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
-        weight: ``[B, 1, H, W]``, importance of each source pixel; None for 1.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        values_a: Values ``[B, C, H, W]``, floating point, on a's grid, any range.
+        flow_ab: Flow ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
+        weight: Importance of each source pixel, ``[B, 1, H, W]``; None for 1.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         :class:`Splat` ``(sum, weight)`` on b's grid, both in the values' type; the average is their
         quotient.
 
     Raises:
-        ValueError: if shapes, types, devices or the kernel's name do not fit.
+        ValueError: If shapes, types, devices or the kernel's name do not fit.
     """
     require_pixels_and_flow("values_a", values_a, "flow_ab", flow_ab)
     if kernel not in ("bilinear", "gaussian"):
@@ -74,28 +74,28 @@ def forward_splat(
     return Splat(*torch.ops.vfi.splat(values_a, flow_ab, weight, kernel))
 
 
-def normalise_splat(splat: Splat, *, empty: EmptyRule = "add") -> Tensor:
-    """Divide what arrived by its weight.
+def normalise_splat(splat: Splat, *, empty: EmptyRule = "add", epsilon: float = EPSILON) -> Tensor:
+    """Divide the sum of a splat by its weight.
 
     Args:
-        splat: from :func:`forward_splat`.
-        empty: what guards the division where little or nothing landed. ``"add"``: :data:`EPSILON` is added
-            to every weight, which also darkens pixels of tiny weight. ``"zero"``: weights of exactly 0
-            become 1, all others stay. ``"clip"``: weights below :data:`EPSILON` become it. Holes are 0 in
-            all three.
+        splat: Sum and weight from :func:`forward_splat`.
+        empty: Rule for pixels where little or nothing landed. ``"add"``: ``epsilon`` is added to every
+            weight, which also darkens pixels of tiny weight. ``"zero"``: weights of exactly 0 become 1, all
+            others stay. ``"clip"``: weights below ``epsilon`` become it. Holes are 0 in all three.
+        epsilon: Least denominator, in units of the weight.
 
     Returns:
         ``[B, C, H, W]``, the weighted mean of the values that landed.
 
     Raises:
-        ValueError: if ``empty`` is not one of the three.
+        ValueError: If ``empty`` is not one of the three.
     """
     if empty == "add":
-        return splat.sum / (splat.weight + EPSILON)
+        return splat.sum / (splat.weight + epsilon)
     if empty == "zero":
         return splat.sum / torch.where(splat.weight == 0, 1, splat.weight)
     if empty == "clip":
-        return splat.sum / splat.weight.clamp(min=EPSILON)
+        return splat.sum / splat.weight.clamp(min=epsilon)
     raise ValueError(f'empty must be "add", "zero" or "clip", not {empty!r}')
 
 
@@ -110,17 +110,17 @@ def average_splat(
     """Splat and average: "average" splatting without a weight, "linear" splatting with one.
 
     Args:
-        values_a: as in :func:`forward_splat`.
-        flow_ab: as in :func:`forward_splat`.
-        weight: ``[B, 1, H, W]``, not negative; None for 1.
-        kernel: as in :func:`forward_splat`.
-        empty: as in :func:`normalise_splat`.
+        values_a: Values, as in :func:`forward_splat`.
+        flow_ab: Flow, as in :func:`forward_splat`.
+        weight: Importance of each source pixel, ``[B, 1, H, W]``, not negative; None for 1.
+        kernel: Kernel, as in :func:`forward_splat`.
+        empty: Rule for empty pixels, as in :func:`normalise_splat`.
 
     Returns:
         ``[B, C, H, W]`` on b's grid, in the values' type; halves are summed and divided in float32.
 
     Raises:
-        ValueError: as :func:`forward_splat` and :func:`normalise_splat`.
+        ValueError: As :func:`forward_splat` and :func:`normalise_splat`.
     """
     values = values_a.to(working_dtype(values_a))
     return normalise_splat(forward_splat(values, flow_ab, weight=weight, kernel=kernel), empty=empty).to(
@@ -135,16 +135,16 @@ def softmax_splat(values_a: Tensor, flow_ab: Tensor, metric_a: Tensor, *, empty:
     :data:`EPSILON`, and released networks use that to switch pixels off; above 88 float32 overflows.
 
     Args:
-        values_a: as in :func:`forward_splat`.
-        flow_ab: as in :func:`forward_splat`.
-        metric_a: ``[B, 1, H, W]`` on a's grid; whole numbers are allowed.
-        empty: as in :func:`normalise_splat`.
+        values_a: Values, as in :func:`forward_splat`.
+        flow_ab: Flow, as in :func:`forward_splat`.
+        metric_a: Logarithm of the importance, ``[B, 1, H, W]`` on a's grid; integers are allowed.
+        empty: Rule for empty pixels, as in :func:`normalise_splat`.
 
     Returns:
         ``[B, C, H, W]`` on b's grid, in the values' type; halves are computed in float32.
 
     Raises:
-        ValueError: as :func:`forward_splat` and :func:`normalise_splat`.
+        ValueError: As :func:`forward_splat` and :func:`normalise_splat`.
     """
     if not metric_a.is_floating_point():
         metric_a = metric_a.to(torch.float32)

@@ -1,36 +1,34 @@
-"""Every model and flow backbone by name, and the roads to a ready one.
+"""Every network by kind and name, and functions that load one.
 
-:func:`load_model` and :func:`load_flow` give ready ones, :data:`MODELS` and :data:`FLOWS` are all there are.
+:func:`load_model` and :func:`load_flow` return networks ready for use; :data:`SPECS` holds all there are.
 """
 
 from vfi.registry.load import first_available, load_flow, load_flow_weights, load_model, reference_states
 from vfi.registry.table import (
-    DEFAULT,
-    DEFAULT_FLOW,
-    FLOWS,
-    MODELS,
-    FlowSpec,
-    ModelSpec,
-    find_flow,
-    find_model,
+    DEFAULTS,
+    SPECS,
+    Kind,
+    Spec,
+    find,
     list_flows,
     list_models,
+    list_specs,
+    names,
 )
 
 __all__ = [
-    "DEFAULT",
-    "DEFAULT_FLOW",
-    "FLOWS",
-    "MODELS",
-    "FlowSpec",
-    "ModelSpec",
-    "find_flow",
-    "find_model",
+    "DEFAULTS",
+    "SPECS",
+    "Kind",
+    "Spec",
+    "find",
     "first_available",
     "list_flows",
     "list_models",
+    "list_specs",
     "load_flow",
     "load_flow_weights",
     "load_model",
+    "names",
     "reference_states",
 ]

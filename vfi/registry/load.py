@@ -1,10 +1,8 @@
-"""From a name in the table to a ready model: options, weights, device and type, each checked."""
+"""Load a network by its name: options, weights, device and data type, each checked."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +10,7 @@ from vfi.checkpoints.search import find_checkpoint, missing_checkpoint
 from vfi.checkpoints.specs import CheckpointSpec
 from vfi.devices import require_precision, resolve_device, resolve_dtype
 from vfi.errors import ConfigError, ModelError
-from vfi.registry.table import FLOWS, MODELS, FlowSpec, ModelSpec, find_flow, find_model, nearest
+from vfi.registry.table import SPECS, Spec, find, nearest
 
 if TYPE_CHECKING:
     import torch
@@ -29,53 +27,53 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     **options: Any,
 ) -> Interpolator:
-    """A model, ready to interpolate.
+    """Load a model, ready to interpolate.
 
     Args:
-        name: of :func:`list_models`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights, as its authors released it or converted; None: the one at the
-            model's place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
+        name: Name of a model, one of :func:`list_models`; ``"auto"`` is the best that needs no file.
+        checkpoint: Weight file, as its authors released it or converted; None: the one at the model's
+            place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
         device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Pictures
+        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Frames
             are held in it; flows and coordinates stay float32.
-        **options: The model's own. Where ``flow`` is one of them, it takes the name of another flow backbone
-            (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` the file with that
-            backbone's weights; those in the model's own file are left out then.
+        **options: Options of the model. Where ``flow`` is one of them, it takes the name of another flow
+            backbone (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` that
+            backbone's weight file; the weights in the model's own file are left out then.
 
     Returns:
         The model in evaluation mode on its device.
 
     Raises:
-        ModelError: unknown model, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option, device or type; a value that the model refuses.
+        ModelError: If the model is unknown, or its weight file is missing, damaged or of another network.
+        ConfigError: If an option, the device or the type is unknown, or the model refuses a value.
     """
-    spec = find_model(name)
+    spec = find("interpolator", name)
     target, precision = resolve_device(device), resolve_dtype(dtype)
     if spec.checkpoint is not None:
-        require_precision(f"The model {spec.name}", target, precision)
+        require_precision(spec.title, target, precision)
     model: Interpolator = _load(spec, checkpoint, options)
     model.to(device=target).set_precision(precision)
     return model.eval()
 
 
 def first_available(*names: str) -> str:
-    """The first of several models that can be loaded here: its file is in its place, or it needs none.
+    """Find the first of several models whose weight file is in its place, or that needs none.
 
     Args:
-        names: of :func:`list_models`, best first.
+        *names: Names of models, best first.
 
     Returns:
         Its name.
 
     Raises:
-        ModelError: an unknown name; or all of them miss their weights: then what is said of the first.
+        ModelError: If a name is unknown, or the weights of all are missing; the message is about the first.
     """
-    specs = [find_model(name) for name in names]
+    specs = [find("interpolator", name) for name in names]
     for spec in specs:
         if spec.checkpoint is None or find_checkpoint(spec.checkpoint) is not None:
             return spec.name
     assert specs[0].checkpoint is not None
-    raise missing_checkpoint(_subject(specs[0]), specs[0].checkpoint)
+    raise missing_checkpoint(specs[0].title, specs[0].checkpoint)
 
 
 def load_flow(
@@ -84,22 +82,22 @@ def load_flow(
     device: str | torch.device = "auto",
     **options: Any,
 ) -> FlowEstimator:
-    """A flow backbone, ready to estimate.
+    """Load a flow backbone, ready to estimate.
 
     Args:
-        name: of :func:`list_flows`; ``"auto"`` is the best that needs no file.
-        checkpoint: File with its weights; None: the one at its place in a checkpoints folder.
+        name: Name of a backbone, one of :func:`list_flows`; ``"auto"`` is the best that needs no file.
+        checkpoint: Weight file; None: the one at its place in a checkpoints folder.
         device: As for :func:`load_model`.
-        **options: The backbone's own.
+        **options: Options of the backbone.
 
     Returns:
         The backbone in evaluation mode on its device, in float32.
 
     Raises:
-        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it.
-        ConfigError: unknown option or device; a value that the backbone refuses.
+        ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
+        ConfigError: If an option or the device is unknown, or the backbone refuses a value.
     """
-    spec = find_flow(name)
+    spec = find("flow", name)
     target = resolve_device(device)
     flow: FlowEstimator = _load(spec, checkpoint, options)
     return flow.to(device=target).eval()
@@ -116,65 +114,62 @@ def load_flow_weights(
         checkpoint: As for :func:`load_flow`.
 
     Raises:
-        ModelError: unknown backbone, or a checkpoint that is missing, damaged or not for it. The network is
-            unchanged then.
+        ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
+            The network is unchanged then.
     """
     from vfi.checkpoints.loading import load_weights
 
-    spec = find_flow(name)
+    spec = find("flow", name)
     if spec.checkpoint is None:
-        raise ModelError(f"{_subject(spec)} has no weights to load.")
+        raise ModelError(f"{spec.title} has no weights to load.")
     load_weights(network, _checkpoint_path(spec, spec.checkpoint, checkpoint), spec.checkpoint.family)
 
 
 def reference_states(family: str) -> dict[str, Mapping[str, Tensor]]:
-    """What the networks that take files of a family want, without weights (on torch's ``meta`` device).
+    """State dicts of the networks that take files of a family, without values (on torch's ``meta`` device).
 
     Args:
         family: A name in :data:`vfi.checkpoints.families.FAMILIES`.
 
     Returns:
-        State dicts by the names of the models or backbones that want them, such as
+        State dicts by the names of the models or backbones that have them, such as
         ``"eqvi.stage3, eqvi.stage123"``.
     """
     import torch
 
-    builds: dict[str, list[str]] = {}
-    for spec in (*MODELS, *FLOWS):
+    networks: dict[str, list[Spec]] = {}
+    for spec in SPECS:
         if spec.checkpoint is not None and spec.checkpoint.family == family:
-            builds.setdefault(spec.build, []).append(spec.name)
+            networks.setdefault(f"{spec.build} {sorted(spec.fixed.items())}", []).append(spec)
     states: dict[str, Mapping[str, Tensor]] = {}
-    for build, names in builds.items():
+    for specs in networks.values():
         with torch.device("meta"):
-            network: nn.Module = _import(build)()
-        states[", ".join(names)] = network.state_dict()
+            network: nn.Module = specs[0].import_builder()()
+        states[", ".join(spec.name for spec in specs)] = network.state_dict()
     return states
 
 
-def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Mapping[str, Any]) -> Any:
-    """What the line of the table stands for, with its weights."""
+def _load(spec: Spec, checkpoint: str | Path | None, options: Mapping[str, Any]) -> Any:
+    """Build the network of a row of the table and load its weights."""
     import torch
 
-    build = _import(spec.build)
-    known = list(inspect.signature(build).parameters)
-    if "flow" in known:
-        known.append("flow_checkpoint")
+    known = [*spec.options, *(["flow_checkpoint"] if "flow" in spec.options else [])]
     for option in options:
         if option not in known:
             raise ConfigError(
-                f"{_subject(spec)} has no option {option!r}{nearest(option, known)}; "
+                f"{spec.title} has no option {option!r}{nearest(option, known)}; "
                 f"it has: {', '.join(known) or 'none'}."
             )
     if spec.checkpoint is None and checkpoint is not None:
-        raise ModelError(f"{_subject(spec)} has no weights: leave out the checkpoint {checkpoint}.")
+        raise ModelError(f"{spec.title} has no weights: leave out the checkpoint {checkpoint}.")
     path = spec.checkpoint and _checkpoint_path(spec, spec.checkpoint, checkpoint)
     options = _with_flow(spec, options)
     try:
         # The weights that are drawn here and replaced below shall not change what a program draws later.
         with cast("Any", torch.random).fork_rng(devices=[]):
-            network = build(**{**spec.options, **options})
+            network = spec.import_builder()(**options)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{_subject(spec)} refuses its options: {error}.") from error
+        raise ConfigError(f"{spec.title} refuses its options: {error}.") from error
     if spec.checkpoint is not None and path is not None:
         from vfi.checkpoints.loading import load_weights
 
@@ -182,7 +177,7 @@ def _load(spec: ModelSpec | FlowSpec, checkpoint: str | Path | None, options: Ma
     return network
 
 
-def _with_flow(spec: ModelSpec | FlowSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+def _with_flow(spec: Spec, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with the flow backbone they name, with its weights, in the place of its name."""
     from vfi.base.flow import FlowEstimator
 
@@ -192,27 +187,16 @@ def _with_flow(spec: ModelSpec | FlowSpec, options: Mapping[str, Any]) -> dict[s
         given["flow"] = load_flow(flow, file, device="cpu")
     elif file is not None:
         raise ConfigError(
-            f"{_subject(spec)} takes flow_checkpoint only with flow, the name of another flow backbone."
+            f"{spec.title} takes flow_checkpoint only with flow, the name of another flow backbone."
         )
     elif "flow" in given and not (flow is None or isinstance(flow, FlowEstimator)):
-        raise ConfigError(f"{_subject(spec)} wants the name of a flow backbone as flow, not {flow!r}.")
+        raise ConfigError(f"{spec.title} wants the name of a flow backbone as flow, not {flow!r}.")
     return given
 
 
-def _checkpoint_path(spec: ModelSpec | FlowSpec, file: CheckpointSpec, named: str | Path | None) -> Path:
+def _checkpoint_path(spec: Spec, file: CheckpointSpec, named: str | Path | None) -> Path:
     """The file to load: the one that was named, else the one in a checkpoints folder."""
     path = Path(named).expanduser() if named is not None else find_checkpoint(file)
     if path is None:
-        raise missing_checkpoint(_subject(spec), file)
+        raise missing_checkpoint(spec.title, file)
     return path
-
-
-def _subject(spec: ModelSpec | FlowSpec) -> str:
-    """How a sentence begins that speaks of it."""
-    return f"The {'model' if isinstance(spec, ModelSpec) else 'flow backbone'} {spec.name}"
-
-
-def _import(build: str) -> Callable[..., Any]:
-    """The function that ``"module:function"`` names."""
-    module, function = build.split(":")
-    return getattr(importlib.import_module(module), function)

@@ -1,16 +1,19 @@
-"""Every model and flow backbone by name: what it is, what builds it, which file of weights it takes.
+"""Table of all networks by kind and name: what each is, what builds it, which weight file it takes.
 
-Explicit tables; nothing is imported before it is asked for. Names are ``architecture`` or
-``architecture.tag``.
+Nothing is imported before it is asked for. A new network is a new row; a new kind is a new value of
+:data:`Kind` with its title and its default.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vfi.checkpoints.specs import CheckpointSpec, Metric
 from vfi.errors import ModelError
@@ -22,42 +25,59 @@ GMFLOW_PAGE = "https://github.com/haofeixu/gmflow"
 TORCHVISION_PAGE = "https://download.pytorch.org/models"
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """One line of the table of models."""
+Kind = Literal["interpolator", "flow"]
+"""What a network is for: new frames, or the optical flow between two frames."""
 
-    name: str
-    summary: str
-    """One sentence for people who choose."""
-    window: int
-    """Frames it looks at: 2 or 4."""
-    build: str
-    """``"module:function"``; the function's keywords are the model's options."""
-    checkpoint: CheckpointSpec | None = None
-    """Its file of weights; None: it needs none."""
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """Those that have another value than the function's own defaults, unless the caller gives them."""
+KIND_TITLES: dict[Kind, str] = {"interpolator": "model", "flow": "flow backbone"}
+"""The kinds in messages."""
 
 
 @dataclass(frozen=True)
-class FlowSpec:
-    """One line of the table of flow backbones."""
+class Spec:
+    """One row of the table: a network, what builds it, and the file with its weights."""
 
+    kind: Kind
     name: str
+    """``architecture`` or ``architecture.tag``."""
     summary: str
     """One sentence for people who choose."""
     build: str
-    """``"module:function"``; the function's keywords are the backbone's options."""
+    """``"module:function"``; the function's keywords are the options, but for those in ``fixed``."""
+    window: int = 2
+    """Number of frames it looks at: 2 or 4."""
     checkpoint: CheckpointSpec | None = None
-    """Its file of weights; None: it needs none."""
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """As of :class:`ModelSpec`."""
+    """Its weight file; None: it needs none."""
+    fixed: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    """Keywords of ``build`` that make it this network; they are no options."""
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    """Options whose default is not that of ``build``."""
+
+    @property
+    def title(self) -> str:
+        """The network as the subject of a sentence: ``"The model eqvi.stage4"``."""
+        return f"The {KIND_TITLES[self.kind]} {self.name}"
+
+    @property
+    def options(self) -> list[str]:
+        """Names of the options; imports the network."""
+        return [
+            name for name in inspect.signature(self.import_builder()).parameters if name not in self.fixed
+        ]
+
+    def import_builder(self) -> Callable[..., Any]:
+        """Import the function that builds the network, without weights and on the CPU.
+
+        Returns:
+            The function, with ``fixed`` and ``defaults`` filled in; it takes the options as keywords.
+        """
+        module, function = self.build.split(":")
+        return partial(getattr(import_module(module), function), **self.fixed, **self.defaults)
 
 
 def _eqvi_checkpoint(
     place: str, description: str, *, psnr_30: float, psnr_5: float, ssim_5: float, family: str = "eqvi"
 ) -> CheckpointSpec:
-    """A file of EQVI's authors, with the numbers of their table (twice the frame rate, REDS_VTSR val)."""
+    """A file of EQVI's authors, with the figures of their table (twice the frame rate, REDS_VTSR val)."""
     return CheckpointSpec(
         place=Path(place),
         family=family,
@@ -72,7 +92,7 @@ def _eqvi_checkpoint(
 
 
 def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpec:
-    """A file of SGM-VFI's authors, at the place where their project writes and looks for it."""
+    """A file of SGM-VFI's authors, at the path where their project writes it and looks for it."""
     return CheckpointSpec(
         place=Path("log", run, "ckpt", f"{run}.pth"),
         family=family,
@@ -83,38 +103,49 @@ def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpe
     )
 
 
-def _sgm_models(size: str, run: str) -> tuple[ModelSpec, ...]:
-    """The whole models of one size: the files differ in the share of points they were trained with."""
-    shares = (
+def _sgm_models(size: str, run: str) -> tuple[Spec, ...]:
+    """The models with matching of one size: their files differ in the fraction of points at training."""
+    variants = (
         ("", "1/2", "half the positions"),
         ("_quarter", "1/4", "a quarter"),
         ("_eighth", "1/8", "an eighth"),
     )
     return tuple(
-        ModelSpec(
+        Spec(
+            kind="interpolator",
             name=f"sgm.{size}{suffix}",
             summary=f"SGM-VFI, {size}: large motion by global matching of {words}",
-            window=2,
-            build=f"vfi.models.sgm:build_{size}",
+            build="vfi.models.sgm:build_sgm",
             checkpoint=_sgm_checkpoint(
-                f"{run}-{share.replace('/', '-')}-points",
-                f"SGM-VFI {size}, {share} points",
+                f"{run}-{points.replace('/', '-')}-points",
+                f"SGM-VFI {size}, {points} points",
                 family=f"sgm_{size}",
             ),
-            options={"points": share},
+            fixed={"size": size, "matching": True},
+            defaults={"points": points},
         )
-        for suffix, share, words in shares
+        for suffix, points, words in variants
     )
 
 
-MODELS: tuple[ModelSpec, ...] = (
-    ModelSpec(
+_WITHOUT_MATCHING: Mapping[str, Any] = {
+    "matching": False,
+    "points": 0,
+    "matching_time": None,
+    "dense_height": 0,
+}
+"""What is an option of SGM-VFI's models with matching has no meaning for those without."""
+
+SPECS: tuple[Spec, ...] = (
+    Spec(
+        kind="interpolator",
         name="quadratic",
         summary="EQVI's quadratic motion on classical optical flow; quick on a CPU",
         window=4,
         build="vfi.models.quadratic:build_quadratic",
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="eqvi.stage3",
         summary="EQVI (rectified quadratic flow, contextual synthesis), trained stage by stage",
         window=4,
@@ -127,9 +158,10 @@ MODELS: tuple[ModelSpec, ...] = (
             ssim_5=0.7268,
         ),
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="eqvi.stage4",
-        summary="EQVI with multi-scale fusion: full and half size, blended; twice the work",
+        summary="EQVI with multi-scale fusion: full and half size, blended; twice the computation",
         window=4,
         build="vfi.models.eqvi:build_ms_fusion",
         checkpoint=_eqvi_checkpoint(
@@ -141,9 +173,10 @@ MODELS: tuple[ModelSpec, ...] = (
             ssim_5=0.7263,
         ),
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="eqvi.stage123",
-        summary="EQVI trained at one go, the best of the released files by PSNR",
+        summary="EQVI trained in one stage, the best of the released files by PSNR",
         window=4,
         build="vfi.models.eqvi:build_eqvi",
         checkpoint=_eqvi_checkpoint(
@@ -154,9 +187,10 @@ MODELS: tuple[ModelSpec, ...] = (
             ssim_5=0.7296,
         ),
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="eqvi.stage123_vgg",
-        summary="EQVI trained at one go with a perceptual loss: sharper, with a lower PSNR",
+        summary="EQVI trained in one stage with a perceptual loss: sharper, with a lower PSNR",
         window=4,
         build="vfi.models.eqvi:build_eqvi",
         checkpoint=_eqvi_checkpoint(
@@ -167,33 +201,34 @@ MODELS: tuple[ModelSpec, ...] = (
             ssim_5=0.7237,
         ),
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="sgm.local_small",
         summary="SGM-VFI's local branch by itself, small: quick, for motion that is not large",
-        window=2,
-        build="vfi.models.sgm:build_local_small",
+        build="vfi.models.sgm:build_sgm",
+        fixed={"size": "small", **_WITHOUT_MATCHING},
         checkpoint=_sgm_checkpoint("ours-local", "SGM-VFI local, small", family="sgm_local_small"),
     ),
-    ModelSpec(
+    Spec(
+        kind="interpolator",
         name="sgm.local_base",
         summary="SGM-VFI's local branch by itself, base: four times the weights",
-        window=2,
-        build="vfi.models.sgm:build_local_base",
+        build="vfi.models.sgm:build_sgm",
+        fixed={"size": "base", **_WITHOUT_MATCHING},
         checkpoint=_sgm_checkpoint("ours-base-local", "SGM-VFI local, base", family="sgm_local_base"),
     ),
     *_sgm_models("small", "ours"),
     *_sgm_models("base", "ours-base"),
-)
-
-FLOWS: tuple[FlowSpec, ...] = (
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="dis",
         summary="dense inverse search on 8-bit luma by OpenCV; quick on a CPU",
         build="vfi.models.flow.dis:DisFlow",
     ),
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="scopeflow",
-        summary="IRR-PWC as ScopeFlow trained it, EQVI's own flow network; tells occlusions",
+        summary="IRR-PWC as ScopeFlow trained it, EQVI's own flow network; estimates occlusions",
         build="vfi.models.flow.irr_pwc.model:build_irr_pwc",
         checkpoint=CheckpointSpec(
             place=Path("scopeflow", "Sintel_ft", "checkpoint_best.ckpt"),
@@ -202,7 +237,8 @@ FLOWS: tuple[FlowSpec, ...] = (
             description="ScopeFlow fine-tuned on Sintel",
         ),
     ),
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="raft",
         summary="RAFT (large) of torchvision",
         build="vfi.models.flow.raft:build_raft",
@@ -214,7 +250,8 @@ FLOWS: tuple[FlowSpec, ...] = (
             sha256="ff5fadd5",
         ),
     ),
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="raft.small",
         summary="RAFT (small) of torchvision: quicker",
         build="vfi.models.flow.raft:build_raft_small",
@@ -226,9 +263,10 @@ FLOWS: tuple[FlowSpec, ...] = (
             sha256="01064c6d",
         ),
     ),
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="gmflow",
-        summary="GMFlow: every pixel compared with every other, for large motion; tells occlusions",
+        summary="GMFlow: every pixel compared with every other, for large motion; estimates occlusions",
         build="vfi.models.flow.gmflow:build_gmflow",
         checkpoint=CheckpointSpec(
             place=Path("pretrained", "gmflow_sintel-0c07dcb3.pth"),
@@ -238,9 +276,10 @@ FLOWS: tuple[FlowSpec, ...] = (
             in_project=True,
         ),
     ),
-    FlowSpec(
+    Spec(
+        kind="flow",
         name="gmflow.refine",
-        summary="GMFlow with a second, finer scale; tells occlusions",
+        summary="GMFlow with a second, finer scale; estimates occlusions",
         build="vfi.models.flow.gmflow:build_gmflow_refine",
         checkpoint=CheckpointSpec(
             place=Path("pretrained", "gmflow_with_refine_sintel-3ed1cf48.pth"),
@@ -252,63 +291,67 @@ FLOWS: tuple[FlowSpec, ...] = (
     ),
 )
 
-DEFAULT = "quadratic"
-"""What ``"auto"`` stands for among models."""
-
-DEFAULT_FLOW = "dis"
-"""What ``"auto"`` stands for among flow backbones."""
+DEFAULTS: dict[Kind, str] = {"interpolator": "quadratic", "flow": "dis"}
+"""The networks that ``"auto"`` stands for: the best of each kind that needs no weight file."""
 
 
-def list_models() -> list[ModelSpec]:
-    """All models, the default first."""
-    return sorted(MODELS, key=lambda spec: (spec.name != DEFAULT, spec.name))
-
-
-def list_flows() -> list[FlowSpec]:
-    """All flow backbones, the default first."""
-    return sorted(FLOWS, key=lambda spec: (spec.name != DEFAULT_FLOW, spec.name))
-
-
-def find_model(name: str) -> ModelSpec:
-    """The model of this name.
+def list_specs(kind: Kind) -> list[Spec]:
+    """All networks of a kind, the default first, then by name.
 
     Args:
-        name: of :func:`list_models`, or ``"auto"``.
-
-    Returns:
-        Its line of the table.
-
-    Raises:
-        ModelError: if there is none; the message names the nearest.
+        kind: ``"interpolator"`` or ``"flow"``.
     """
-    wanted = DEFAULT if name == "auto" else name
-    specs = {spec.name: spec for spec in MODELS}
-    if wanted not in specs:
-        raise ModelError(f"There is no model {name!r}{nearest(name, specs)}; 'vfi models' lists them.")
-    return specs[wanted]
+    default = DEFAULTS[kind]
+    specs = (spec for spec in SPECS if spec.kind == kind)
+    return sorted(specs, key=lambda spec: (spec.name != default, spec.name))
 
 
-def find_flow(name: str) -> FlowSpec:
-    """The flow backbone of this name.
+def list_models() -> list[Spec]:
+    """All models, the default first, then by name."""
+    return list_specs("interpolator")
+
+
+def list_flows() -> list[Spec]:
+    """All flow backbones, the default first, then by name."""
+    return list_specs("flow")
+
+
+def names(kind: Kind) -> list[str]:
+    """Names of all networks of a kind, the default first.
 
     Args:
-        name: of :func:`list_flows`, or ``"auto"``.
+        kind: ``"interpolator"`` or ``"flow"``.
+    """
+    return [spec.name for spec in list_specs(kind)]
+
+
+def find(kind: Kind, name: str) -> Spec:
+    """The row of a network.
+
+    Args:
+        kind: ``"interpolator"`` or ``"flow"``.
+        name: One of :func:`names`, or ``"auto"``.
 
     Returns:
-        Its line of the table.
+        Its row of the table.
 
     Raises:
-        ModelError: if there is none; the message names the nearest and all there are.
+        ModelError: If there is none of this kind and name; the message names the nearest.
     """
-    wanted = DEFAULT_FLOW if name == "auto" else name
-    specs = {spec.name: spec for spec in FLOWS}
+    wanted = DEFAULTS[kind] if name == "auto" else name
+    specs = {spec.name: spec for spec in list_specs(kind)}
     if wanted not in specs:
-        known = ", ".join(spec.name for spec in list_flows())
-        raise ModelError(f"There is no flow backbone {name!r}{nearest(name, specs)}; there are: {known}.")
+        hint = "'vfi models' lists them" if kind == "interpolator" else f"there are: {', '.join(specs)}"
+        raise ModelError(f"There is no {KIND_TITLES[kind]} {name!r}{nearest(name, specs)}; {hint}.")
     return specs[wanted]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question for the name that was meant, where one of those known is like it."""
+    """A question after the name that may have been meant, such as ``" (did you mean 'dis'?)"``, or nothing.
+
+    Args:
+        name: The unknown name.
+        known: Names that exist.
+    """
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,4 +1,4 @@
-"""One picture that shows what a new frame looks like beside blending and the truth."""
+"""Comparison image: an interpolated frame beside blending and the truth."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from PIL import Image
 from vfi.evaluation.clips import Gap
 from vfi.visual.panels import ACCENTS, Panel, sheet
 
-DETAIL_SHARE = 0.21  # height of the magnified part, of the frame's
+DETAIL_FRACTION = 0.21  # height of the magnified part, relative to the frame
 ERROR_FULL_SCALE = 64.0  # of 255: an error this large gets the brightest colour
 
 
 def comparison_picture(
     gap: Gap, *, name: str, ours_psnr: float, blending_psnr: float, number: int, width: int
 ) -> Image.Image:
-    """Six panels: the two inputs, ours over blending, truth over our error.
+    """Draw six panels: the two inputs, ours over blending, truth over our error.
 
     Args:
-        gap: the frames.
-        name: of the model.
-        ours_psnr: dB.
-        blending_psnr: dB.
-        number: of the new frame in the output.
-        width: of the whole picture, pixels.
+        gap: Frames to show.
+        name: Name of the model.
+        ours_psnr: PSNR of the interpolated frame in dB.
+        blending_psnr: PSNR of blending in dB.
+        number: Number of the interpolated frame in the output.
+        width: Width of the image in pixels.
+
+    Returns:
+        The image.
     """
     rows = [
         [
@@ -47,7 +50,7 @@ def comparison_picture(
 
 
 def error_picture(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The error as a colour, black where there is none: uint8 ``[H, W, 3]``."""
+    """Colour-code the error, black where there is none: uint8 ``[H, W, 3]``."""
     error = np.abs(estimate.astype(np.float32) - truth).mean(axis=2)
     level = np.clip(error * (255 / ERROR_FULL_SCALE), 0, 255).astype(np.uint8)
     colours = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)
@@ -55,9 +58,9 @@ def error_picture(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def hardest_place(gap: Gap) -> tuple[int, int, int, int]:
-    """Where blending errs most, ``(top, bottom, left, right)``: there is motion that had to be found."""
+    """Region where blending errs most, ``(top, bottom, left, right)``: motion had to be estimated there."""
     height, width = gap.truth.shape[:2]
-    rows = max(round(height * DETAIL_SHARE), 8)
+    rows = max(round(height * DETAIL_FRACTION), 8)
     columns = min(round(rows * 1.3), width)
     error = np.abs(gap.blended().astype(np.float32) - gap.truth).mean(axis=2)
     total = cv2.boxFilter(error, -1, (columns, rows), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)

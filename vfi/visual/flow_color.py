@@ -1,7 +1,7 @@
 """Flow as colours: the wheel of the Middlebury benchmark.
 
-Source: Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011. The hue tells the
-direction, the saturation the length. The wheel spends more hues where the eye tells more apart: red to yellow
+Source: Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011. The hue shows the
+direction, the saturation the length. The wheel has more hues where the eye distinguishes more: red to yellow
 in 15 steps, to green in 6, to cyan in 4, to blue in 11, to magenta in 13, and back to red in 6.
 """
 
@@ -22,25 +22,25 @@ WHEEL = (
     ((0.0, 0.0, 1.0), 13),
     ((1.0, 0.0, 1.0), 6),
 )
-"""Corners of the wheel, clockwise from "right" as seen in the picture, and the steps to the next one."""
+"""Corners of the wheel, clockwise from "right" as seen in the image, and the steps to the next one."""
 
 BEYOND_FACTOR = 0.75
 """Vectors longer than the largest shown get their hue darkened so."""
 
 
 def flow_to_color(flow: Tensor, *, largest: float | None = None) -> Tensor:
-    """Show a flow as a picture: white is no motion; right red, down yellow, left blue-green, up violet.
+    """Colour-code a flow: white is no motion; right red, down yellow, left blue-green, up violet.
 
     Args:
         flow: ``[B, 2, H, W]``, pixels.
         largest: Length in pixels that gets the full colour; longer vectors become darker. None: the longest
-            known vector of each sample. Pictures that are to be compared need the same.
+            known vector of each sample. Images that are to be compared need the same.
 
     Returns:
-        ``[B, 3, H, W]`` float32 RGB in [0, 1]; black where the flow is not known.
+        ``[B, 3, H, W]`` float32 RGB in [0, 1]; black where the flow is unknown.
 
     Raises:
-        ValueError: if ``flow`` is no flow, or ``largest`` is not positive.
+        ValueError: If ``flow`` is no flow, or ``largest`` is not positive.
     """
     if flow.ndim != 4 or flow.shape[1] != 2:
         raise ValueError(f"wanted a flow [B, 2, H, W], got {tuple(flow.shape)}")
@@ -61,11 +61,11 @@ def _hues(angle: Tensor) -> Tensor:
     """The full colours ``[B, 3, H, W]`` of directions ``[B, 1, H, W]``, radians clockwise from the right."""
     wheel = _wheel().to(angle.device)
     # The benchmark spreads the circle from the first hue to the last, not on to the first again.
-    place = torch.remainder(angle, 2 * math.pi) / (2 * math.pi) * (len(wheel) - 1)
-    before = place.floor()
+    position = torch.remainder(angle, 2 * math.pi) / (2 * math.pi) * (len(wheel) - 1)
+    before = position.floor()
     first = wheel[before.long() % len(wheel)]  # [B, 1, H, W, 3]
     second = wheel[(before.long() + 1) % len(wheel)]
-    return torch.lerp(first, second, (place - before)[..., None])[:, 0].movedim(-1, 1)
+    return torch.lerp(first, second, (position - before)[..., None])[:, 0].movedim(-1, 1)
 
 
 def _wheel() -> Tensor:

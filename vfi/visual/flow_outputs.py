@@ -57,7 +57,7 @@ def plan_outputs(options: argparse.Namespace) -> list[Output]:
         options: The arguments of ``vfi flow``.
 
     Raises:
-        ConfigError: a name does not fit what is to be written, or two are the same.
+        ConfigError: If a name does not fit what is to be written, or two are the same.
     """
     named = [Output(path, kind) for kind in SUFFIXES if (path := getattr(options, kind)) is not None]
     if options.output is not None:
@@ -80,7 +80,7 @@ def refuse_outputs(outputs: Sequence[Output], options: argparse.Namespace) -> No
     """Refuse files that must not be written, before any work is done.
 
     Raises:
-        OutputError: a file exists and shall not be replaced, is a folder, or is one of the inputs.
+        OutputError: If a file exists and shall not be replaced, is a folder, or is one of the inputs.
     """
     inputs = [path.resolve() for path in (*options.inputs, options.truth) if path is not None]
     for path in (output.path for output in outputs):
@@ -106,7 +106,7 @@ def encode_outputs(
         For each file its name, what it is, and its content; and what was left out, in sentences.
 
     Raises:
-        OutputError: a format that the user asked for cannot hold the flow.
+        OutputError: If a format that the user asked for cannot hold the flow.
     """
     shown = [_flow_of(output, pair) for output in outputs if output.kind == "color"]
     if largest is None and shown:
@@ -131,12 +131,12 @@ def _outputs_of(name: Path) -> list[Output]:
     if name.is_dir() or not name.name:
         raise ConfigError(f"{name} is a folder: give a name in it, such as {name / 'flow'}.")
     if suffix == ".png":
-        raise ConfigError(f"{name} may be a picture or KITTI's flow: give --color {name} or --kitti {name}.")
+        raise ConfigError(f"{name} may be an image or KITTI's flow: give --color {name} or --kitti {name}.")
     if suffix == ".flo" or suffix in PICTURE_FORMATS:
         return [Output(name, "flo" if suffix == ".flo" else "color")]
     if suffix:
         raise ConfigError(
-            f"vfi does not write a flow as {suffix} ({name}): choose .flo, the name of a picture such as "
+            f"vfi does not write a flow as {suffix} ({name}): choose .flo, the name of an image such as "
             ".jpg, or a name without a suffix for all kinds."
         )
     return [
@@ -177,13 +177,13 @@ def _encode(output: Output, pair: FlowPair, largest: float) -> bytes:
     if output.kind == "kitti":
         return encode_kitti(flow)
     if output.kind == "color":
-        return _encode_picture(flow_to_color(flow, largest=largest), output.path)
+        return _encode_image(flow_to_color(flow, largest=largest), output.path)
     occlusion = pair.occlusion_1 if output.backward else pair.occlusion_0
     assert occlusion is not None
-    return _encode_picture(occlusion.expand(-1, 3, -1, -1), output.path)
+    return _encode_image(occlusion.expand(-1, 3, -1, -1), output.path)
 
 
-def _encode_picture(picture: Tensor, path: Path) -> bytes:
+def _encode_image(image: Tensor, path: Path) -> bytes:
     """``[1, 3, H, W]`` in [0, 1] as the content of an image file of the suffix of ``path``."""
     from vfi.io import Picture, SinkOptions
     from vfi.io.images.sink import encode_image
@@ -191,5 +191,5 @@ def _encode_picture(picture: Tensor, path: Path) -> bytes:
 
     with output_errors(path):
         return encode_image(
-            Picture.from_tensor(picture), PICTURE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
+            Picture.from_tensor(image), PICTURE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
         )

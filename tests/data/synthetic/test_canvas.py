@@ -14,7 +14,7 @@ SQUARE = np.array([[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]])
 def test_the_origin_is_where_outlines_and_places_are_counted_from() -> None:
     canvas = Canvas(-5, 10, -4, 6, density=2.0)
     assert canvas.alpha.shape == (20, 30)
-    x, y = canvas.places()
+    x, y = canvas.positions()
     mask = canvas.mask(SQUARE)
     # OpenCV fills a square to within an eighth of a texel.
     assert (mask * x).sum() / mask.sum() == pytest.approx(0, abs=0.0625)

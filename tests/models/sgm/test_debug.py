@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from vfi.models.sgm import build_local_small, build_small
+from vfi.models.sgm import build_sgm
 from vfi.types import Window
 
 
@@ -14,7 +14,7 @@ def window(height: int, width: int) -> Window:
 
 
 def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
-    model = build_small(points=0.25, dense_height=0).eval()
+    model = build_sgm(points=0.25, dense_height=0).eval()
     inside = model.diagnostics(window(48, 70), 0.5)
     for i in (0, 1):
         importance, points = inside[f"importance_{i}"], inside[f"points_{i}"]
@@ -24,5 +24,5 @@ def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
 
 
 def test_nothing_is_shown_where_nothing_was_chosen() -> None:
-    for model in (build_small(points="all"), build_local_small()):
+    for model in (build_sgm(points="all"), build_sgm(matching=False)):
         assert "points_0" not in model.eval().diagnostics(window(32, 48), 0.5)

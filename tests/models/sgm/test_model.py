@@ -20,10 +20,7 @@ from vfi.evaluation.metrics import psnr
 from vfi.models.sgm import (
     SgmInterpolator,
     SgmSettings,
-    build_base,
-    build_local_base,
-    build_local_small,
-    build_small,
+    build_sgm,
 )
 from vfi.models.sgm.settings import padding_before
 from vfi.ops import resize_flow
@@ -245,7 +242,7 @@ class TestTiles:
         torch.testing.assert_close(tiled, whole, rtol=0, atol=2e-6)
 
     def test_memory_decides(self) -> None:
-        small, base = build_local_small(), build_local_base()
+        small, base = build_sgm(matching=False), build_sgm(size="base", matching=False)
         for model in (small, base):
             enough = model.choose_tile(1088, 1920, 100 * 2**30)
             assert enough is None
@@ -384,7 +381,7 @@ class TestTraining:
         assert trained == {"gmflow", "matching_block", "feature_bone", "block"}
 
     def test_every_weight_of_the_local_model_is_trained(self, local_small: SgmInterpolator) -> None:
-        model = build_local_small()
+        model = build_sgm(matching=False)
         model.load_state_dict(local_small.state_dict())
         model(pair(32, 48), at(0.5)).frame.sum().backward()
         assert all(parameter.grad is not None for parameter in model.parameters())
@@ -403,20 +400,26 @@ class TestTraining:
 
 
 @pytest.mark.parametrize(
-    ("build", "parts"),
+    ("options", "parts"),
     [
-        (build_local_small, {"feature_bone": 1_006_512, "contextnet": 1_173_216, "unet": 11_816_035}),
-        (build_local_base, {"feature_bone": 5_568_352, "contextnet": 4_687_296, "unet": 47_233_219}),
-        (build_small, {"block.0": 752_138, "block.1": 617_354, "matching_block.0.merge": 1_207_844}),
-        (build_base, {"block.0": 1_047_050, "block.1": 764_810, "matching_block.0.refine_block": 332_554}),
+        ({"matching": False}, {"feature_bone": 1_006_512, "contextnet": 1_173_216, "unet": 11_816_035}),
+        (
+            {"size": "base", "matching": False},
+            {"feature_bone": 5_568_352, "contextnet": 4_687_296, "unet": 47_233_219},
+        ),
+        ({}, {"block.0": 752_138, "block.1": 617_354, "matching_block.0.merge": 1_207_844}),
+        (
+            {"size": "base"},
+            {"block.0": 1_047_050, "block.1": 764_810, "matching_block.0.refine_block": 332_554},
+        ),
     ],
     ids=["local_small", "local_base", "full_small", "full_base"],
 )
 def test_parameters_are_those_of_the_released_files(
-    build: Callable[[], SgmInterpolator], parts: dict[str, int], request: pytest.FixtureRequest
+    options: dict[str, Any], parts: dict[str, int], request: pytest.FixtureRequest
 ) -> None:
     with torch.device("meta"):
-        model = build()
+        model = build_sgm(**options)
     for name, count in parts.items():
         assert sum(parameter.numel() for parameter in model.get_submodule(name).parameters()) == count
     listed = {key: tuple(entry["shape"]) for key, entry in sgm_keys(request.node.callspec.id).items()}
@@ -425,7 +428,7 @@ def test_parameters_are_those_of_the_released_files(
 
 def same_again(model: SgmInterpolator) -> SgmInterpolator:
     """A copy of the small model that may be changed."""
-    copy = build_small().eval()
+    copy = build_sgm().eval()
     copy.load_state_dict(model.state_dict())
     return copy
 
@@ -457,7 +460,7 @@ class TestGpu:
         """On real frames, with weights of the initialisation: the golden ones magnify every rounding."""
         window = real_pair(data_folder, *size)
         torch.manual_seed(0)
-        whole = build_small().eval().cuda()
+        whole = build_sgm().eval().cuda()
         half = same_again(whole).cuda()
         half.set_precision(dtype)
         made, expected = (model.interpolate_window(window, [0.5])[0] for model in (half, whole))
@@ -467,7 +470,7 @@ class TestGpu:
     def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
         window = real_pair(data_folder, 360, 640)
         torch.manual_seed(0)
-        plain = build_small().eval().cuda()
+        plain = build_sgm().eval().cuda()
         fast = same_again(plain).cuda()
         fast.accelerate(**how)
         made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, plain))
@@ -475,7 +478,7 @@ class TestGpu:
 
     def test_a_4k_pair_fits_in_12_gigabytes(self) -> None:
         """The flow at full size, half the positions matched, in tiles as such a card would have them."""
-        model = build_small(points="1/2", down_scale=1).eval().cuda()
+        model = build_sgm(points="1/2", down_scale=1).eval().cuda()
         frames = torch.rand(2, 1, 3, 2160, 3840, device="cuda")
         torch.cuda.reset_peak_memory_stats()
         model.interpolate_window(window_of(frames[0], frames[1]), [0.5], tile=512)

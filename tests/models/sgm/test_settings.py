@@ -10,7 +10,7 @@ import pytest
 from vfi.errors import ConfigError
 from vfi.models.sgm.settings import SgmSettings, padding_before
 from vfi.ops import Padding
-from vfi.registry import MODELS, load_model
+from vfi.registry import list_models, load_model
 
 
 class TestPoints:
@@ -36,7 +36,9 @@ class TestPoints:
         assert not SgmSettings(points=0).matches
 
     def test_every_whole_model_has_its_share(self) -> None:
-        shares = {spec.name: spec.options.get("points") for spec in MODELS if spec.name.startswith("sgm")}
+        shares = {
+            spec.name: spec.defaults.get("points") for spec in list_models() if spec.name.startswith("sgm")
+        }
         assert shares == {
             "sgm.local_small": None,
             "sgm.local_base": None,

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from vfi.ops.backends import compiled
-from vfi.ops.backends.registration import plain_correlation, plain_correlation_backward
+from vfi.ops.backends.torch_correlation import plain_correlation, plain_correlation_backward
 
 pytestmark = pytest.mark.skipif(
     "cpu" not in compiled.STATE.kernels, reason=compiled.STATE.missing or "no kernels for the CPU"

@@ -24,7 +24,7 @@ from torch import Tensor
 from tests.support.cuda_emulator import COMPILER, Emulator, all_kernels, one_source
 from vfi.ops.backends import cupy_kernels
 from vfi.ops.backends.cupy_kernels import KERNELS, Kernel
-from vfi.ops.backends.registration import plain_correlation, plain_correlation_backward
+from vfi.ops.backends.torch_correlation import plain_correlation, plain_correlation_backward
 from vfi.ops.backends.torch_splat import plain_splat, plain_splat_backward
 
 TOLERANCES = {torch.float64: 1e-13, torch.float32: 5e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}

@@ -11,7 +11,7 @@ from vfi.data.synthetic.textures import shape_mask
 
 
 class Canvas:
-    """A picture to paint on with masks, in pixels of the layer about an origin."""
+    """An image to paint on with masks, in pixels of the layer about an origin."""
 
     def __init__(self, left: float, right: float, top: float, bottom: float, density: float) -> None:
         self.density = density
@@ -24,7 +24,7 @@ class Canvas:
         """Fill outlines ``[N, 2]`` given in pixels about the origin: ``[h, w]``."""
         return shape_mask(self.height, self.width, [(line + self.origin) * self.density for line in outlines])
 
-    def places(self) -> tuple[np.ndarray, np.ndarray]:
+    def positions(self) -> tuple[np.ndarray, np.ndarray]:
         """X and y of every texel, pixels about the origin, ``[h, w]`` each."""
         rows, columns = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32) / self.density
         return columns - self.origin[0], rows - self.origin[1]
@@ -33,8 +33,8 @@ class Canvas:
         """Lay a colour ``[3]`` or texture ``[h, w, 3]`` over what is there, by a mask ``[h, w]``."""
         covered = self.alpha * (1 - mask)
         alpha = covered + mask
-        share = (mask / np.maximum(alpha, 1e-6))[..., None]
-        self.colours += (paint - self.colours) * share
+        weight = (mask / np.maximum(alpha, 1e-6))[..., None]
+        self.colours += (paint - self.colours) * weight
         self.alpha = alpha
 
     def sprite(self) -> Sprite:

@@ -1,7 +1,6 @@
-"""Write frames and a sound track that exist in memory to a video file, for demonstrations and tests.
+"""Write frames and a sound track from memory to a video file, for demonstrations and tests.
 
-This is no way to treat a user's video: it knows nothing of colour tags, other streams or time stamps
-that are not even. For those there is :mod:`vfi.io`.
+For anything else there is :func:`vfi.io.write_video`, which has no sound.
 """
 
 from __future__ import annotations
@@ -40,25 +39,25 @@ def write_clip(
     pixel_format: str | None = None,
     options: dict[str, str] | None = None,
 ) -> int:
-    """Write a clip of even time stamps.
+    """Write a clip of even timestamps.
 
     Args:
-        path: a video file; its suffix chooses the container. Overwritten.
-        frames: uint8 ``[H, W, 3]`` each, RGB, all of one size.
-        rate: frames per second.
-        sound: float32 ``[channels, samples]`` in [-1, 1], one or two channels, encoded as AAC.
-        sound_rate: samples per second.
-        codec: name of an encoder of FFmpeg.
-        pixel_format: what the encoder gets, FFmpeg's name; by default ``yuv420p``, which plays everywhere,
-            where both sides are even, as it needs, and else ``yuv444p``.
-        options: of the encoder; good quality by default with ``libx264``.
+        path: Video file; its suffix chooses the container. Overwritten.
+        frames: RGB frames, uint8 ``[H, W, 3]``, all of one size.
+        rate: Frame rate in frames per second.
+        sound: Samples, float32 ``[channels, samples]`` in [-1, 1], one or two channels, encoded as AAC.
+        sound_rate: Sampling rate in Hz.
+        codec: Name of an encoder of FFmpeg.
+        pixel_format: FFmpeg's name of the encoded pixel format; by default ``yuv420p``, which plays
+            everywhere, where both sides are even, as it needs, and else ``yuv444p``.
+        options: Options of the encoder; good quality by default with ``libx264``.
 
     Returns:
         The number of frames.
 
     Raises:
-        OutputError: FFmpeg refuses path, codec, format or size.
-        ValueError: there is no frame.
+        OutputError: If FFmpeg refuses path, codec, format or size.
+        ValueError: If there is no frame.
     """
     frames = iter(frames)
     first = next(frames, None)
@@ -93,7 +92,7 @@ def write_clip(
 
 
 def _tag_colours(stream: av.VideoStream, is_rgb: bool) -> None:
-    """Say in the file how to read the samples: players guess differently for small and for large pictures."""
+    """Say in the file how to read the samples: players guess differently for small and for large images."""
     stream.color_primaries = stream.color_trc = BT709
     stream.colorspace = RGB_MATRIX if is_rgb else BT709
     stream.color_range = FULL_RANGE if is_rgb else LIMITED_RANGE
@@ -102,11 +101,11 @@ def _tag_colours(stream: av.VideoStream, is_rgb: bool) -> None:
 def _encode_frame(
     container: av.container.OutputContainer, stream: av.VideoStream, frame: np.ndarray, pixel_format: str
 ) -> None:
-    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
     if av.VideoFormat(pixel_format).is_rgb:
-        native = picture.reformat(format=pixel_format)
+        native = image.reformat(format=pixel_format)
     else:
-        native = picture.reformat(
+        native = image.reformat(
             format=pixel_format, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
     container.mux(stream.encode(native))

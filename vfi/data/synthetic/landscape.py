@@ -1,6 +1,6 @@
 """The demonstration scene: hills in the evening sun, passing by as from a moving train.
 
-Sizes are written for a picture 480 pixels high and multiplied by ``unit``. The camera's way shifts every
+Sizes are written for a frame 480 pixels high and multiplied by ``unit``. The camera's way shifts every
 layer by its ``nearness``: 0 is infinitely far away, 1 the grasses beside the track.
 """
 
@@ -45,7 +45,7 @@ MOUNTAINS_END = 0.1  # nearness from which on there are fields instead of rocks
 
 @dataclass(frozen=True)
 class Stage:
-    """What every part of the landscape needs to know."""
+    """Parameters that all parts of the landscape have in common."""
 
     height: int
     width: int
@@ -62,12 +62,12 @@ class Stage:
         return random_generator(self.seed, part)
 
     def camera(self, nearness: float, position: tuple[float, float] = (0.0, 0.0)) -> Motion:
-        """How something at rest in the landscape moves through the picture."""
+        """How something at rest in the landscape moves through the frame."""
         speed = nearness * self.unit
         return Motion(position, (-CAMERA_SPEED * speed, 0.0), (-CAMERA_ACCELERATION * speed, 0.0))
 
     def strip_length(self, nearness: float) -> float:
-        """Pixels that pass through the picture in the whole time, from its left border on."""
+        """Pixels that pass through the frame in the whole time, from its left border on."""
         end, _ = self.camera(nearness).position_at(self.duration)
         return self.width - end + 8 * self.unit
 
@@ -76,10 +76,10 @@ def landscape_layers(height: int, width: int, seed: int, duration: float) -> tup
     """All layers, back to front.
 
     Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        seed: chooses the landscape.
-        duration: seconds; made for times from 0 to this.
+        height: Height of the frame in pixels.
+        width: Width of the frame in pixels.
+        seed: Chooses the landscape.
+        duration: Seconds; made for times from 0 to this.
     """
     stage = Stage(height, width, seed, duration)
     unit = stage.unit
@@ -138,14 +138,14 @@ def _ridge(
     """Mountains, hills or meadows: everything below a wavy line.
 
     Args:
-        stage: the landscape.
-        part: number of its random stream.
+        stage: The landscape.
+        part: Number of its random stream.
         nearness: 0 is infinitely far away.
-        top: height of the line, share of the picture from above.
-        relief: from the lowest to the highest point of the line, share of the picture's height.
-        wavelength: of the line, share of the picture's width.
-        ramp: colours of the ground.
-        name: of the layer.
+        top: Height of the line, fraction of the frame from above.
+        relief: Distance from the lowest to the highest point of the line, fraction of the frame's height.
+        wavelength: Wavelength of the line, fraction of the frame's width.
+        ramp: Colours of the ground.
+        name: Name of the layer.
     """
     random = stage.random(part)
     scale = DENSITY * stage.unit
@@ -172,10 +172,10 @@ def _mountain_ground(
     """Rocks lit from the left that fade into haze below.
 
     Args:
-        random: where the randomness comes from.
+        random: Where the randomness comes from.
         depth: ``[h, w]``, below the ridge, pixels of the reference height.
-        scale: texels per pixel of the reference height.
-        ramp: colours by depth.
+        scale: Texels per pixel of the reference height.
+        ramp: Colours by depth.
 
     Returns:
         ``[h, w, 3]``.

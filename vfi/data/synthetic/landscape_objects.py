@@ -1,6 +1,6 @@
 """Things made by people (and birds) in the demonstration landscape, as sprites.
 
-``unit`` is the picture's height over 480, ``density`` texels per pixel. Each sprite's origin is where it is
+``unit`` is the frame's height over 480, ``density`` texels per pixel. Each sprite's origin is where it is
 natural to hold it: the middle of a balloon and of the sails, the foot of the tower.
 """
 
@@ -32,10 +32,10 @@ def balloon_sprite(
     """A hot-air balloon of striped cloth with a basket on ropes.
 
     Args:
-        random: of the cloth's texture.
-        unit: scale.
-        density: texels per pixel.
-        colours: of the two kinds of stripes and of the band around the middle.
+        random: Generator for the cloth's texture.
+        unit: Scale.
+        density: Texels per pixel.
+        colours: Colours of the two kinds of stripes and of the band around the middle.
     """
     radius = BALLOON_RADIUS * unit
     canvas = Canvas(-1.15 * radius, 1.15 * radius, -1.15 * radius, 2.05 * radius, density)
@@ -76,7 +76,7 @@ def _balloon_cloth(
     canvas: Canvas, random: np.random.Generator, radius: float, colours: tuple[str, str, str]
 ) -> np.ndarray:
     """Striped cloth lit from the left, ``[h, w, 3]``."""
-    x, y = canvas.places()
+    x, y = canvas.positions()
     half_width = np.maximum(_envelope_radius(y / radius) * radius, 1e-3)
     longitude = np.arcsin(np.clip(x / half_width, -1, 1))
     # Stripes with edges about a pixel wide, and a zigzag band between two plain lines.
@@ -95,7 +95,7 @@ def _balloon_cloth(
 def tower_sprite(random: np.random.Generator, unit: float, density: float) -> Sprite:
     """The tower of a windmill; the hub of its sails is 88 units above its foot."""
     canvas = Canvas(-40 * unit, 40 * unit, -112 * unit, 44 * unit, density)
-    x, _ = canvas.places()
+    x, _ = canvas.positions()
     body = np.array([[-17, -80], [17, -80], [26, 42], [-26, 42]]) * unit
     stone = fractal_noise(
         random, canvas.height, canvas.width, wavelength=9 * density * unit, octaves=3, stretch=1.8

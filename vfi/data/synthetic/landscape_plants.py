@@ -1,6 +1,6 @@
 """Plants of the demonstration landscape, as strips that pass the camera.
 
-The origin of a strip is its lower left corner. ``unit`` is the picture's height over 480, ``density`` texels
+The origin of a strip is its lower left corner. ``unit`` is the frame's height over 480, ``density`` texels
 per pixel.
 """
 

@@ -10,7 +10,7 @@ from vfi.data.synthetic.sprite import Sprite
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A sprite on its way through the picture."""
+    """A sprite on its way through the frame."""
 
     sprite: Sprite
     motion: Motion

@@ -22,7 +22,7 @@ class Motion:
     """
 
     position: Vector = (0.0, 0.0)
-    """Where the layer's origin is, (x, y) in pixels of the picture."""
+    """Where the layer's origin is, (x, y) in pixels of the frame."""
     velocity: Vector = (0.0, 0.0)
     """Pixels per second."""
     acceleration: Vector = (0.0, 0.0)
@@ -36,14 +36,14 @@ class Motion:
     spin_acceleration: float = 0.0
     """Radians per second squared."""
     scale: float = 1.0
-    """Pixels of the picture per pixel of the layer."""
+    """Pixels of the frame per pixel of the layer."""
     growth: float = 0.0
     """Rate of the logarithm of the scale, per second: 0.1 is about ten per cent larger each second."""
     growth_acceleration: float = 0.0
     """Its change, per second squared."""
 
     def position_at(self, time: float) -> Vector:
-        """The place of the layer's origin at a time, (x, y) in pixels."""
+        """Position of the layer's origin at a time, (x, y) in pixels."""
         x, y = (
             start + time * (rate + time * (change / 2 + time * jerk / 6))
             for start, rate, change, jerk in zip(
@@ -56,10 +56,10 @@ class Motion:
         """The transform at a time.
 
         Args:
-            time: seconds.
+            time: Seconds.
 
         Returns:
-            float64 ``[3, 3]``: takes ``(x, y, 1)`` of the layer to ``(x, y, 1)`` of the picture, pixels.
+            float64 ``[3, 3]``: takes ``(x, y, 1)`` of the layer to ``(x, y, 1)`` of the frame, pixels.
         """
         x, y = self.position_at(time)
         angle = self.angle + time * (self.spin + time * self.spin_acceleration / 2)

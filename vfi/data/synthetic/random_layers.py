@@ -21,7 +21,7 @@ from vfi.data.synthetic.textures import (
 
 BACKGROUND_DENSITY = 1.5
 SHAPE_DENSITY = 2.0
-# Shift between two whole seconds at difficulty 1, as a share of the picture's width.
+# Shift between two whole seconds at difficulty 1, as a fraction of the frame's width.
 LARGEST_SHIFT = 0.1
 FEWEST_SHAPES, MOST_SHAPES = 1, 10
 
@@ -47,10 +47,10 @@ def noise_background(height: int, width: int, seed: int, motion: Motion) -> Laye
     """A texture without end; the layer's origin is the middle of the texture.
 
     Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        seed: chooses the texture.
-        motion: of its middle.
+        height: Height of the frame in pixels.
+        width: Width of the frame in pixels.
+        seed: Chooses the texture.
+        motion: Motion of its centre.
     """
     rows, columns = (round(1.6 * BACKGROUND_DENSITY * side) + 8 for side in (height, width))
     texture = random_texture(random_generator(seed, 3), rows, columns, 24 * BACKGROUND_DENSITY)
@@ -73,9 +73,9 @@ def random_shape(random: np.random.Generator, size: float, *, thin: bool = False
     """A textured shape.
 
     Args:
-        random: where the randomness comes from.
-        size: diameter, pixels.
-        thin: rings, spokes and bars of a few pixels instead of solid shapes.
+        random: Where the randomness comes from.
+        size: Diameter, pixels.
+        thin: Rings, spokes and bars of a few pixels instead of solid shapes.
     """
     texels = max(round(size * SHAPE_DENSITY), 8)
     # A rim of transparent texels, so that the outline is smooth all around.
@@ -144,7 +144,7 @@ def _stroke(middle: float, radius: float, offset: float, thickness: float, angle
 
 
 def _random_motion(random: np.random.Generator, height: int, width: int, difficulty: float) -> Motion:
-    """Any place in the picture and any direction; speed and change grow with the difficulty."""
+    """Any position in the frame and any direction; speed and change grow with the difficulty."""
     shift = (0.1 + 0.9 * difficulty) * LARGEST_SHIFT * width
 
     def direction(length: float) -> Vector:

@@ -2,7 +2,7 @@
 
 A :class:`Scene` is a stack of textured layers, back to front, that shift, turn, grow and accelerate over each
 other. The frame at any time is computed, not interpolated, and so are the flow and the occlusion between any
-two times: the place of a layer is a formula. A scene depends on its seed alone, never on global state.
+two times: the position of a layer is a formula. A scene depends on its seed alone, never on global state.
 
     scene = Scene.demo(480, 854, seed=0)
     frame = scene.render(0.25)            # float32 [3, 480, 854]
@@ -29,7 +29,7 @@ from vfi.data.synthetic.random_layers import noise_background, random_layers, ra
 from vfi.data.synthetic.sound import SoundTrack
 from vfi.data.synthetic.textures import random_generator
 
-OPAQUE = 0.5  # a pixel belongs to the foremost layer that covers more than this share of it
+OPAQUE = 0.5  # a pixel belongs to the foremost layer that covers more than this fraction of it
 ROUNDING = 1e-6  # pixels; what stands still at the border is not outside
 
 
@@ -40,7 +40,7 @@ class Scene:
     height: int
     width: int
     layers: tuple[Layer, ...]
-    """Back to front; the first covers the whole picture at all times."""
+    """Back to front; the first covers the whole frame at all times."""
     sound: SoundTrack | None = field(default=None, kw_only=True)
     cut_time: float = field(default=math.inf, kw_only=True)
     """Seconds: from this time on ``after_cut`` is to be seen, on its own clock, which starts there at 0."""
@@ -61,23 +61,23 @@ class Scene:
         """One texture that shifts as a whole: the true flow is ``velocity`` times the time between.
 
         Args:
-            height: rows.
-            width: columns.
+            height: Rows.
+            width: Columns.
             velocity: (x, y), pixels per second.
-            seed: chooses the texture.
+            seed: Chooses the texture.
         """
         motion = Motion(_middle(height, width), velocity)
         return cls(height, width, (noise_background(height, width, seed, motion),))
 
     @classmethod
     def rotation(cls, height: int, width: int, spin: float, *, seed: int = 0) -> Scene:
-        """One texture that turns about the middle of the picture.
+        """One texture that turns about the middle of the frame.
 
         Args:
-            height: rows.
-            width: columns.
-            spin: radians per second, clockwise on the screen.
-            seed: chooses the texture.
+            height: Rows.
+            width: Columns.
+            spin: Radians per second, clockwise on the screen.
+            seed: Chooses the texture.
         """
         motion = Motion(_middle(height, width), spin=spin)
         return cls(height, width, (noise_background(height, width, seed, motion),))
@@ -92,14 +92,14 @@ class Scene:
         background_velocity: Vector = (0.0, 0.0),
         seed: int = 0,
     ) -> Scene:
-        """One shape in the middle of the picture (at time 0) that passes over a texture.
+        """One shape in the middle of the frame (at time 0) that passes over a texture.
 
         Args:
-            height: rows.
-            width: columns.
-            velocity: of the shape, (x, y), pixels per second.
+            height: Rows.
+            width: Columns.
+            velocity: Velocity of the shape, (x, y), pixels per second.
             background_velocity: (x, y), pixels per second.
-            seed: chooses textures and shape.
+            seed: Chooses textures and shape.
         """
         middle = _middle(height, width)
         back = noise_background(height, width, seed, Motion(middle, background_velocity))
@@ -140,13 +140,13 @@ class Scene:
         return np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
 
     def flow(self, time_a: float, time_b: float) -> Tensor:
-        """True flow from one time to another, also of what leaves the picture or is hidden then.
+        """True flow from one time to another, also of what leaves the frame or is hidden then.
 
         Returns:
             float32 ``[2, H, W]``, on the grid of ``time_a``, pixels (x right, y down).
 
         Raises:
-            ValueError: a cut lies between the two.
+            ValueError: If a cut lies between the two.
         """
         shot, time_a, time_b = self._one_shot(time_a, time_b)
         _, x, y = shot._targets(time_a, time_b)
@@ -154,7 +154,7 @@ class Scene:
         return torch.stack([x - columns, y - rows]).float()
 
     def occlusion(self, time_a: float, time_b: float) -> Tensor:
-        """What is to be seen at one time and hidden at another: covered, out of the picture, or cut away.
+        """What is to be seen at one time and hidden at another: covered, out of the frame, or cut away.
 
         Returns:
             float32 ``[1, H, W]``, on the grid of ``time_a``; 1 = hidden at ``time_b``, 0 = visible.
@@ -224,7 +224,7 @@ class Scene:
 
 
 def _middle(height: int, width: int) -> Vector:
-    """The middle of a picture, (x, y), pixels."""
+    """The middle of a frame, (x, y), pixels."""
     return (width - 1) / 2, (height - 1) / 2
 
 
@@ -232,17 +232,17 @@ def random_scene(seed: int, height: int, width: int, difficulty: float = 0.5) ->
     """A scene of random shapes over a random texture, for tests and for training.
 
     Made for frames at whole seconds: from one to the next, things move by up to about a tenth of the
-    picture's width at difficulty 1. Difficulty raises the number of shapes, their speed, turning, growth,
-    acceleration, and the share of thin ones.
+    frame's width at difficulty 1. Difficulty raises the number of shapes, their speed, turning, growth,
+    acceleration, and the fraction of thin ones.
 
     Args:
-        seed: not negative; the same seed gives the same scene.
-        height: rows.
-        width: columns.
+        seed: Not negative; the same seed gives the same scene.
+        height: Rows.
+        width: Columns.
         difficulty: 0 (one shape, slow and even motion) to 1.
 
     Raises:
-        ValueError: the difficulty is outside [0, 1].
+        ValueError: If the difficulty is outside [0, 1].
     """
     if not 0 <= difficulty <= 1:
         raise ValueError(f"difficulty must lie in [0, 1], not {difficulty}")

@@ -53,9 +53,9 @@ class SoundTrack:
         """A quiet tune for demonstrations: one note of the scale on every beat.
 
         Args:
-            duration: seconds.
-            seed: chooses the tune.
-            beat: seconds between two notes.
+            duration: Seconds.
+            seed: Chooses the tune.
+            beat: Seconds between two notes.
         """
         random = np.random.Generator(np.random.Philox(seed))
         starts = np.arange(0, duration, beat)
@@ -71,8 +71,8 @@ class SoundTrack:
         """The sound between two times.
 
         Args:
-            start: seconds, inclusive.
-            end: seconds, exclusive.
+            start: Seconds, inclusive.
+            end: Seconds, exclusive.
 
         Returns:
             float32 ``[channels, samples]`` in [-1, 1]; sample k belongs to ``round(start * rate) + k``.

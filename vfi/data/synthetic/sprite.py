@@ -1,4 +1,4 @@
-"""A sprite: one textured, partly transparent picture that a scene moves about."""
+"""A sprite: one textured, partly transparent image that a scene moves about."""
 
 from __future__ import annotations
 
@@ -33,38 +33,38 @@ class Sprite:
     @classmethod
     def paint(
         cls,
-        picture: np.ndarray,
+        image: np.ndarray,
         alpha: np.ndarray | None = None,
         *,
         density: float = 1.0,
         anchor: tuple[float, float] | None = None,
         endless: bool = False,
     ) -> Sprite:
-        """Make a sprite of a picture.
+        """Make a sprite of an image.
 
         Args:
-            picture: ``[h, w, 3]``, RGB in [0, 1] (floating point).
+            image: Texture ``[h, w, 3]``, RGB in [0, 1] (floating point).
             alpha: ``[h, w]`` in [0, 1], 1 = covers; all 1 when not given.
-            density: texels per pixel of the layer.
-            anchor: the layer's origin, (x, y) in pixels of the layer; the middle when not given.
-            endless: continue beyond the border by reflection.
+            density: Texels per pixel of the layer.
+            anchor: The layer's origin, (x, y) in pixels of the layer; the middle when not given.
+            endless: Continue beyond the border by reflection.
         """
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         if alpha is None:
             alpha = np.ones((height, width), np.float32)
-        texels = np.concatenate([picture * alpha[..., None], alpha[..., None]], axis=2).clip(0, 1)
+        texels = np.concatenate([image * alpha[..., None], alpha[..., None]], axis=2).clip(0, 1)
         if anchor is None:
             anchor = ((width - 1) / 2 / density, (height - 1) / 2 / density)
         channels_first = np.ascontiguousarray(texels.transpose(2, 0, 1), dtype=np.float32)
         return cls(torch.from_numpy(channels_first), density, anchor, endless)
 
     def extent(self, matrix: np.ndarray, height: int, width: int) -> Box:
-        """The part of a picture that the sprite can touch.
+        """The part of a frame that the sprite can touch.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
-            height: rows of the picture.
-            width: columns of the picture.
+            matrix: Transform from layer to frame, float64 ``[3, 3]``.
+            height: Number of rows of the frame.
+            width: Number of columns of the frame.
 
         Returns:
             ``(top, bottom, left, right)``, ends exclusive; empty when ``top >= bottom`` or ``left >= right``.
@@ -81,12 +81,12 @@ class Sprite:
         return max(top, 0), min(bottom, height), max(left, 0), min(right, width)
 
     def draw(self, matrix: np.ndarray, box: Box, *, alpha_only: bool = False) -> Tensor:
-        """Sample the sprite on the pixels of a box of the picture.
+        """Sample the sprite on the pixels of a box of the frame.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
+            matrix: Transform from layer to frame, float64 ``[3, 3]``.
             box: ``(top, bottom, left, right)`` in pixels, ends exclusive.
-            alpha_only: leave the colours out.
+            alpha_only: Leave the colours out.
 
         Returns:
             ``[4, h, w]``, colours multiplied by alpha, and alpha; ``[1, h, w]`` with ``alpha_only``.
@@ -97,10 +97,10 @@ class Sprite:
         return self._sample(matrix, columns, rows, alpha_only)
 
     def alpha_at(self, matrix: np.ndarray, x: Tensor, y: Tensor) -> Tensor:
-        """Alpha at any places of the picture.
+        """Alpha at any positions of the frame.
 
         Args:
-            matrix: float64 ``[3, 3]``, layer to picture.
+            matrix: Transform from layer to frame, float64 ``[3, 3]``.
             x: ``[H, W]``, pixels, need not be whole.
             y: ``[H, W]``, pixels.
 
@@ -115,7 +115,7 @@ class Sprite:
         return np.array([[density, 0.0, density * x], [0.0, density, density * y], [0.0, 0.0, 1.0]])
 
     def _sample(self, matrix: np.ndarray, x: Tensor, y: Tensor, alpha_only: bool) -> Tensor:
-        """Bilinear samples ``[C, H, W]`` at places of the picture; x and y may broadcast."""
+        """Bilinear samples ``[C, H, W]`` at positions of the frame; x and y may broadcast."""
         rows, columns = self.texels.shape[1:]
         to_unit = np.array([[2 / max(columns - 1, 1), 0, -1], [0, 2 / max(rows - 1, 1), -1], [0, 0, 1]])
         into = to_unit @ self._texel_matrix() @ np.linalg.inv(matrix)

@@ -21,8 +21,8 @@ def random_generator(seed: int, *stream: int) -> np.random.Generator:
     """A generator that gives the same numbers on every platform (Philox).
 
     Args:
-        seed: not negative.
-        *stream: further whole numbers, so that independent parts of one scene get independent numbers.
+        seed: Not negative.
+        *stream: Further whole numbers, so that independent parts of one scene get independent numbers.
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *stream))))
 
@@ -45,13 +45,13 @@ def fractal_noise(
     """Smooth noise of several scales, each half as large as the one before.
 
     Args:
-        random: where the randomness comes from.
-        height: rows.
-        width: columns.
-        wavelength: size of the coarsest blobs, pixels; scales finer than ``SMALLEST_CELL`` are left out.
-        octaves: number of scales.
-        falloff: strength of each scale relative to the one before.
-        stretch: how many times wider than high the blobs are.
+        random: Where the randomness comes from.
+        height: Rows.
+        width: Columns.
+        wavelength: Size of the coarsest blobs, pixels; scales finer than ``SMALLEST_CELL`` are left out.
+        octaves: Number of scales.
+        falloff: Strength of each scale relative to the one before.
+        stretch: How many times wider than high the blobs are.
 
     Returns:
         float32 ``[H, W]``, spread over all of [0, 1].
@@ -96,7 +96,7 @@ def colour_ramp(values: np.ndarray, stops: Sequence[tuple[float, str]]) -> np.nd
     """Colours between given ones.
 
     Args:
-        values: any shape.
+        values: Any shape.
         stops: ``(value, hexadecimal colour)``, values rising.
 
     Returns:
@@ -114,12 +114,12 @@ def shape_mask(height: int, width: int, outlines: Sequence[np.ndarray]) -> np.nd
     OpenCV fills the outline itself too: a shape comes out larger by up to a quarter of a pixel all around.
 
     Args:
-        height: rows.
-        width: columns.
-        outlines: polygons ``[N, 2]`` of (x, y) in pixels; where two overlap the mask is filled once.
+        height: Rows.
+        width: Columns.
+        outlines: Polygons ``[N, 2]`` of (x, y) in pixels; where two overlap the mask is filled once.
 
     Returns:
-        float32 ``[H, W]``, the covered share of each pixel.
+        float32 ``[H, W]``, the covered fraction of each pixel.
     """
     fine = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
     for outline in outlines:
@@ -147,10 +147,10 @@ def star_outline(
 
     Args:
         centre: (x, y), pixels.
-        radius: of the tips, pixels.
-        points: number of tips.
-        waist: radius of the inner corners relative to the tips.
-        angle: radians.
+        radius: Radius of the tips in pixels.
+        points: Number of tips.
+        waist: Radius of the inner corners relative to the tips.
+        angle: Radians.
     """
     turn = np.linspace(0, 2 * np.pi, 2 * points, endpoint=False)
     radii = radius * np.where(np.arange(2 * points) % 2 == 0, 1.0, waist)

@@ -1,4 +1,4 @@
-"""The optional distribution ``vfi-correlation``: finding it, judging it, loading its kernels.
+"""The optional distribution ``vfi-correlation``: search, compatibility check, loading of its kernels.
 
 Kernels are loaded once, when :mod:`vfi.ops` is imported, and register themselves under the names of our
 operators. Nothing is compiled here. A package that does not fit is left alone, a warning is logged, and
@@ -32,7 +32,7 @@ REMEDY = "pip install ./correlation_package, in a clone of vfi, builds it anew"
 
 @dataclass(frozen=True)
 class Compiled:
-    """What became of the compiled package."""
+    """Result of loading the compiled package."""
 
     kernels: Mapping[str, str]
     """For each type of device (``cpu``, ``cuda``) that it has kernels for: which."""
@@ -47,7 +47,7 @@ def left_out() -> frozenset[str]:
         Some of :data:`OPTIONAL`.
 
     Raises:
-        ConfigError: if it names anything else.
+        ConfigError: If it names anything else.
     """
     names = frozenset(filter(None, (name.strip() for name in os.environ.get(SWITCH, "").split(","))))
     if not names <= set(OPTIONAL):
@@ -59,8 +59,8 @@ def misfit(built: dict[str, Any], interface: int) -> str | None:
     """Why kernels must not be loaded.
 
     Args:
-        built: what the package's ``built_for()`` tells.
-        interface: the package's ``INTERFACE``.
+        built: Report of the package's ``built_for()``.
+        interface: Interface number of the package, its ``INTERFACE``.
 
     Returns:
         The reason, or None if they fit.
@@ -84,7 +84,7 @@ def load() -> Compiled:
     """Load the kernels if they are installed and fit.
 
     Returns:
-        What became of it.
+        The kernels, and why there are none for other devices.
     """
     if "compiled" in left_out():
         return Compiled({}, f"{PACKAGE} is left out by {SWITCH}")
@@ -113,4 +113,4 @@ def _loaded(built: dict[str, Any], instructions: str) -> Compiled:
 
 
 STATE = load()
-"""What became of the compiled package in this process."""
+"""Result of loading the compiled package in this process."""

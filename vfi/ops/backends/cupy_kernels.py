@@ -35,7 +35,7 @@ SPLAT_THREADS = 256
 SPLAT_CHANNELS = 8
 
 LARGEST = 2**31 - 1
-"""Of the blocks of a launch, and of the pixels of a plane."""
+"""Largest number of blocks of a launch, and of pixels of a plane."""
 
 NUMBERS = {
     torch.float16: "vfi::Half",
@@ -62,7 +62,7 @@ class Kernel:
         """The whole source for one type, with the kernel as ``entry``.
 
         Args:
-            dtype: one of :data:`NUMBERS`.
+            dtype: Data type, one of :data:`NUMBERS`.
 
         Returns:
             CUDA C++ that includes nothing.
@@ -80,7 +80,7 @@ class Kernel:
 
 
 _FEATURES = ("int channels", "int height", "int width", "int reach")
-_PICTURE = ("long long batch", "int channels", "int height", "int width", "int gaussian")
+_IMAGE = ("long long batch", "int channels", "int height", "int width", "int gaussian")
 _GATHERED = ("const {T}* weights", "const {T}* features", "{T}* out", *_FEATURES)
 
 CORRELATE = Kernel(
@@ -95,7 +95,7 @@ GATHER_REVERSED = Kernel("correlation.cuh", "gather<{T}, true>", _GATHERED, GATH
 SPLAT = Kernel(
     "splat.cuh",
     "splat<{T}>",
-    ("const {T}* values", "const {S}* flow", "const {S}* weight", "{S}* total", "{S}* norm", *_PICTURE),
+    ("const {T}* values", "const {S}* flow", "const {S}* weight", "{S}* total", "{S}* norm", *_IMAGE),
     SPLAT_THREADS,
 )
 SPLAT_GRADIENT = Kernel(
@@ -104,7 +104,7 @@ SPLAT_GRADIENT = Kernel(
     (
         *("const {T}* grad_total", "const {T}* grad_norm", "const {T}* values", "const {S}* flow"),
         *("const {S}* weight", "{T}* grad_values", "{S}* grad_flow", "{S}* grad_weight"),
-        *_PICTURE,
+        *_IMAGE,
     ),
     SPLAT_THREADS,
 )
@@ -137,9 +137,9 @@ def correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -
     """``torch.ops.vfi.correlation`` on CUDA.
 
     Args:
-        features_a: ``[B, C, H, W]``.
-        features_b: the same shape and type.
-        max_displacement: pixels.
+        features_a: Feature map ``[B, C, H, W]``.
+        features_b: Feature map of the same shape and type.
+        max_displacement: Largest displacement in pixels.
 
     Returns:
         ``[B, (2 max_displacement + 1)^2, H, W]``.
@@ -160,10 +160,10 @@ def correlation_backward(
     """``torch.ops.vfi.correlation_backward`` on CUDA.
 
     Args:
-        grad: ``[B, (2 max_displacement + 1)^2, H, W]``.
-        features_a: ``[B, C, H, W]``.
-        features_b: the same shape and type.
-        max_displacement: pixels.
+        grad: Gradient of the result, ``[B, (2 max_displacement + 1)^2, H, W]``.
+        features_a: Feature map ``[B, C, H, W]``.
+        features_b: Feature map of the same shape and type.
+        max_displacement: Largest displacement in pixels.
 
     Returns:
         The gradients of ``features_a`` and ``features_b``.
@@ -185,16 +185,16 @@ def splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Te
     """``torch.ops.vfi.splat`` on CUDA.
 
     Args:
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
 
     Raises:
-        RuntimeError: if deterministic algorithms are asked for: the order of the sum differs from run to run.
+        RuntimeError: If deterministic algorithms are asked for: the order of the sum differs from run to run.
     """
     _alert_not_deterministic("vfi::splat on CUDA")
     own, flow, weight = _splat_inputs(values, flow, weight)
@@ -213,12 +213,12 @@ def splat_backward(
     """``torch.ops.vfi.splat_backward`` on CUDA.
 
     Args:
-        grad_sum: ``[B, C, H, W]``.
-        grad_norm: ``[B, 1, H, W]``.
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        grad_sum: Gradient of the sums, ``[B, C, H, W]``.
+        grad_norm: Gradient of the weights, ``[B, 1, H, W]``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The gradients of ``values``, ``flow`` and ``weight``, each in the type of its own.
@@ -268,13 +268,13 @@ def _launch(kernel: Kernel, like: Tensor, blocks: Sequence[int], arguments: Sequ
     """Check what all kernels ask for, and start one.
 
     Args:
-        kernel: what to start.
-        like: a tensor ``[B, C, H, W]`` of the device and type to compute on and in.
-        blocks: their number is the product.
-        arguments: in the order of the kernel's parameters.
+        kernel: Kernel to start.
+        like: Tensor ``[B, C, H, W]`` of the device and type to compute on and in.
+        blocks: Factors of the number of blocks.
+        arguments: Arguments in the order of the kernel's parameters.
 
     Raises:
-        ValueError: if a plane or the grid is too large to be counted, or the type has no kernel.
+        ValueError: If a plane or the grid is too large to be counted, or the type has no kernel.
     """
     count = prod(blocks)
     if like.dtype not in NUMBERS:

@@ -1,67 +1,55 @@
-"""The operators ``torch.ops.vfi.correlation`` and ``correlation_backward``: what they are, wherever they run.
+"""Registration of the operators ``torch.ops.vfi.correlation`` and ``splat``, and of their gradients.
 
-Callers use :mod:`vfi.ops.correlation`. This module registers with ``torch.library`` the schema, the meaning
-on every device (:mod:`.torch_correlation`), the shapes for compilers, the gradient and the rule for
-``torch.func.vmap``. Faster implementations come in under the same names; see :mod:`vfi.ops.backends.select`.
+Callers use :mod:`vfi.ops.correlation` and :mod:`vfi.ops.splat`. Each operator gets its schema, its meaning on
+every device (:mod:`.torch_correlation`, :mod:`.torch_splat`), its shapes for compilers, and its gradient.
+Faster implementations are registered under the same names; see :mod:`vfi.ops.backends.select`.
 
 The correlation is linear in each of its arguments, so the gradient of its gradient is made of the same two
-operators, and every order of derivative exists wherever they do. The differentiating transforms of
-``torch.func`` do not work: PyTorch cannot run a gradient registered this way under them.
+operators, and every order of derivative exists wherever they do; it also has a rule for ``torch.func.vmap``.
+The differentiating transforms of ``torch.func`` do not work: PyTorch cannot run a gradient registered this
+way under them. The splat is differentiable once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vfi.ops.backends.torch_correlation import correlate, gather_weighted, seen_from_b
-from vfi.ops.checks import working_dtype
-
-torch.library.define(
-    "vfi::correlation", "(Tensor features_a, Tensor features_b, int max_displacement) -> Tensor"
-)
-torch.library.define(
-    "vfi::correlation_backward",
-    "(Tensor grad, Tensor features_a, Tensor features_b, int max_displacement) -> (Tensor, Tensor)",
-)
+from vfi.ops.backends.torch_correlation import plain_correlation, plain_correlation_backward
+from vfi.ops.backends.torch_splat import plain_splat, plain_splat_backward
 
 
-def plain_correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
-    """The operator in plain PyTorch, on any device.
-
-    Args:
-        features_a: ``[B, C, H, W]``.
-        features_b: the same shape and type.
-        max_displacement: pixels.
-
-    Returns:
-        ``[B, (2 max_displacement + 1)^2, H, W]`` in their type, summed in float32 or float64.
-    """
-    dtype = working_dtype(features_a)
-    return correlate(features_a.to(dtype), features_b.to(dtype), max_displacement).to(features_a.dtype)
-
-
-def plain_correlation_backward(
-    grad: Tensor, features_a: Tensor, features_b: Tensor, max_displacement: int
-) -> tuple[Tensor, Tensor]:
-    """The gradient of the operator in plain PyTorch, on any device.
+def _register(
+    name: str,
+    signature: str,
+    plain: Callable[..., Any],
+    *,
+    shapes: Callable[..., Any],
+    gradient: Callable[..., Any],
+    save: Callable[..., None] | None = None,
+    vmap: Callable[..., Any] | None = None,
+) -> None:
+    """Register an operator ``torch.ops.vfi.NAME``.
 
     Args:
-        grad: ``[B, (2 max_displacement + 1)^2, H, W]``, the gradient that arrives at the result.
-        features_a: ``[B, C, H, W]``.
-        features_b: the same shape and type.
-        max_displacement: pixels.
-
-    Returns:
-        The gradients of ``features_a`` and ``features_b``.
+        name: Name of the operator.
+        signature: Arguments and results, in PyTorch's schema language.
+        plain: Implementation in plain PyTorch, for every device.
+        shapes: Function of the same arguments that returns empty tensors of the results' shapes.
+        gradient: Backward function.
+        save: Function that saves what the backward function needs; None: nothing.
+        vmap: Rule for ``torch.func.vmap``; None: PyTorch's own, a loop over the samples.
     """
-    dtype = working_dtype(features_a)
-    arriving = grad.to(dtype)
-    grad_a = gather_weighted(arriving, features_b.to(dtype), max_displacement)
-    grad_b = gather_weighted(seen_from_b(arriving, max_displacement), features_a.to(dtype), max_displacement)
-    return grad_a.to(features_a.dtype), grad_b.to(features_b.dtype)
+    operator = f"vfi::{name}"
+    torch.library.define(operator, signature)
+    torch.library.impl(operator, "default", plain)
+    torch.library.register_fake(operator, shapes)
+    torch.library.register_autograd(operator, gradient, setup_context=save)
+    if vmap is not None:
+        torch.library.register_vmap(operator, vmap)
 
 
 def _correlation_shape(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
@@ -75,17 +63,17 @@ def _correlation_backward_shapes(
     return features_a.new_empty(features_a.shape), features_b.new_empty(features_b.shape)
 
 
-def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
+def _save_correlation(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
     features_a, features_b, ctx.max_displacement = inputs
     ctx.save_for_backward(features_a, features_b)
 
 
-def _gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+def _correlation_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
     features_a, features_b = ctx.saved_tensors
     return (*torch.ops.vfi.correlation_backward(grad, features_a, features_b, ctx.max_displacement), None)
 
 
-def _remember_backward(
+def _save_correlation_backward(
     ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int], output: tuple[Tensor, Tensor]
 ) -> None:
     grad, features_a, features_b, ctx.max_displacement = inputs
@@ -102,7 +90,7 @@ def _second_gradient(ctx: Any, grad_a: Tensor, grad_b: Tensor) -> tuple[Tensor, 
     return (for_grad, *torch.ops.vfi.correlation_backward(grad, grad_a, grad_b, reach), None)
 
 
-def _map_over_batch(operator: Any, info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
+def _map_batch(operator: Any, info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
     """``vmap``: what is mapped over becomes part of the batch."""
     tensors = [
         tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
@@ -115,20 +103,71 @@ def _map_over_batch(operator: Any, info: Any, in_dims: tuple[int | None, ...], *
 
 
 def _map_correlation(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
-    return _map_over_batch(torch.ops.vfi.correlation, info, in_dims, *arguments)
+    return _map_batch(torch.ops.vfi.correlation, info, in_dims, *arguments)
 
 
 def _map_correlation_backward(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
-    return _map_over_batch(torch.ops.vfi.correlation_backward, info, in_dims, *arguments)
+    return _map_batch(torch.ops.vfi.correlation_backward, info, in_dims, *arguments)
 
 
-torch.library.impl("vfi::correlation", "default", plain_correlation)
-torch.library.impl("vfi::correlation_backward", "default", plain_correlation_backward)
-torch.library.register_fake("vfi::correlation", _correlation_shape)
-torch.library.register_fake("vfi::correlation_backward", _correlation_backward_shapes)
-torch.library.register_autograd("vfi::correlation", _gradient, setup_context=_remember)
-torch.library.register_autograd(
-    "vfi::correlation_backward", _second_gradient, setup_context=_remember_backward
+def _splat_shapes(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
+    batch, channels, height, width = values.shape
+    return values.new_empty((batch, channels, height, width)), values.new_empty((batch, 1, height, width))
+
+
+def _splat_backward_shapes(
+    grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    return values.new_empty(values.shape), flow.new_empty(flow.shape), weight.new_empty(weight.shape)
+
+
+def _save_splat(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, str], output: tuple[Tensor, Tensor]) -> None:
+    values, flow, weight, kernel = inputs
+    ctx.save_for_backward(values, flow, weight)
+    ctx.kernel = kernel
+
+
+def _splat_gradient(ctx: Any, grad_sum: Tensor, grad_norm: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    values, flow, weight = ctx.saved_tensors
+    return (*torch.ops.vfi.splat_backward(grad_sum, grad_norm, values, flow, weight, ctx.kernel), None)
+
+
+def _refuse_second_gradient(ctx: Any, *gradients: Tensor) -> None:
+    # Without this, PyTorch goes on with a warning and second derivatives that lack a term.
+    raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
+
+
+_register(
+    "correlation",
+    "(Tensor features_a, Tensor features_b, int max_displacement) -> Tensor",
+    plain_correlation,
+    shapes=_correlation_shape,
+    gradient=_correlation_gradient,
+    save=_save_correlation,
+    vmap=_map_correlation,
 )
-torch.library.register_vmap("vfi::correlation", _map_correlation)
-torch.library.register_vmap("vfi::correlation_backward", _map_correlation_backward)
+_register(
+    "correlation_backward",
+    "(Tensor grad, Tensor features_a, Tensor features_b, int max_displacement) -> (Tensor, Tensor)",
+    plain_correlation_backward,
+    shapes=_correlation_backward_shapes,
+    gradient=_second_gradient,
+    save=_save_correlation_backward,
+    vmap=_map_correlation_backward,
+)
+_register(
+    "splat",
+    "(Tensor values, Tensor flow, Tensor weight, str kernel) -> (Tensor, Tensor)",
+    plain_splat,
+    shapes=_splat_shapes,
+    gradient=_splat_gradient,
+    save=_save_splat,
+)
+_register(
+    "splat_backward",
+    "(Tensor grad_sum, Tensor grad_norm, Tensor values, Tensor flow, Tensor weight, str kernel)"
+    " -> (Tensor, Tensor, Tensor)",
+    plain_splat_backward,
+    shapes=_splat_backward_shapes,
+    gradient=_refuse_second_gradient,
+)

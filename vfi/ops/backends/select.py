@@ -13,17 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from vfi.ops.backends import compiled, cupy_kernels, registration, torch_splat
+from vfi.ops.backends import compiled, cupy_kernels, torch_correlation, torch_splat
 
 OPERATORS = ("correlation", "forward_splat")
 
 # Operator of torch.ops.vfi, what CuPy does for it, what PyTorch does.
 _ON_CUDA: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
-    ("correlation", cupy_kernels.correlation, registration.plain_correlation),
+    ("correlation", cupy_kernels.correlation, torch_correlation.plain_correlation),
     (
         "correlation_backward",
         cupy_kernels.correlation_backward,
-        registration.plain_correlation_backward,
+        torch_correlation.plain_correlation_backward,
     ),
     ("splat", cupy_kernels.splat, torch_splat.plain_splat),
     ("splat_backward", cupy_kernels.splat_backward, torch_splat.plain_splat_backward),
@@ -31,7 +31,7 @@ _ON_CUDA: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
 
 
 class Backend(NamedTuple):
-    """What computes an operator on a type of device."""
+    """Implementation of an operator on a type of device."""
 
     operator: str
     """One of :data:`OPERATORS`."""
@@ -46,14 +46,14 @@ def live_backend(operator: str, device: torch.device | str) -> Backend:
     """Which implementation an operator has on a device, in this process.
 
     Args:
-        operator: one of :data:`OPERATORS`.
-        device: any device of the type.
+        operator: Name of the operator, one of :data:`OPERATORS`.
+        device: Device, of which only the type counts.
 
     Returns:
         The implementation, and why it is that one.
 
     Raises:
-        ValueError: if there is no such operator.
+        ValueError: If there is no such operator.
     """
     if operator not in OPERATORS:
         raise ValueError(f"operator must be one of {', '.join(OPERATORS)}, not {operator!r}")

@@ -23,19 +23,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfi.ops.checks import working_dtype
 from vfi.ops.reference import correlation_by_shifts
 
 BLOCK = 8
 """Side of the blocks of pixels, see above."""
 
 
-def correlate(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
-    """The correlation itself.
+def plain_correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
+    """Correlation operator in plain PyTorch, on any device.
 
     Args:
-        features_a: ``[B, C, H, W]`` in the working type.
-        features_b: likewise.
-        max_displacement: r, pixels.
+        features_a: Feature map ``[B, C, H, W]``.
+        features_b: Feature map of the same shape and type.
+        max_displacement: Largest displacement in pixels.
+
+    Returns:
+        ``[B, (2 max_displacement + 1)^2, H, W]`` in their type, summed in float32 or float64.
+    """
+    dtype = working_dtype(features_a)
+    return correlate(features_a.to(dtype), features_b.to(dtype), max_displacement).to(features_a.dtype)
+
+
+def plain_correlation_backward(
+    grad: Tensor, features_a: Tensor, features_b: Tensor, max_displacement: int
+) -> tuple[Tensor, Tensor]:
+    """Gradient of the correlation in plain PyTorch, on any device.
+
+    Args:
+        grad: Gradient of the result, ``[B, (2 max_displacement + 1)^2, H, W]``.
+        features_a: Feature map ``[B, C, H, W]``.
+        features_b: Feature map of the same shape and type.
+        max_displacement: Largest displacement in pixels.
+
+    Returns:
+        The gradients of ``features_a`` and ``features_b``.
+    """
+    dtype = working_dtype(features_a)
+    arriving = grad.to(dtype)
+    grad_a = gather_weighted(arriving, features_b.to(dtype), max_displacement)
+    grad_b = gather_weighted(seen_from_b(arriving, max_displacement), features_a.to(dtype), max_displacement)
+    return grad_a.to(features_a.dtype), grad_b.to(features_b.dtype)
+
+
+def correlate(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
+    """Local correlation in the working type.
+
+    Args:
+        features_a: Feature map ``[B, C, H, W]`` in the working type.
+        features_b: Feature map of the same shape and type.
+        max_displacement: Largest displacement r in pixels.
 
     Returns:
         ``[B, (2 r + 1)^2, H, W]``, contiguous.
@@ -61,9 +98,9 @@ def gather_weighted(weights: Tensor, features: Tensor, max_displacement: int) ->
     """The weighted sum of every pixel's neighbourhood; see the module.
 
     Args:
-        weights: ``[B, (2 r + 1)^2, H, W]`` in the working type.
-        features: ``[B, C, H, W]`` in the working type.
-        max_displacement: r, pixels.
+        weights: Weights ``[B, (2 r + 1)^2, H, W]`` in the working type.
+        features: Feature map ``[B, C, H, W]`` in the working type.
+        max_displacement: Largest displacement r in pixels.
 
     Returns:
         ``[B, C, H, W]``, contiguous, divided by C.
@@ -77,12 +114,12 @@ def gather_weighted(weights: Tensor, features: Tensor, max_displacement: int) ->
     out = features.new_empty((batch, channels, rows * BLOCK, columns, BLOCK))
     planes = weights.unflatten(1, (side, side))
     # Zero wherever two pixels are out of each other's reach, and it stays so: all blocks write the same
-    # places.
+    # positions.
     banded = features.new_zeros((columns, BLOCK**2, (BLOCK + side - 1) ** 2))
     for n in range(batch):
         for row in range(rows):
-            for source, place in _in_reach(planes[n], banded, row, side):
-                place.copy_(source)
+            for source, position in _in_reach(planes[n], banded, row, side):
+                position.copy_(source)
             gathered = torch.bmm(banded, blocks[n, row].flatten(2).transpose(1, 2))  # [columns, 8 * 8, C]
             target = out[n, :, row * BLOCK : (row + 1) * BLOCK]  # [C, 8, columns, 8]
             torch.mul(gathered.unflatten(1, (BLOCK, BLOCK)).permute(3, 1, 0, 2), 1.0 / channels, out=target)
@@ -93,8 +130,8 @@ def seen_from_b(weights: Tensor, max_displacement: int) -> Tensor:
     """The weight of every pair of pixels, listed at its pixel of b: ``out[d, q] = weights[-d, q + d]``.
 
     Args:
-        weights: ``[B, (2 r + 1)^2, H, W]``, listed at the pixels of a.
-        max_displacement: r, pixels.
+        weights: Weights ``[B, (2 r + 1)^2, H, W]``, listed at the pixels of a.
+        max_displacement: Largest displacement r in pixels.
 
     Returns:
         ``[B, (2 r + 1)^2, H, W]``; 0 where ``q + d`` lies outside.
@@ -124,8 +161,8 @@ def _in_reach(planes: Tensor, products: Tensor, row: int, side: int) -> list[tup
     Args:
         planes: ``[side, side, H, W]``.
         products: ``[columns, 8 * 8, (8 + side - 1)^2]``, contiguous.
-        row: of blocks.
-        side: displacements along each axis.
+        row: Index of the row of blocks.
+        side: Number of displacements along each axis.
 
     Returns:
         The full blocks, then the narrow one at the right edge; each ``[side, side, rows, columns, pixels]``.

@@ -1,18 +1,14 @@
 """The operators ``torch.ops.vfi.splat`` and ``splat_backward`` in plain PyTorch.
 
-Callers use :mod:`vfi.ops.splat`. This module registers with ``torch.library`` what the operators are: schema,
-meaning on every device, shapes for compilers, gradient. Faster implementations for CUDA come in under the
-same names; see :mod:`vfi.ops.backends.select`.
+Callers use :mod:`vfi.ops.splat`; :mod:`.registration` makes these functions operators.
 
 How it works. A source pixel with flow (u, v) reaches the four target pixels around its landing point. Their
-upper-left one is found once; the other three lie at the same distance from it everywhere, so all four share
-one index tensor and all channels share it too. The target plane has a margin of two pixels on every side.
+upper-left one is found once; the other three lie at the same distance from it everywhere, so all four use
+one index tensor, and so do all channels. The target plane has a margin of two pixels on every side.
 Whatever lands outside is clamped into it and cropped away with it, which makes masks unnecessary.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +19,7 @@ MARGIN = 2
 """Pixels around the target plane: one for a corner that lies outside, one for the corner next to it."""
 
 BAND_VALUES = 32767
-"""Values (pixels times channels) that a CPU pushes at once: they stay in its cache, and one thread does it.
+"""Values (pixels times channels) that a CPU splats at once: they stay in its cache, and one thread does it.
 
 Measured at 480x854 in float32 with one thread and 1 MiB of second-level cache: all pixels at once take 25 ms
 for 3 channels and 56 ms for 8, bands of about this size 12 and 30 ms. From 32768 values on PyTorch splits a
@@ -34,15 +30,6 @@ In bands, ``index_add_`` in place of ``scatter_add_`` is 5 % slower, two channel
 1.7 times. Outside of bands, rows of channels added into ``[P, C]`` are 3 to 6 times slower than planes,
 ``index_put_`` about 4 times.
 """
-
-torch.library.define(
-    "vfi::splat", "(Tensor values, Tensor flow, Tensor weight, str kernel) -> (Tensor, Tensor)"
-)
-torch.library.define(
-    "vfi::splat_backward",
-    "(Tensor grad_sum, Tensor grad_norm, Tensor values, Tensor flow, Tensor weight, str kernel)"
-    " -> (Tensor, Tensor, Tensor)",
-)
 
 
 def _axis_weights(fraction: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
@@ -65,9 +52,9 @@ def _land(flow: Tensor, first_row: int, height: int) -> tuple[Tensor, Tensor]:
     """Find the upper-left target of every pixel.
 
     Args:
-        flow: ``[B, 2, R, W]``, some rows of the flow in the working type, finite.
-        first_row: the row of the picture they begin with.
-        height: rows of the whole picture.
+        flow: Flow ``[B, 2, R, W]``, some rows of the flow in the working type, finite.
+        first_row: Row of the image they begin with.
+        height: Number of rows of the whole image.
 
     Returns:
         ``index`` ``[B, 1, R W]`` int64 into the row-major target plane with its margin, and ``fraction``
@@ -93,13 +80,13 @@ def _corners(width: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def plain_splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
-    """The operator in plain PyTorch, on any device.
+    """Splat operator in plain PyTorch, on any device.
 
     Args:
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
@@ -140,27 +127,27 @@ def _splat_rows(
 
     channels = source.shape[1]
     contribution = source.new_empty((source.shape[0], channels + 1, source.shape[2]))
-    values_part, share = contribution.split((channels, 1), dim=1)
+    values_part, corner_weight = contribution.split((channels, 1), dim=1)
     indices = index.expand(-1, channels + 1, -1)
     for far_x, far_y, distance in _corners(flow.shape[3]):
-        torch.mul(weights_x[far_x], weights_y[far_y], out=share)
-        share.mul_(importance)
-        torch.mul(source, share, out=values_part)
+        torch.mul(weights_x[far_x], weights_y[far_y], out=corner_weight)
+        corner_weight.mul_(importance)
+        torch.mul(source, corner_weight, out=values_part)
         target[..., distance:].scatter_add_(2, indices, contribution)
 
 
 def plain_splat_backward(
     grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of the operator in plain PyTorch: it gathers with the weights of the splat.
+    """Gradient of the splat in plain PyTorch: it gathers with the weights of the splat.
 
     Args:
-        grad_sum: ``[B, C, H, W]``, the gradient that arrives at the sums.
-        grad_norm: ``[B, 1, H, W]``, the gradient that arrives at the weights.
-        values: ``[B, C, H, W]``.
-        flow: ``[B, 2, H, W]``, pixels.
-        weight: ``[B, 1, H, W]``.
-        kernel: ``"bilinear"`` or ``"gaussian"``.
+        grad_sum: Gradient of the sums, ``[B, C, H, W]``.
+        grad_norm: Gradient of the weights, ``[B, 1, H, W]``.
+        values: Values ``[B, C, H, W]``.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
+        weight: Importance ``[B, 1, H, W]``.
+        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
 
     Returns:
         The gradients of ``values``, ``flow`` and ``weight``.
@@ -187,11 +174,11 @@ def plain_splat_backward(
     grad_x, grad_y = torch.zeros_like(importance), torch.zeros_like(importance)
     for far_x, far_y, distance in _corners(width):
         arriving = grad[..., distance:].gather(2, indices)  # [B, C + 1, H W]
-        share = weights_x[far_x] * weights_y[far_y]
-        grad_values += share * arriving[:, :channels]
+        corner_weight = weights_x[far_x] * weights_y[far_y]
+        grad_values += corner_weight * arriving[:, :channels]
         # What this corner adds to the loss per unit of its weight.
         gain = (source * arriving[:, :channels]).sum(1, keepdim=True) + arriving[:, channels:]
-        grad_weight += share * gain
+        grad_weight += corner_weight * gain
         grad_x += slopes_x[far_x] * weights_y[far_y] * gain
         grad_y += weights_x[far_x] * slopes_y[far_y] * gain
 
@@ -201,38 +188,3 @@ def plain_splat_backward(
         grad_flow.to(flow.dtype).reshape(flow.shape),
         grad_weight.to(weight.dtype).reshape(weight.shape),
     )
-
-
-def _splat_shapes(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
-    batch, channels, height, width = values.shape
-    return values.new_empty((batch, channels, height, width)), values.new_empty((batch, 1, height, width))
-
-
-def _splat_backward_shapes(
-    grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    return values.new_empty(values.shape), flow.new_empty(flow.shape), weight.new_empty(weight.shape)
-
-
-def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, str], output: tuple[Tensor, Tensor]) -> None:
-    values, flow, weight, kernel = inputs
-    ctx.save_for_backward(values, flow, weight)
-    ctx.kernel = kernel
-
-
-def _gradient(ctx: Any, grad_sum: Tensor, grad_norm: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-    values, flow, weight = ctx.saved_tensors
-    return (*torch.ops.vfi.splat_backward(grad_sum, grad_norm, values, flow, weight, ctx.kernel), None)
-
-
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    # Without this, PyTorch goes on with a warning and second derivatives that lack a term.
-    raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
-
-
-torch.library.impl("vfi::splat", "default", plain_splat)
-torch.library.impl("vfi::splat_backward", "default", plain_splat_backward)
-torch.library.register_fake("vfi::splat", _splat_shapes)
-torch.library.register_fake("vfi::splat_backward", _splat_backward_shapes)
-torch.library.register_autograd("vfi::splat", _gradient, setup_context=_remember)
-torch.library.register_autograd("vfi::splat_backward", _refuse)

@@ -1,4 +1,6 @@
-"""The correlation layer as FlowNet and its heirs were written against it, for those who bring such a network.
+"""FlowNet's correlation layer, for networks that were written against it.
+
+No network of vfi uses it.
 
 Source of its meaning: Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks", ICCV
 2015, section 3, and the parameters of its Caffe layer. Everything is expressed by
@@ -25,15 +27,15 @@ class Correlation(nn.Module):
     saves the displacements in between; a stride1 saves memory of the result only.
 
     Args:
-        pad_size: pixels, 0 or more.
-        kernel_size: side of the windows, odd.
-        max_displacement: pixels, 0 or more.
-        stride1: pixels between the centres of windows.
-        stride2: pixels between displacements.
-        corr_multiply: must be 1, the product; nothing else was ever in use.
+        pad_size: Zero padding in pixels, 0 or more.
+        kernel_size: Side of the windows in pixels, odd.
+        max_displacement: Largest displacement in pixels, 0 or more.
+        stride1: Distance in pixels between the centres of windows.
+        stride2: Distance in pixels between displacements.
+        corr_multiply: Must be 1 (products), the only value ever in use.
 
     Raises:
-        ValueError: if a number is out of its range.
+        ValueError: If a number is out of its range.
     """
 
     def __init__(
@@ -73,15 +75,15 @@ class Correlation(nn.Module):
         """Correlate.
 
         Args:
-            features_a: ``[B, C, H, W]`` floating point.
-            features_b: likewise.
+            features_a: Feature map ``[B, C, H, W]``, floating point.
+            features_b: Feature map of the same shape.
 
         Returns:
             ``[B, D^2, h, w]`` with ``D = 2 (max_displacement // stride2) + 1`` and ``h = ceil((H + 2 pad_size
             - 2 border) / stride1)``, w alike, in the type of ``features_a``.
 
         Raises:
-            ValueError: as :func:`vfi.ops.correlation`, or if no window fits.
+            ValueError: As :func:`vfi.ops.correlation`, or if no window fits.
         """
         border = self.max_displacement + self.kernel_size // 2
         if min(features_a.shape[2:]) + 2 * self.pad_size <= 2 * border:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vfi.data.synthetic import Scene
+from vfi.evaluation.baselines import minterpolate
 from vfi.evaluation.metrics import psnr
-from vfi.evaluation.minterpolate import minterpolate
 from vfi.io import Picture
 
 HEIGHT, WIDTH, VELOCITY = 64, 96, (4.0, 0.0)

@@ -1,7 +1,8 @@
-"""Files are found at their places, in a fixed order; a missing one is told where to get and where to put."""
+"""Files are found at their places, in a fixed order; a missing one is reported with source and place."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,35 +51,15 @@ def test_working_in_the_clone_searches_it_once(
     ]
 
 
-@pytest.mark.parametrize(
-    ("platform", "variables", "expected"),
-    [
-        ("linux", {"XDG_DATA_HOME": "relative"}, Path(".local", "share")),
-        ("linux", {"XDG_DATA_HOME": ""}, Path(".local", "share")),
-        ("darwin", {}, Path("Library", "Application Support")),
-        ("win32", {"LOCALAPPDATA": ""}, Path("AppData", "Local")),
-    ],
-)
-def test_the_users_own_folder(
-    own_checkpoint_folders: Folders,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    platform: str,
-    variables: dict[str, str],
-    expected: Path,
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folder of other systems")
+def test_the_users_own_folder_is_that_of_the_xdg_standard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"HOME": str(tmp_path), **variables}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sys.platform", platform)
-    assert checkpoint_folders()[-1] == tmp_path / expected / "vfi" / "checkpoints"
-
-
-def test_windows_names_the_folder(
-    own_checkpoint_folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert checkpoint_folders()[-1] == tmp_path / "local" / "vfi" / "checkpoints"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert checkpoint_folders()[-1] == tmp_path / "data" / "vfi" / "checkpoints"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert checkpoint_folders()[-1] == tmp_path / ".local" / "share" / "vfi" / "checkpoints"
 
 
 @pytest.mark.parametrize("name", ["named", "work", "clone", "data"])
@@ -113,6 +94,18 @@ class TestFilesOfOtherNames:
         other.with_name("folder").mkdir()
         assert find_checkpoint(SPEC) == other
 
+    def test_none_is_read_whole(
+        self, own_checkpoint_folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = put(own_checkpoint_folders["work"] / "Stage9" / "a.ckpt")
+        put(own_checkpoint_folders["work"] / "Stage9" / "b.ckpt", SmallFusion)
+
+        def refuse(path: Path) -> None:
+            raise AssertionError(f"{path} is read whole")
+
+        monkeypatch.setattr("vfi.checkpoints.reading.read_checkpoint", refuse)
+        assert find_checkpoint(SPEC) == other
+
     def test_those_of_other_models_are_passed_over(self, own_checkpoint_folders: Folders) -> None:
         put(own_checkpoint_folders["work"] / "Stage9" / "a.ckpt", SmallFusion)
         assert find_checkpoint(SPEC) is None
@@ -125,7 +118,7 @@ class TestFilesOfOtherNames:
         with pytest.raises(ModelError, match=r"Several .*Stage9 would do \(a\.ckpt, b\.ckpt\): name one by"):
             find_checkpoint(SPEC)
 
-    def test_a_damaged_one_is_found_so_that_it_can_be_told(self, own_checkpoint_folders: Folders) -> None:
+    def test_a_damaged_one_is_found_so_that_loading_reports_it(self, own_checkpoint_folders: Folders) -> None:
         other = put(own_checkpoint_folders["work"] / "Stage9" / "a.ckpt")
         other.write_bytes(other.read_bytes()[:-50])
         assert find_checkpoint(SPEC) == other

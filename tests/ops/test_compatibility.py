@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from tests.support.operators import assert_same
-from vfi.ops import Correlation, correlation, reference
+from vfi.ops import correlation
+from vfi.ops.compatibility import Correlation
 
 # pad_size, kernel_size, max_displacement, stride1, stride2, size of the features
 CASES = [
@@ -24,6 +27,36 @@ CASES = [
 ]
 
 
+def windowed_correlation(
+    features_a: Tensor,
+    features_b: Tensor,
+    *,
+    pad_size: int,
+    kernel_size: int,
+    max_displacement: int,
+    stride1: int,
+    stride2: int,
+) -> Tensor:
+    """The layer as a loop over windows and displacements."""
+    batch, channels, height, width = features_a.shape
+    a, b = F.pad(features_a, (pad_size,) * 4), F.pad(features_b, (pad_size,) * 4)
+    half = kernel_size // 2
+    border, reach = max_displacement + half, max_displacement // stride2
+    rows = range(border, height + 2 * pad_size - border, stride1)
+    columns = range(border, width + 2 * pad_size - border, stride1)
+    steps = [
+        (dy * stride2, dx * stride2) for dy in range(-reach, reach + 1) for dx in range(-reach, reach + 1)
+    ]
+    out = features_a.new_zeros((batch, len(steps), len(rows), len(columns)))
+    for channel, (dy, dx) in enumerate(steps):
+        for i, y in enumerate(rows):
+            for j, x in enumerate(columns):
+                window_a = a[:, :, y - half : y + half + 1, x - half : x + half + 1]
+                window_b = b[:, :, y + dy - half : y + dy + half + 1, x + dx - half : x + dx + half + 1]
+                out[:, channel, i, j] = (window_a * window_b).sum((1, 2, 3)) / (channels * kernel_size**2)
+    return out
+
+
 @pytest.mark.parametrize(("pad", "kernel", "reach", "stride1", "stride2", "size"), CASES)
 def test_values_and_gradients_equal_a_literal_loop(
     pad: int, kernel: int, reach: int, stride1: int, stride2: int, size: tuple[int, int]
@@ -38,7 +71,7 @@ def test_values_and_gradients_equal_a_literal_loop(
         "stride2": stride2,
     }
     out = Correlation(**numbers)(a, b)
-    expected = reference.windowed_correlation(a, b, **numbers)
+    expected = windowed_correlation(a, b, **numbers)
     border = reach + kernel // 2
     rows, columns = (-(-(side + 2 * pad - 2 * border) // stride1) for side in size)
     assert out.shape == expected.shape == (2, (2 * (reach // stride2) + 1) ** 2, rows, columns)

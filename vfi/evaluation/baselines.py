@@ -1,7 +1,7 @@
-"""FFmpeg's own interpolator, ``minterpolate``, through PyAV: the one to be compared with.
+"""Baselines to compare a model with: blending, and FFmpeg's own interpolator ``minterpolate`` through PyAV.
 
-The options are its best: motion compensated (``mci``) with adaptive overlapped blocks (``aobmc``) and
-bidirectional estimation (``bidir``).
+The options of ``minterpolate`` are its best: motion compensated (``mci``) with adaptive overlapped blocks
+(``aobmc``) and bidirectional estimation (``bidir``).
 """
 
 from __future__ import annotations
@@ -12,16 +12,31 @@ from fractions import Fraction
 import av
 import av.error
 import av.filter
+import numpy as np
 
 OPTIONS = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir"
+
+
+def blend(before: np.ndarray, after: np.ndarray, t: float = 0.5) -> np.ndarray:
+    """Cross-fade of two frames.
+
+    Args:
+        before: Frame at 0, uint8 ``[H, W, 3]``.
+        after: Frame at 1, of the same shape.
+        t: Time of the result, in (0, 1).
+
+    Returns:
+        uint8 ``[H, W, 3]``, rounded to the nearest.
+    """
+    return np.rint((1 - t) * before + t * after).astype(np.uint8)
 
 
 def minterpolate(frames: Iterable[av.VideoFrame], factor: int) -> Iterator[av.VideoFrame]:
     """Multiply the frame rate of evenly spaced frames.
 
     Args:
-        frames: consecutive, of one size and format; their time stamps are not looked at.
-        factor: output frames per input frame.
+        frames: Consecutive frames of one size and format; their timestamps are ignored.
+        factor: Number of output frames per input frame.
 
     Yields:
         Frames whose ``pts`` counts in units of the new frame interval: multiples of ``factor`` are input
