@@ -7,15 +7,30 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import InterpolateConfig
+from vfi.config.eqvi import SWITCHES
 from vfi.interpolation.records import ProgressCallback, Report
 
 EXAMPLES = """examples:
   vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4
   vfi interpolate film.mkv -o film60.mkv --fps 60      any frame rate
+  vfi interpolate -i film.mkv -y --multi 4             four times the frame rate, replacing film_x4.mkv
   vfi interpolate goal.mp4 --slow-motion 4             four times slower, sound stretched
   vfi interpolate frames/ -o more/ --inter-frames 3    a folder of images
   vfi interpolate first.png second.png -o between/     two images
 """
+
+ANSWERS = {
+    **{key: f"use --tta {word}" for key, word in SWITCHES.items()},
+    "testset_root": "name the folder as INPUT",
+    "store_path": "use -o FOLDER",
+    "test_size": "give --set images.resize=WxH",
+    "test_crop_size": "give --set images.crop=WxH",
+    "no_preserve_input": "give --set images.write_originals=false",
+    "mean": "all models take RGB from 0 to 1 as it is",
+    "std": "all models take RGB from 0 to 1 as it is",
+    "second": "name the second image behind the first",
+}
+"""What to say about EQVI's keys, which files may hold, as options of the command line."""
 
 COMMAND = Command(
     config=InterpolateConfig,
@@ -24,7 +39,8 @@ COMMAND = Command(
     examples=EXAMPLES,
     files=("input", "second"),
     few_files="give one input or two images",
-    exclusive=(("fps", "inter_frames"), ("output", "store_path")),
+    aliases={"--multi": "multi", "-x": "multi", "--factor": "multi"},
+    answers=ANSWERS,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from vfi.cli.arguments import CommandLine
+from vfi.cli.printing import escaped
 from vfi.errors import VfiError
 from vfi.interpolation.records import Progress, ProgressCallback, Report
 
@@ -36,7 +37,7 @@ def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], str]) -
     else:
         with ProgressBar() as bar:
             report = work(bar)
-        print(summary(report))
+        print("\n".join(escaped(line) for line in summary(report).split("\n")))
     return 0
 
 
@@ -67,7 +68,11 @@ class ProgressBar:
             self._close()
             self._name = progress.name
             self._bar = tqdm(
-                desc=progress.name, initial=progress.done, unit=" frames", disable=None, dynamic_ncols=True
+                desc=escaped(progress.name),
+                initial=progress.done,
+                unit=" frames",
+                disable=None,
+                dynamic_ncols=True,
             )
         self._bar.total = progress.total
         self._bar.update(progress.done - self._bar.n)
