@@ -106,12 +106,12 @@ class TestWhatItMakes:
         config.write_text(f"{key}: true\nreverse_flip: false\n")
         log = tmp_path / "log.json"
         outcome = vfi(
-            "interpolate", folder, "-o", tmp_path / "out", "--config", config, "--flip-test", "--log", log
+            "interpolate", folder, "-o", tmp_path / "out", "--config", config, "--tta", "flip", "--log", log
         )
         assert outcome.code == 0
         members = json.loads(log.read_text())["run"]["ensemble"]
         assert members == ["plain", "half size", "mirrored", "upside down"]
-        assert vfi("interpolate", folder, "-o", tmp_path / "two", f"--{key}", "-q").code == 0
+        assert vfi("interpolate", folder, "-o", tmp_path / "two", "--set", f"{key}=true", "-q").code == 0
 
     def test_numbered_names(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 2)
@@ -119,7 +119,7 @@ class TestWhatItMakes:
             (folder / f"00{number}.png").rename(folder / f"{8 * number:08d}.png")
         outcome = vfi(
             "interpolate", folder, "-o", tmp_path / "out",
-            "--naming", "reds_vtsr", "--inter-frames", 3, "--no-preserve-input",
+            "--naming", "reds_vtsr", "--inter-frames", 3, "--set", "images.write_originals=false",
         )  # fmt: skip
         assert outcome.code == 0
         assert names(tmp_path / "out") == [f"000000{number}.png" for number in (10, 12, 14)]
@@ -231,12 +231,29 @@ class TestBadOptions:
             (["--naming", "reds"], ["naming: generic or reds_vtsr"]),
             (["--naming", "reds_vtsr", "-o", "out"], ["reds_vtsr", "film.mp4 is a film"]),
             (["--naming", "reds_vtsr"], ["reds_vtsr", "film_x2.mp4 is a film"]),
-            (["--flip-tset"], ["did you mean flip_test"]),
+            (["--code", "h264"], ["did you mean codec"]),
             (["--model", "EQVI"], ["EQVI", "name their file as checkpoint"]),
-            (["--mean", "0.5"], ["mean must be 0 and std must be 1"]),
-            (["--testset-root", "clips"], ["either an input or testset_root"]),
+            (["--set", "mean=0.5"], ["mean must be 0 and std must be 1"]),
+            (["--set", "testset_root"], ["write a key and a value"]),
+            (["--testset-root", "clips"], ["no option --testset-root: name the folder as INPUT"]),
+            (["--flip-test"], ["use --tta flip"]),
+            (["--crop", "8x8"], ["--set images.crop=VALUE"]),
+            (["--scale", "0.5"], ["--model-options '{down_scale: 0.5}'"]),
+            (["--fp16"], ["--dtype float16"]),
+            (["--crf", "18"], ["--quality"]),
+            (["--exp", "2"], ["--exp 2 is --multi 4"]),
+            (["--multi", "1"], ["multi is 1, but it must lie between 2 and 1001"]),
+            (["--multi", "2.5"], ["multi: a whole number is expected"]),
+            (["--multi", "2", "--inter-frames", "1"], ["either inter_frames or multi"]),
+            (["--fps", "1e9"], ["fps is 1000000000, but it must lie between 0.001 and 10 000"]),
+            (["--fps", "1e5000"], ["fps is 1e5000, but it must lie between 0.001 and 10 000"]),
+            (["--slow-motion", "1e-5000"], ["slow_motion is 1e-5000, but it must lie between"]),
+            (["--slow-motion", "1e-999999999"], ["slow_motion is 1e-999999999, but"]),
+            (["--inter-frames", "9" * 5000], ["inter_frames is 999", "must lie between 1 and 1 000"]),
+            (["--max-memory", "9" * 99 + "TB"], ["max_memory is 999"]),
+            (["--input", "a.mp4"], ["film.mp4 is one file too many: --input names one already"]),
             (["--wibble", "3"], ["no option wibble; see: vfi interpolate --help"]),
-            (["--preserve-input"], ["--no-preserve-input"]),
+            (["--preserve-input"], ["no option --preserve-input"]),
             (["-o"], ["expected"]),
             (["second.png", "third.png"], ["third.png"]),
         ],
@@ -282,7 +299,7 @@ class TestBadOutput:
     def test_odd_sizes_that_an_encoder_refuses(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 2)
         outcome = vfi(
-            "interpolate", folder, "-o", tmp_path / "out.mp4", "--test-size", "33x21",
+            "interpolate", folder, "-o", tmp_path / "out.mp4", "--set", "images.resize=33x21",
             "--codec", "h264", "--pixel-format", "yuv420p",
         )  # fmt: skip
         refused(outcome, "33x21")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfi.config import AssembleConfig, InterpolateConfig, load_config, parsers
+from vfi.config.options import SourceOptions
 from vfi.errors import ConfigError
 
 
@@ -58,17 +59,19 @@ class TestSpellings:
 
     @pytest.mark.parametrize("text", ["854x480", "854, 480", "(854,480)", [854, 480], (854, 480)])
     def test_sizes(self, text: object) -> None:
-        assert config(test_size=text).test_size == (854, 480)
+        assert config(resize=text).resize == (854, 480)
+        assert config(test_size=text).resize == (854, 480), "EQVI's key"
 
     def test_switches_and_words(self) -> None:
         assert config(overwrite="yes").overwrite is True
         assert config(cuts=False).cuts == "off"  # how YAML 1.1 reads the bare word
-        assert config(model_options="{flow: medium}").model_options == {"flow": "medium"}
-        assert config(mean=[0, 0, 0], std="1 1 1").std == (1, 1, 1)
+        assert config(model_options="{points: 1/4}").model_options == {"points": "1/4"}
+        assert config(tta="reverse, flip").tta == config(tta=["flip", "reverse"]).tta == ("flip", "reverse")
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assert config() == InterpolateConfig(input=Path("film.mp4"))
+    assert config() == InterpolateConfig(SourceOptions(input=Path("film.mp4")))
+    assert config(inter_frames=None) == config()
     assert config(fps=None).fps is None
 
 
@@ -86,12 +89,12 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"start": "1:2:3:4"}, "start: a time"),
         ({"start": "1:-2"}, "start: a time"),
         ({"start": 5, "end": 4}, "later than start"),
-        ({"start": -1}, "negative"),
+        ({"start": -1}, "start is -1, but it must lie between 0 and 10 000 000."),
         ({"max_memory": "8 apples"}, "max_memory: an amount"),
         ({"max_memory": "1.2.3"}, "max_memory: a number"),
         ({"tile": 0}, "tile is 0"),
-        ({"test_size": "854"}, "test_size: a width"),
-        ({"test_size": [0, 4]}, "test_size: a width"),
+        ({"test_size": "854"}, "resize: a width"),
+        ({"test_size": [0, 4]}, "resize: a width"),
         ({"cuts": "maybe"}, "cuts: repeat, blend or off"),
         ({"cut_threshold": 0}, "cut_threshold is 0"),
         ({"overwrite": "perhaps"}, "overwrite: true or false"),
@@ -101,9 +104,9 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"output": ""}, "output: the name of a file"),
         ({"mean": 0.5}, "mean must be 0"),
         ({"std": [1, 1, 2]}, "std must be 1"),
-        ({"testset_root": "clips"}, "either an input or testset_root"),
+        ({"testset_root": "clips"}, "Give either input or testset_root"),
         ({"input": None}, "No input"),
-        ({"output": "a", "store_path": "b"}, "either an output or store_path"),
+        ({"output": "a", "store_path": "b"}, "Give either output or store_path"),
         ({"inter_frame": 1}, "did you mean inter_frames?"),
         ({"codecs": 1}, "did you mean codec?"),
         ({"qqqq": 1}, "vfi interpolate --help"),
@@ -111,8 +114,12 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"naming": "reds"}, "naming: generic or reds_vtsr is expected"),
         ({"naming": "reds_vtsr", "fps": 60}, "give inter_frames instead of fps"),
         ({"flip_test": "both"}, "flip_test: true or false"),
-        ({"MS_test": "half"}, "ms_test: true or false"),
-        ({"flip_tset": True}, "did you mean flip_test?"),
+        ({"MS_test": "half"}, "MS_test: true or false"),
+        ({"overwite": True}, "did you mean overwrite?"),
+        ({"tta": "flop"}, "tta: half, flip,"),
+        ({"tta": 3, "flip_test": 1}, "flip_test: true or false"),
+        ({"mean": "zero"}, "mean: a number such as"),
+        ({"test_size": 3, "resize": 3}, "Give either resize or test_size"),
         ({"model": "EQVI"}, "name their file as checkpoint"),
     ],
 )
@@ -126,6 +133,7 @@ def test_mistakes_are_one_sentence(values: dict[str, Any], sentence: str) -> Non
 
 def test_ensembles_that_are_on() -> None:
     assert config().ensemble == ()
+    assert config(tta="turn").ensemble == ("turn_test",)
     switched = config(reverse_rotation=True, MS_test="on", flip_test=False)
     assert switched.ensemble == ("ms_test", "reverse_rotation"), "each stands for itself"
     assert InterpolateConfig.from_values(switched.to_values()) == switched
@@ -153,8 +161,9 @@ class TestYaml:
             fps="23.976",
             slow_motion="5/2",
             start="0:01.5",
-            model_options={"flow": "medium"},
-            test_size="64x48",
+            model_options={"points": "1/4", "more": {"a": [1, None]}},
+            resize="64x48",
+            tta="flip",
             output="ümlaut 'and' \"quotes\".mkv",
             cuts="off",
         )

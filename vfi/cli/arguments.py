@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from jsonargparse import ArgumentParser
 
 from vfi.config import Configuration, read_yaml
-from vfi.config.base import add_options, sentence
+from vfi.config.base import AS_TYPED, add_options, sentence
 from vfi.config.fields import options_of
 from vfi.errors import ConfigError
 
@@ -96,6 +96,7 @@ def build_parser(command: Command[Config]) -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         print_config=None,  # its own would print before files and other layers are merged
         exit_on_error=False,
+        parser_mode=AS_TYPED,
         allow_abbrev=False,  # an abbreviation would change its meaning with every new option
     )
     same = " and ".join(f"--{option}" for option in command.files[:1])

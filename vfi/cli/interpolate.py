@@ -25,6 +25,7 @@ ANSWERS = {
     "store_path": "use -o FOLDER",
     "test_size": "give --set images.resize=WxH",
     "test_crop_size": "give --set images.crop=WxH",
+    "preserve_input": "originals are written; to leave them out, give --set images.write_originals=false",
     "no_preserve_input": "give --set images.write_originals=false",
     "mean": "all models take RGB from 0 to 1 as it is",
     "std": "all models take RGB from 0 to 1 as it is",

@@ -24,12 +24,16 @@ from pathlib import Path
 from typing import Any, ClassVar, cast, get_type_hints
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_loader  # pyright: ignore[reportUnknownVariableType]
 from typing_extensions import Self
 
 from vfi.config import parsers
 from vfi.config.fields import Option, SpellingError, options_of
 from vfi.errors import ConfigError
+
+AS_TYPED = "as typed"
+"""Mode of jsonargparse in which values reach their spellings as they are, not as YAML reads them."""
+set_loader(AS_TYPED, lambda typed: typed)
 
 _LEAST_SIMILARITY = 0.65
 """Similarity of an unknown name and the option that is suggested for it, at least."""
@@ -113,24 +117,22 @@ class Configuration:
         """
         return self._parsed({**self._values(), **changes})
 
-    def to_values(self) -> dict[str, dict[str, object]]:
-        """Return every option, in its group, as plain values that YAML and JSON can hold."""
-        plain: dict[str, dict[str, object]] = {}
-        for name, declared in options_of(type(self)).items():
-            plain.setdefault(declared.group, {})[name] = parsers.plain(getattr(self, name))
-        return plain
+    def to_values(self) -> dict[str, object]:
+        """Return every option by its flat name, as plain values that YAML and JSON can hold."""
+        return {name: parsers.plain(value) for name, value in self._values().items()}
 
     def pixel_values(self) -> dict[str, object]:
         """Return the options that the written frames depend on, as plain values.
 
         A run is resumed only with the same ones. Each option says for itself whether it belongs here.
         """
-        options = options_of(type(self)).items()
-        return {name: parsers.plain(getattr(self, name)) for name, option in options if option.affects_pixels}
+        options = options_of(type(self))
+        return {name: value for name, value in self.to_values().items() if options[name].affects_pixels}
 
     def to_yaml(self) -> str:
-        """Return a configuration file that gives these options again."""
-        return yaml.safe_dump(self.to_values(), sort_keys=False, allow_unicode=True)
+        """Return a configuration file, with groups, that gives these options again."""
+        nested = _nested(type(self), self.to_values())
+        return yaml.safe_dump(nested, sort_keys=False, allow_unicode=True)
 
     def __getattr__(self, name: str) -> Any:
         """Return the value of an option by its flat name: ``config.fps`` is ``config.rate.fps``."""
@@ -160,12 +162,11 @@ class Configuration:
     @classmethod
     def _parsed(cls, values: Mapping[str, object]) -> Self:
         """Return the configuration of flat values whose names are those of options."""
-        nested: dict[str, dict[str, object]] = {}
-        for name, value in values.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        for name in values:
             if name not in options_of(cls):
                 raise cls.unknown_key(name)
-            if value is not None:
-                nested.setdefault(options_of(cls)[name].group, {})[name] = value
+        nested = _nested(cls, given)
         try:
             parsed = _option_parser(cls).parse_object(nested)  # pyright: ignore[reportUnknownMemberType]
         except ArgumentError as error:
@@ -175,6 +176,14 @@ class Configuration:
             field.name: groups[field.name](**vars(parsed[field.name])) for field in dataclasses.fields(cls)
         }
         return cls(**made)
+
+
+def _nested(config: type[Configuration], values: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Return flat values in their groups."""
+    nested: dict[str, dict[str, object]] = {}
+    for name, value in values.items():
+        nested.setdefault(options_of(config)[name].group, {})[name] = value
+    return nested
 
 
 def add_options(parser: ArgumentParser, config: type[Configuration]) -> None:
@@ -210,7 +219,7 @@ def _add_option(section: Any, declared: Option) -> None:
 @lru_cache
 def _option_parser(config: type[Configuration]) -> ArgumentParser:
     """Return a parser of the options alone, for values that do not come from a command line."""
-    parser = ArgumentParser(exit_on_error=False)
+    parser = ArgumentParser(exit_on_error=False, parser_mode=AS_TYPED)
     add_options(parser, config)
     return parser
 

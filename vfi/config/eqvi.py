@@ -38,7 +38,7 @@ KEYS = frozenset((*RENAMED, *SWITCHES, *RETIRED, "mean", "std"))
 def translate(values: dict[str, object]) -> dict[str, object]:
     """Return the options that values mean, some of which may have EQVI's keys.
 
-    A folder given as ``testset_root`` implies EQVI's rounding, which cuts fractions off.
+    A folder given as ``testset_root`` holds clip folders, and implies EQVI's rounding: fractions are cut off.
 
     Args:
         values: Flat values by option or by EQVI's key.
@@ -52,12 +52,13 @@ def translate(values: dict[str, object]) -> dict[str, object]:
     kept = {name: value for name, value in values.items() if name not in KEYS}
     for key in RENAMED.keys() & values:
         if RENAMED[key] in kept:
-            raise ConfigError(f"Give either an {RENAMED[key]} or {key}, not both.")
+            raise ConfigError(f"Give either {RENAMED[key]} or {key}, not both.")
         kept[RENAMED[key]] = values[key]
     if kept.get("rounding") == "auto":
         del kept["rounding"]
     if "testset_root" in values:
         kept.setdefault("rounding", "truncate")
+        kept["clips"] = True
     _translate_switches(values, kept)
     _translate_model(kept)
     return kept

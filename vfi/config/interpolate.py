@@ -55,6 +55,8 @@ class InterpolateConfig(Configuration):
     def __post_init__(self) -> None:
         if self.source.input is None:
             raise ConfigError("No input: name a video, a folder of images, or two images.")
+        if self.source.clips and self.source.second is not None:
+            raise ConfigError("A second image goes with a first one, not with a folder of clips.")
         if self.rate.inter_frames is not None and self.rate.fps is not None:
             raise ConfigError("Give either inter_frames or fps, not both.")
         if self.source.end is not None and self.source.end <= (self.source.start or 0):

@@ -62,6 +62,8 @@ class SourceOptions:
     """a video, a folder of images, a folder of such folders, or the first of two images"""
     second: File | None = option(None, affects_pixels=False, on_command_line=False)
     """the second of two images"""
+    clips: bool = option(False, affects_pixels=False, on_command_line=False)
+    """the input is a folder of clip folders, whatever else lies in it"""
     start: Time | None = None
     """begin here: seconds or 1:02:03.5"""
     end: Time | None = None

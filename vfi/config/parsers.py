@@ -86,7 +86,7 @@ def _quoted(value: object) -> str:
     try:
         return shorten(repr(value))
     except (ValueError, RecursionError):  # such as a whole number of more digits than Python prints
-        return f"this {type(value).__name__}"
+        return f"a {type(value).__name__} too large to show"
 
 
 def text(value: object) -> str:

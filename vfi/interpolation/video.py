@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vfi.config import InterpolateConfig
-from vfi.errors import DamagedInputError, OutputError
+from vfi.errors import DamagedInputError, InputError, OutputError
 from vfi.interpolation import settings
 from vfi.interpolation.records import ProgressCallback, Report
 from vfi.interpolation.run import interpolate_source
 from vfi.io.base import FrameSource
+from vfi.io.files import clips_in
 from vfi.io.open import find_clips, open_source
 
 if TYPE_CHECKING:
@@ -68,7 +69,16 @@ def interpolate(
 
 def _clips(config: InterpolateConfig) -> list[Path]:
     """The clip folders of a dataset; none if the input is no dataset."""
-    return [] if config.second is not None else find_clips(config.input)
+    if not config.clips:
+        return [] if config.second is not None else find_clips(config.input)
+    if not config.input.is_dir():
+        raise InputError(f"{config.input} is not a folder: give the folder that holds the clip folders.")
+    clips = clips_in(config.input)
+    if not clips:
+        raise InputError(
+            f"{config.input} holds no folder with images: give the folder that holds the clip folders."
+        )
+    return clips
 
 
 def _interpolate_clips(
@@ -124,7 +134,9 @@ def _folders_without_images(clips: list[Path]) -> list[Path]:
 def _clip_config(config: InterpolateConfig, clip: Path) -> InterpolateConfig:
     """Return the configuration for one clip of a dataset."""
     log: Path | None = config.log
-    return config.replace(input=clip, log=log and log.with_name(f"{log.stem}_{clip.name}{log.suffix}"))
+    return config.replace(
+        input=clip, clips=False, log=log and log.with_name(f"{log.stem}_{clip.name}{log.suffix}")
+    )
 
 
 def _open(config: InterpolateConfig) -> FrameSource:
@@ -135,6 +147,7 @@ def _open(config: InterpolateConfig) -> FrameSource:
         end=config.end,
         rate=config.input_fps,
         mixed_sizes=config.resize is not None,  # it makes them alike
+        **({} if config.deinterlace == "off" else {"deinterlace": config.deinterlace}),
     )
 
 
