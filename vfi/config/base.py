@@ -244,20 +244,21 @@ def read_yaml(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: If the file is missing, too large, or no YAML mapping.
     """
+    shown = parsers.shorten(str(path), 500)
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
-            raise ConfigError(f"The configuration {path} is larger than 1 MB: choose another file.")
+            raise ConfigError(f"The configuration {shown} is larger than 1 MB: choose another file.")
         values = parsers.load_yaml(content.decode("utf-8"))
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) or "null byte" in str(error):
             reason = getattr(error, "strerror", None) or error
-            raise ConfigError(f"Cannot read the configuration {path}: {reason}.") from error
+            raise ConfigError(f"Cannot read the configuration {shown}: {reason}.") from error
         reason = parsers.shorten(" ".join(str(error).split()), 200)
-        raise ConfigError(f"The configuration {path} is not YAML: {reason}.") from error
+        raise ConfigError(f"The configuration {shown} is not YAML: {reason}.") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"The configuration {path} must hold lines of the form 'inter_frames: 3'.")
+        raise ConfigError(f"The configuration {shown} must hold lines of the form 'inter_frames: 3'.")
     return {str(key): value for key, value in cast("dict[object, object]", values).items()}

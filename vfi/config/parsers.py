@@ -32,6 +32,7 @@ _MEMORY_UNITS = {
 LARGEST_SIDE = 65_536
 """Width or height in pixels of an image, at most."""
 _LONGEST_TEXT = 4096  # characters
+_DEEPEST = 50  # lists and mappings inside each other
 _LONGEST_NUMBER = 400  # characters
 _LARGEST_EXPONENT = 100  # of ten
 
@@ -46,12 +47,19 @@ class SizeError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without aliases: nested ones stand for more data than any memory holds."""
+    """YAML without aliases, of which nested ones stand for more data than any memory holds, and not deep."""
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
             raise ValueError("aliases (*name) are not supported, write the value itself")
-        return super().compose_node(parent, index)
+        if self._depth >= _DEEPEST:  # long before Python's own limit, which takes seconds to reach
+            raise ValueError("it is nested too deeply")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def load_yaml(content: str) -> object:
@@ -64,8 +72,6 @@ def load_yaml(content: str) -> object:
         return yaml.load(content, _Loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
 
 
 def shorten(shown: str, length: int = 60) -> str:
