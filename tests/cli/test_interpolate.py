@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Outcome, SmallBlender
 from tests.interpolation.conftest import write_images
@@ -71,6 +72,41 @@ class TestWhatItMakes:
         folder = write_images(tmp_path / "in", 2)
         assert vfi("interpolate", folder / "001.png", folder / "002.png", "-o", tmp_path / "out").code == 0
         assert names(tmp_path / "out") == ["001.png", "001_0.png", "002.png"]
+
+    @pytest.mark.parametrize(
+        ("options", "count"),
+        [
+            (["--multi", 4], 32),
+            (["-x", "3"], 24),
+            (["--factor=2"], 16),
+            (["--set", "rate.inter_frames=2"], 24),
+        ],
+    )
+    def test_what_other_programs_users_type(
+        self, vfi: Vfi, film: Path, options: list[Any], count: int
+    ) -> None:
+        output = film.with_name("out.mkv")
+        output.write_text("old")
+        assert vfi("interpolate", "-i", film, "-y", "-o", output, *options).code == 0
+        assert len(decoded(output)) == count
+
+    def test_switches_take_a_value_or_none(self, vfi: Vfi, film: Path) -> None:
+        shown = vfi(
+            "interpolate", "--overwrite", film, "--resume", "false", "--duplicates=no", "--print-config"
+        ).out
+        assert f"input: {film}" in shown
+        assert "overwrite: true" in shown
+        assert "resume: false" in shown
+        assert "duplicates: false" in shown
+
+    @pytest.mark.parametrize("suffix", ["gif", "webp"])
+    def test_animations_stay_animations(self, vfi: Vfi, tmp_path: Path, suffix: str) -> None:
+        """Films have no transparency: an animation's result is one, where no name is given."""
+        images = [Image.new("RGBA", (32, 24), (200, 10 * n, 0, 255 if n else 0)) for n in range(3)]
+        path = tmp_path / f"moving.{suffix}"
+        images[0].save(path, save_all=True, append_images=images[1:], duration=100)
+        assert vfi("interpolate", path).code == 0
+        assert names(tmp_path) == [path.name, f"moving_x2.{suffix}"]
 
     def test_options_override_the_file(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         config = tmp_path / "some.yaml"

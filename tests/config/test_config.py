@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +155,68 @@ def test_mistakes_in_assembling_are_one_sentence(values: dict[str, Any], sentenc
     with pytest.raises(ConfigError) as caught:
         AssembleConfig.from_values({"input": "frames", **values})
     assert sentence in str(caught.value)
+
+
+class TestOtherProgramsNames:
+    @pytest.mark.parametrize("name", ["multi", "factor"])
+    def test_multiples(self, name: str) -> None:
+        assert config(**{name: "4"}).inter_frames == 3
+        assert InterpolateConfig.from_values({"input": "a", "fps": 60}, {name: 2}).rate.fps is None
+
+    def test_a_folder_of_eqvi(self) -> None:
+        read = InterpolateConfig.from_values(
+            {"testset_root": "set", "store_path": "out", "preserve_input": "no"}
+        )
+        assert (read.input, read.output, read.clips) == (Path("set"), Path("out"), True)
+        assert (read.rounding, read.write_originals) == ("truncate", False)
+        kept = InterpolateConfig.from_values({"testset_root": "set", "rounding": "nearest"})
+        assert kept.rounding == "nearest"
+        assert config(rounding="auto").rounding == "nearest"
+
+    def test_numbers_of_other_packages(self) -> None:
+        assert config(inter_frames=np.int64(3), fps=None).inter_frames == 3
+        assert config(fps=np.float32(25)).fps == config(fps=Decimal("25.0")).fps == 25
+
+
+class TestNumbersBeyondSense:
+    """Refused at once, by the range of the option."""
+
+    @pytest.mark.parametrize(
+        "value",
+        ["1e9", 1e9, "1e5000", "1e999999999", "1e-999999999", pytest.param(10**5000, id="long"), "9" * 5000],
+    )
+    @pytest.mark.parametrize("name", ["fps", "slow_motion", "input_fps"])
+    def test_rates(self, name: str, value: object) -> None:
+        with pytest.raises(ConfigError, match=f"^{name} is .* but it must lie between 0.001 and 10 000.$"):
+            config(**{name: value})
+
+    def test_the_limits_themselves(self) -> None:
+        assert config(fps=10_000).fps == 10_000
+        assert config(fps="0.001").fps == Fraction(1, 1000)
+        assert config(inter_frames=1000).inter_frames == 1000
+        with pytest.raises(ConfigError, match="inter_frames is 1001"):
+            config(inter_frames=1001)
+        with pytest.raises(ConfigError, match="fps is 10001"):
+            config(fps=10_001)
+
+    def test_yaml_that_stands_for_more_than_any_memory(self, tmp_path: Path) -> None:
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+        path = tmp_path / "laughs.yaml"
+        path.write_text("\n".join(lines))
+        with pytest.raises(ConfigError, match="are not supported, write the value itself"):
+            load_config(path)
+        with pytest.raises(ConfigError, match="model_options: names and values"):
+            config(model_options="{" + ", ".join(lines) + "}")
+
+    def test_yaml_that_is_deep_or_large(self, tmp_path: Path) -> None:
+        path = tmp_path / "deep.yaml"
+        path.write_text("{a: " * 3000)
+        with pytest.raises(ConfigError, match="nested too deeply"):
+            load_config(path)
+        path.write_text("#" * 1_000_001)
+        with pytest.raises(ConfigError, match="larger than 1 MB"):
+            load_config(path)
 
 
 class TestYaml:

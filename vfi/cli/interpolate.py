@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     return run(asked, work, summary)
 
 
-def summary(report: Report) -> str:
-    """What was done, in a few lines for people."""
+def summary(report: Report) -> list[str]:
+    """Return what was done, in a few lines for people."""
     rate = report.frames_out / report.seconds if report.seconds > 0 else 0
     clips = f"{report.clips} clips, " if report.clips > 1 else ""
     cuts = {0: "no cuts", 1: "1 cut"}.get(report.cuts, f"{report.cuts} cuts")
@@ -70,4 +70,4 @@ def summary(report: Report) -> str:
         f"{report.output}: {clips}{report.frames_in} frames became {report.frames_out} in "
         f"{report.seconds:.1f} s ({rate:.1f} per second), {cuts}."
     )
-    return "\n".join([first, *report.notes])
+    return [first, *report.notes]

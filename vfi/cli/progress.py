@@ -17,13 +17,13 @@ from vfi.interpolation.records import Progress, ProgressCallback, Report
 Work = Callable[[ProgressCallback | None], Report]
 
 
-def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], str]) -> int:
+def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[str]]) -> int:
     """Do what was asked and show how far it is; the exit code.
 
     Args:
         asked: Says how the progress is shown, or that only the configuration is wanted.
         work: Does the work and tells its progress.
-        summary: What is said at the end.
+        summary: Returns the lines that are printed at the end.
 
     Raises:
         VfiError: the work failed.
@@ -37,7 +37,7 @@ def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], str]) -
     else:
         with ProgressBar() as bar:
             report = work(bar)
-        print("\n".join(escaped(line) for line in summary(report).split("\n")))
+        print("\n".join(map(escaped, summary(report))))
     return 0
 
 

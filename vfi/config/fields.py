@@ -21,6 +21,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
@@ -62,7 +63,9 @@ class Spelling:
             raise self._outside(name, error.shown) from error
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise SpellingError(f"{name}: {error}.") from error
-        if self.low is None or self.high is None or self.low <= parsed <= self.high:
+        if self.low is None or self.high is None:
+            return parsed
+        if Fraction(str(self.low)) <= parsed <= Fraction(str(self.high)):  # 0.001 itself is no binary number
             return parsed
         raise self._outside(name, parsers.shorten(str(parsers.plain(parsed))))
 
