@@ -47,8 +47,9 @@ def test_the_protocol(tmp_path: Path, official_eqvi: Path, eqvi: Interpolator) -
     for number in range(4, 0, -1):
         (folder / f"00{number}.png").rename(folder / f"{4 * number:08d}.png")
     arguments = [
-        tmp_path / "set", "--config", CONFIGURATION, "--checkpoint", official_eqvi, "--model", "EQVI", "--device", "cpu",
-        "--output", tmp_path / "out", "--set", "images.resize=64x48", "--set", "images.crop=40x36", "--naming", "reds_vtsr", "--inter-frames", "1",
+        tmp_path / "set", "-o", tmp_path / "out", "--config", CONFIGURATION, "--checkpoint", official_eqvi,
+        "--model", "EQVI", "--device", "cpu", "--set", "images.resize=64x48", "--set", "images.crop=40x36",
+        "--naming", "reds_vtsr", "--inter-frames", "1",
         "--log", tmp_path / "log.json", "--quiet",
     ]  # fmt: skip
     assert main(["interpolate", *map(str, arguments)]) == 0

@@ -24,10 +24,10 @@ COMMAND = Command(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi assemble`` with the arguments behind it; the exit code.
+    """Run ``vfi assemble`` with the arguments behind it, and return the exit code.
 
     Raises:
-        VfiError: something is wrong with the options, the images or the output.
+        VfiError: If something is wrong with the options, the images or the output.
     """
     asked = parse_command_line(COMMAND, arguments)
 

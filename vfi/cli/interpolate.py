@@ -46,10 +46,10 @@ COMMAND = Command(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi interpolate`` with the arguments behind it; the exit code.
+    """Run ``vfi interpolate`` with the arguments behind it, and return the exit code.
 
     Raises:
-        VfiError: something is wrong with the options, the input or the output.
+        VfiError: If something is wrong with the options, the input or the output.
     """
     asked = parse_command_line(COMMAND, arguments)
 

@@ -23,7 +23,7 @@ from vfi.version import __version__
 COMMANDS = {
     "interpolate": "put new frames between those of a video, a folder of images, or two images",
     "assemble": "make a film of a folder of images",
-    "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour picture",
+    "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour image",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
     "models": "list the models",
     "checkpoints": "list, verify and convert files with weights",
@@ -105,7 +105,7 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "vfi COMMAND --help tells the options. First steps: vfi interpolate holiday.mp4",
+            "vfi COMMAND --help lists the options. First steps: vfi interpolate holiday.mp4",
         ]
     )
 

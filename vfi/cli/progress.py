@@ -18,15 +18,15 @@ Work = Callable[[ProgressCallback | None], Report]
 
 
 def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[str]]) -> int:
-    """Do what was asked and show how far it is; the exit code.
+    """Do what was asked, show how far it is, and return the exit code.
 
     Args:
         asked: Says how the progress is shown, or that only the configuration is wanted.
-        work: Does the work and tells its progress.
+        work: Does the work and reports its progress.
         summary: Returns the lines that are printed at the end.
 
     Raises:
-        VfiError: the work failed.
+        VfiError: If the work failed.
     """
     if asked.print_config:
         print(asked.config.to_yaml(), end="")
@@ -42,17 +42,17 @@ def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[st
 
 
 def _with_json(work: Work) -> None:
-    """Work and tell other programs: one JSON object per line."""
+    """Work and report to other programs: one JSON object per line."""
 
-    def tell(event: str, values: dict[str, object]) -> None:
+    def put(event: str, values: dict[str, object]) -> None:
         print(json.dumps({"event": event, **values}), flush=True)
 
     try:
-        report = work(lambda progress: tell("progress", asdict(progress)))
+        report = work(lambda progress: put("progress", asdict(progress)))
     except (VfiError, KeyboardInterrupt) as error:
-        tell("error", {"message": str(error)})
+        put("error", {"message": str(error)})
         raise
-    tell("done", {**asdict(report), "output": str(report.output)})
+    put("done", {**asdict(report), "output": str(report.output)})
 
 
 class ProgressBar:
