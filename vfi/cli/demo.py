@@ -4,8 +4,8 @@ Without a file the clip is a computed landscape. With one it is the beginning of
 is interpolated too.
 
 What is measured is what one sees: the frames of the output video, which went through the same steps as any
-video (decoder, model, encoder), against those of the true video. The output is encoded so well (CRF 10) that this
-hardly costs anything; blending is computed from the same decoded input and not encoded again.
+video (decoder, model, encoder), against those of the true video. The output is encoded so well (CRF 10) that
+this hardly costs anything; blending is computed from the same decoded input and not encoded again.
 """
 
 from __future__ import annotations
