@@ -99,9 +99,8 @@ def build_parser(command: Command[Config]) -> ArgumentParser:
         parser_mode=AS_TYPED,
         allow_abbrev=False,  # an abbreviation would change its meaning with every new option
     )
-    same = " and ".join(f"--{option}" for option in command.files[:1])
     add = parser.add_argument
-    add("files", nargs="*", metavar="INPUT", help=f"the same as {same}")
+    add("files", nargs="*", metavar="INPUT", help=f"the same as --{command.files[0]}")
     add("--config", action="append", metavar="FILE", help="a YAML file with these options")
     add("--set", action="append", metavar="KEY=VALUE", help="any key of such a file, such as rate.fps=60")
     add("--print-config", action="store_true", help="show all options as YAML, and stop")
