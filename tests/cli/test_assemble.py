@@ -173,7 +173,7 @@ class TestRefusals:
         [
             (["--fps", "0"], ["fps is 0"]),
             (["--codec", "magic"], ["magic"]),
-            (["--inter-frames", "3"], ["no option inter-frames; see: vfi assemble --help"]),
+            (["--inter-frames", "3"], ["no option inter_frames; see: vfi assemble --help"]),
             (["--frames", "3"], ["no option frames"]),
             (["--containre", "mkv"], ["did you mean container?"]),
             (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
@@ -273,4 +273,4 @@ def test_images_are_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_text("")
     with pytest.raises(InputError, match="is not a folder"):
-        assembling(AssembleConfig(input=tmp_path / "film.mp4"))
+        assembling(AssembleConfig.from_values({"input": tmp_path / "film.mp4"}))

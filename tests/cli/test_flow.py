@@ -279,7 +279,7 @@ def test_existing_files_are_kept(here: Path) -> None:
         ("a.png b.png --color-max 0", ConfigError, "--color-max 0 must be positive"),
         ("a.png b.png --backbone dos", ModelError, "There is no flow backbone 'dos'"),
         ("a.png b.png --backbone-options {depth:3}", ConfigError, "no option"),
-        ("a.png b.png --occlusion o.png", ConfigError, "dis does not tell occlusions"),
+        ("a.png b.png --occlusion o.png", ConfigError, "dis does not estimate occlusions"),
         ("a.png b.png --checkpoint a.png", ModelError, "has no weights"),
     ],
 )

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Outcome, SmallBlender
 from tests.interpolation.conftest import write_images
@@ -72,6 +73,41 @@ class TestWhatItMakes:
         assert vfi("interpolate", folder / "001.png", folder / "002.png", "-o", tmp_path / "out").code == 0
         assert names(tmp_path / "out") == ["001.png", "001_0.png", "002.png"]
 
+    @pytest.mark.parametrize(
+        ("options", "count"),
+        [
+            (["--multi", 4], 32),
+            (["-x", "3"], 24),
+            (["--factor=2"], 16),
+            (["--set", "rate.inter_frames=2"], 24),
+        ],
+    )
+    def test_what_other_programs_users_type(
+        self, vfi: Vfi, film: Path, options: list[Any], count: int
+    ) -> None:
+        output = film.with_name("out.mkv")
+        output.write_text("old")
+        assert vfi("interpolate", "-i", film, "-y", "-o", output, *options).code == 0
+        assert len(decoded(output)) == count
+
+    def test_switches_take_a_value_or_none(self, vfi: Vfi, film: Path) -> None:
+        shown = vfi(
+            "interpolate", "--overwrite", film, "--resume", "false", "--duplicates=no", "--print-config"
+        ).out
+        assert f"input: {film}" in shown
+        assert "overwrite: true" in shown
+        assert "resume: false" in shown
+        assert "duplicates: false" in shown
+
+    @pytest.mark.parametrize("suffix", ["gif", "webp"])
+    def test_animations_stay_animations(self, vfi: Vfi, tmp_path: Path, suffix: str) -> None:
+        """Films have no transparency: an animation's result is one, where no name is given."""
+        images = [Image.new("RGBA", (32, 24), (200, 10 * n, 0, 255 if n else 0)) for n in range(3)]
+        path = tmp_path / f"moving.{suffix}"
+        images[0].save(path, save_all=True, append_images=images[1:], duration=100)
+        assert vfi("interpolate", path).code == 0
+        assert names(tmp_path) == [path.name, f"moving_x2.{suffix}"]
+
     def test_options_override_the_file(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         config = tmp_path / "some.yaml"
         config.write_text(f"input: {film}\noutput: {tmp_path / 'out.mkv'}\ninter_frames: 3\ncodec: ffv1\n")
@@ -106,12 +142,12 @@ class TestWhatItMakes:
         config.write_text(f"{key}: true\nreverse_flip: false\n")
         log = tmp_path / "log.json"
         outcome = vfi(
-            "interpolate", folder, "-o", tmp_path / "out", "--config", config, "--flip-test", "--log", log
+            "interpolate", folder, "-o", tmp_path / "out", "--config", config, "--tta", "flip", "--log", log
         )
         assert outcome.code == 0
         members = json.loads(log.read_text())["run"]["ensemble"]
         assert members == ["plain", "half size", "flipped left-right", "flipped up-down"]
-        assert vfi("interpolate", folder, "-o", tmp_path / "two", f"--{key}", "-q").code == 0
+        assert vfi("interpolate", folder, "-o", tmp_path / "two", "--set", f"{key}=true", "-q").code == 0
 
     def test_numbered_names(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 2)
@@ -119,7 +155,7 @@ class TestWhatItMakes:
             (folder / f"00{number}.png").rename(folder / f"{8 * number:08d}.png")
         outcome = vfi(
             "interpolate", folder, "-o", tmp_path / "out",
-            "--naming", "reds_vtsr", "--inter-frames", 3, "--no-preserve-input",
+            "--naming", "reds_vtsr", "--inter-frames", 3, "--set", "images.write_originals=false",
         )  # fmt: skip
         assert outcome.code == 0
         assert names(tmp_path / "out") == [f"000000{number}.png" for number in (10, 12, 14)]
@@ -231,12 +267,29 @@ class TestBadOptions:
             (["--naming", "reds"], ["naming: generic or reds_vtsr"]),
             (["--naming", "reds_vtsr", "-o", "out"], ["reds_vtsr", "film.mp4 is a film"]),
             (["--naming", "reds_vtsr"], ["reds_vtsr", "film_x2.mp4 is a film"]),
-            (["--flip-tset"], ["did you mean flip_test"]),
+            (["--code", "h264"], ["did you mean codec"]),
             (["--model", "EQVI"], ["EQVI", "name their file as checkpoint"]),
-            (["--mean", "0.5"], ["mean must be 0 and std must be 1"]),
-            (["--testset-root", "clips"], ["either an input or testset_root"]),
+            (["--set", "mean=0.5"], ["mean must be 0 and std must be 1"]),
+            (["--set", "testset_root"], ["write a key and a value"]),
+            (["--testset-root", "clips"], ["no option --testset-root: name the folder as INPUT"]),
+            (["--flip-test"], ["use --tta flip"]),
+            (["--crop", "8x8"], ["--set images.crop=VALUE"]),
+            (["--scale", "0.5"], ["--model-options '{down_scale: 0.5}'"]),
+            (["--fp16"], ["--dtype float16"]),
+            (["--crf", "18"], ["--quality"]),
+            (["--exp", "2"], ["--exp 2 is --multi 4"]),
+            (["--multi", "1"], ["multi is 1, but it must lie between 2 and 1001"]),
+            (["--multi", "2.5"], ["multi: a whole number is expected"]),
+            (["--multi", "2", "--inter-frames", "1"], ["either inter_frames or multi"]),
+            (["--fps", "1e9"], ["fps is 1000000000, but it must lie between 0.001 and 10 000"]),
+            (["--fps", "1e5000"], ["fps is 1e5000, but it must lie between 0.001 and 10 000"]),
+            (["--slow-motion", "1e-5000"], ["slow_motion is 1e-5000, but it must lie between"]),
+            (["--slow-motion", "1e-999999999"], ["slow_motion is 1e-999999999, but"]),
+            (["--inter-frames", "9" * 5000], ["inter_frames is 999", "must lie between 1 and 1 000"]),
+            (["--max-memory", "9" * 99 + "TB"], ["max_memory is 999"]),
+            (["--input", "a.mp4"], ["film.mp4 is one file too many: --input names one already"]),
             (["--wibble", "3"], ["no option wibble; see: vfi interpolate --help"]),
-            (["--preserve-input"], ["--no-preserve-input"]),
+            (["--preserve-input"], ["no option --preserve-input"]),
             (["-o"], ["expected"]),
             (["second.png", "third.png"], ["third.png"]),
         ],
@@ -282,7 +335,7 @@ class TestBadOutput:
     def test_odd_sizes_that_an_encoder_refuses(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 2)
         outcome = vfi(
-            "interpolate", folder, "-o", tmp_path / "out.mp4", "--test-size", "33x21",
+            "interpolate", folder, "-o", tmp_path / "out.mp4", "--set", "images.resize=33x21",
             "--codec", "h264", "--pixel-format", "yuv420p",
         )  # fmt: skip
         refused(outcome, "33x21")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_interpolate import Vfi
+from tests.interpolation.conftest import write_images
 from vfi.cli.main import COMMANDS, main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,6 +61,38 @@ def test_models(vfi: Vfi) -> None:
     outcome = vfi("models")
     assert outcome.code == 0
     assert outcome.out.startswith("quadratic")
+
+
+ODD_NAME = "f\u00efl\u043c\x1b[31m\udc80.mp4"
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, encoding: str, *arguments: str) -> tuple[int, str]:
+    """Return the exit code and everything that a run prints on a terminal of this encoding."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    code = main(arguments)
+    assert isinstance(stream.buffer, io.BytesIO)
+    return code, stream.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_errors_on_terminals_that_lack_letters(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Names are printed with escapes, control characters too."""
+    code, shown = printed(monkeypatch, encoding, "interpolate", "--config", ODD_NAME)
+    assert code == 2
+    assert shown.startswith("vfi: Cannot read the configuration ")
+    assert "\\x1b[31m\\udc80.mp4" in shown
+    assert ("f\\xefl\\u043c" if encoding == "ascii" else "f\u00efl\u043c") in shown
+
+
+def test_summaries_on_terminals_that_lack_letters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing breaks after the work is done."""
+    folder = write_images(tmp_path / "\u043c", 2)
+    output = tmp_path / "\u043c\n.mkv"
+    code, shown = printed(monkeypatch, "ascii", "assemble", str(folder), "-o", str(output))
+    assert code == 0, shown
+    assert "\\u043c\\n.mkv: 2 images became" in shown
 
 
 class TestErrors:

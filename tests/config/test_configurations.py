@@ -41,16 +41,16 @@ def test_files_for_eqvi(path: Path) -> None:
     spec = find("interpolator", config.model).checkpoint
     assert spec is not None
     assert dict(commented(path))["checkpoint"] == f"checkpoints/{spec.place.as_posix()}"
-    assert (config.test_size, config.test_crop_size) == ((1280, 720), (1280, 720))
+    assert (config.resize, config.crop, config.clips) == ((1280, 720), (1280, 720), True)
     assert (config.rounding, config.cuts, config.naming, config.ensemble) == (
         "truncate",
         "off",
         "generic",
         (),
     )
-    moved = ["--config", str(path), "--testset-root", "a", "--store-path", "b", "--inter-frames", "3"]
+    moved = ["a", "--config", str(path), "-o", "b", "--inter-frames", "3"]
     asked = parse_command_line(COMMAND, moved).config
-    assert (asked.testset_root, asked.store_path, asked.inter_frames) == (Path("a"), Path("b"), 3)
+    assert (asked.input, asked.output, asked.inter_frames) == (Path("a"), Path("b"), 3)
     assert parse_command_line(COMMAND, ["--config", str(path), "-o", "c"]).config.output == Path("c")
 
 

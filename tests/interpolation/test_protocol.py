@@ -305,7 +305,7 @@ class TestEnsembles:
         run = json.loads(log.read_text())["run"]
         assert run["model"] == "Blender"
         assert run["ensemble"] == ["plain", "flipped left-right", "flipped up-down", "plain, reversed"]
-        assert run["options"]["reverse_test"] is True
+        assert run["options"]["tta"] == ["flip", "reverse"]
         interpolate_video(folder, tmp_path / "again", Blender(), log=tmp_path / "other.json")
         assert json.loads((tmp_path / "other.json").read_text())["run"]["ensemble"] == []
 
@@ -353,4 +353,4 @@ class TestOfficialSpellings:
     def test_eqvi_alone_says_nothing_about_the_weights(self) -> None:
         with pytest.raises(ConfigError, match=r"as checkpoint, or choose the model eqvi\.stage3"):
             self.config(model="EQVI")
-        assert self.config(model="MS-Fusion").model == "MS-Fusion"
+        assert self.config(model="MS-Fusion").model == "eqvi.stage4"

@@ -47,9 +47,9 @@ def test_the_protocol(tmp_path: Path, official_eqvi: Path, eqvi: Interpolator) -
     for number in range(4, 0, -1):
         (folder / f"00{number}.png").rename(folder / f"{4 * number:08d}.png")
     arguments = [
-        "--config", CONFIGURATION, "--checkpoint", official_eqvi, "--model", "EQVI", "--device", "cpu",
-        "--testset-root", tmp_path / "set", "--store-path", tmp_path / "out",
-        "--test-size", "64x48", "--test-crop-size", "40x36", "--naming", "reds_vtsr", "--inter-frames", "1",
+        tmp_path / "set", "-o", tmp_path / "out", "--config", CONFIGURATION, "--checkpoint", official_eqvi,
+        "--model", "EQVI", "--device", "cpu", "--set", "images.resize=64x48", "--set", "images.crop=40x36",
+        "--naming", "reds_vtsr", "--inter-frames", "1",
         "--log", tmp_path / "log.json", "--quiet",
     ]  # fmt: skip
     assert main(["interpolate", *map(str, arguments)]) == 0
@@ -118,7 +118,7 @@ class TestRefusals:
         write_images(tmp_path / "set" / "clip", 3)
         code = main(
             ["interpolate", "--model", "EQVI", "--checkpoint", str(official_ms_fusion),
-             "--testset-root", str(tmp_path / "set"), "--store-path", str(tmp_path / "out")]
+             "--input", str(tmp_path / "set"), "--output", str(tmp_path / "out")]
         )  # fmt: skip
         assert code == 2
         told = capfd.readouterr().err
@@ -133,7 +133,7 @@ class TestRefusals:
         write_images(tmp_path / "set" / "clip", 3)
         code = main(
             ["interpolate", "--config", str(CONFIGURATION), "--checkpoint", str(tmp_path / "none.ckpt"),
-             "--testset-root", str(tmp_path / "set"), "--store-path", str(tmp_path / "out"),
+             "--input", str(tmp_path / "set"), "--output", str(tmp_path / "out"),
              "--naming", "reds_vtsr"]
         )  # fmt: skip
         assert code == 2

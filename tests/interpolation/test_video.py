@@ -171,7 +171,7 @@ class TestImages:
         assert run(tmp_path / "out", tmp_path / "film.mp4").frames_out == 14
 
     def test_a_film_needs_its_originals(self, tmp_path: Path, image_folder: Path) -> None:
-        with pytest.raises(ConfigError, match="preserve_input"):
+        with pytest.raises(ConfigError, match="write_originals"):
             run(image_folder, tmp_path / "out.mp4", preserve_input=False)
 
 

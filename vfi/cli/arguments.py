@@ -1,31 +1,34 @@
 """From the command line to the configuration of a command, through jsonargparse.
 
-Every field of the configuration becomes an option, and a key of the files that ``--config`` reads; what
-comes later on the command line counts. Values are converted by the configuration itself, so that files,
-command line and Python understand the same spellings.
+What is typed overrides ``--set``, and that the files of ``--config``; of several files the last counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from jsonargparse import ArgumentParser
 
-from vfi.config import Configuration, parsers, read_yaml
+from vfi.config import Configuration, read_yaml
+from vfi.config.base import AS_TYPED, add_options, sentence
+from vfi.config.fields import options_of
 from vfi.errors import ConfigError
 
 Config = TypeVar("Config", bound=Configuration)
 
+COMMON = {"config": "", "set": "", "print_config": "", "quiet": "-q", "json": "", "help": "-h"}
+"""Options of every command that are no part of its configuration, and their short flags."""
+
 
 @dataclass(frozen=True)
 class Command(Generic[Config]):
-    """A command whose options are the fields of a configuration."""
+    """A command whose options are those of a configuration."""
 
     config: type[Config]
     usage: str
@@ -36,8 +39,10 @@ class Command(Generic[Config]):
     """Names of the options that the arguments without a name stand for."""
     few_files: str
     """What to say when there are more of them."""
-    exclusive: tuple[tuple[str, str], ...] = ()
-    """Options of which one counts: what is typed goes before what a configuration file holds."""
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further flags, and the key that each gives."""
+    answers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What to say about keys of files that are no options of the command line."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +57,36 @@ class CommandLine(Generic[Config]):
 
 
 def parse_command_line(command: Command[Config], arguments: Sequence[str]) -> CommandLine[Config]:
-    """Understand the arguments after ``vfi interpolate`` or the like.
+    """Return what the arguments after ``vfi interpolate`` or the like ask for.
 
     Raises:
-        ConfigError: an unknown option or key, a value that makes no sense, an unreadable file.
-        SystemExit: after ``--help``.
+        ConfigError: If an option or key is unknown, a value makes no sense, or a file cannot be read.
+        SystemExit: After ``--help``.
     """
-    parser = build_parser(command)
+    known = list(_spelled_out(command, arguments))
     try:
-        given = parser.parse_args([_with_dashes(argument) for argument in arguments])
+        given = build_parser(command).parse_args(known, defaults=False)
     except argparse.ArgumentError as error:
-        raise reword(command.config, str(error), arguments) from error
-    values = {field.name: given[field.name] for field in dataclasses.fields(command.config)}
-    values.update({name: given[other] for other, name in command.config.spellings.items() if given[other]})
-    if len(given["files"]) > len(command.files):
-        raise ConfigError(f"{given['files'][len(command.files)]} is one file too many: {command.few_files}.")
-    values.update(zip(command.files, given["files"], strict=False))
-    _let_command_line_decide(command, values, arguments)
-    progress = "json" if given["json"] else "quiet" if given["quiet"] else "bar"
-    return CommandLine(command.config.from_values(values), progress, given["print_config"])
+        raise _reworded(command, error) from error
+    options = options_of(command.config)
+    keys = {name: option.key for name, option in options.items()} | {key: key for key in _alias_keys(command)}
+    typed = {name: given[key] for name, key in keys.items() if given.get(key) is not None}
+    files = given.get("files") or []
+    if len(files) > len(command.files):
+        raise ConfigError(f"{files[len(command.files)]} is one file too many: {command.few_files}.")
+    for name, value in zip(command.files, files, strict=False):
+        if name in typed:
+            raise ConfigError(f"{value} is one file too many: --{name} names one already.")
+        typed[name] = value
+    layers = [read_yaml(Path(file)) for file in given.get("config") or []]
+    layers.append(dict(map(_assignment, given.get("set") or [])))
+    progress = "json" if given.get("json") else "quiet" if given.get("quiet") else "bar"
+    config = command.config.from_values(*layers, typed)
+    return CommandLine(config, progress, bool(given.get("print_config")))
 
 
 def build_parser(command: Command[Config]) -> ArgumentParser:
-    """The parser of a command, made from the fields of its configuration."""
+    """Return the parser of a command, made from the options of its configuration."""
     name = f"vfi {command.config.command}"
     parser = ArgumentParser(
         prog=name,
@@ -82,99 +94,93 @@ def build_parser(command: Command[Config]) -> ArgumentParser:
         description=command.description,
         epilog=command.examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        print_config=None,  # its own would print the values as they were typed
+        print_config=None,  # its own would print before files and other layers are merged
         exit_on_error=False,
+        parser_mode=AS_TYPED,
         allow_abbrev=False,  # an abbreviation would change its meaning with every new option
     )
-    same = " and ".join(f"--{name}" for name in command.files)
-    parser.add_argument("files", nargs="*", metavar="INPUT", help=f"the same as {same}")
-    parser.add_argument("--config", action="config", metavar="FILE", help="a YAML file with these options")
-    parser.add_argument("--print-config", action="store_true", help="show all options as YAML, and stop")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("--json", action="store_true", help="progress as one JSON object per line")
-    groups: dict[str, Any] = {}
-    for field in dataclasses.fields(command.config):
-        title = field.metadata["group"]
-        if title not in groups:
-            groups[title] = parser.add_argument_group(title)
-        _add_option(groups[title], field)
-    for other in command.config.spellings:
-        parser.add_argument(_flag(other), dest=other, action="store_true", help=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("files", nargs="*", metavar="INPUT", help=f"the same as --{command.files[0]}")
+    add("--config", action="append", metavar="FILE", help="a YAML file with these options")
+    add("--set", action="append", metavar="KEY=VALUE", help="any key of such a file, such as rate.fps=60")
+    add("--print-config", action="store_true", help="show all options as YAML, and stop")
+    add("-q", "--quiet", action="store_true", help="no progress bar")
+    add("--json", action="store_true", help="progress as one JSON object per line")
+    add_options(parser, command.config)
+    for key in _alias_keys(command):
+        flags = [flag for flag, meant in command.aliases.items() if meant == key]
+        add(*flags, dest=key, help=argparse.SUPPRESS)
     return parser
 
 
-def reword(config: type[Configuration], message: str, arguments: Sequence[str] = ()) -> ConfigError:
-    """Turn a message of the parser into one sentence for the user."""
-    message = " ".join(message.split())
-    if re.search("config", message) and (path := _config_path(arguments)) is not None:
-        try:
-            for key in read_yaml(path):
-                if key not in _keys(config):
-                    return config.unknown_key(key)
-        except ConfigError as error:
-            return error
-    unknown = re.search(
-        r"unrecognized arguments: (\S+)|option '([^']+)' is not accepted|key '([^']+)' is not expected",
-        message,
-        re.IGNORECASE,
-    )
-    if unknown is None:
-        return ConfigError(f"{message.rstrip('.')}; see: vfi {config.command} --help")
-    name = next(group for group in unknown.groups() if group)
-    if unknown[1] and not name.startswith("-"):
+def _alias_keys(command: Command[Config]) -> list[str]:
+    return list(dict.fromkeys(command.aliases.values()))
+
+
+def _spelled_out(command: Command[Config], arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with dashes in names and values behind switches, refusing unknown options.
+
+    Raises:
+        ConfigError: If an option is unknown.
+    """
+    options = options_of(command.config)
+    short = {flag: name for name, option in options.items() for flag in option.flags}
+    waiting = deque(arguments)
+    while waiting:
+        argument = waiting.popleft()
+        if argument == "--":
+            yield from (argument, *waiting)
+            return
+        flag, equals, value = argument.partition("=")
+        name = short.get(flag) or flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and not _is_flag(command, flag, name):
+            raise _unknown(command, flag.removeprefix("--").replace("-", "_"))
+        if (flag.startswith("--") or flag in short) and name in options:
+            if options[name].is_switch and not equals:
+                equals = "="
+                value = waiting.popleft() if waiting and waiting[0] in ("true", "false") else "true"
+            yield f"--{name.replace('_', '-')}{equals}{value}"
+        else:
+            yield flag.replace("_", "-") + equals + value if flag.startswith("--") else argument
+
+
+def _is_flag(command: Command[Config], flag: str, name: str) -> bool:
+    """Whether an argument that begins with two dashes names an option of the command line."""
+    option = options_of(command.config).get(name)
+    return (option is not None and option.on_command_line) or name in COMMON or flag in command.aliases
+
+
+def _unknown(command: Command[Config], name: str) -> ConfigError:
+    """Return the error for a flag that does not exist."""
+    if name in command.answers:
+        return ConfigError(f"There is no option --{name.replace('_', '-')}: {command.answers[name]}.")
+    option = options_of(command.config).get(name)
+    if option is not None:
+        return ConfigError(f"There is no option --{name.replace('_', '-')}: give --set {option.key}=VALUE.")
+    return command.config.unknown_key(name)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """Return key and value of ``KEY=VALUE``.
+
+    Raises:
+        ConfigError: If there is no such sign or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: write a key and a value, such as --set rate.fps=60.")
+    return key.strip().replace("-", "_"), value
+
+
+def _reworded(command: Command[Config], error: argparse.ArgumentError) -> ConfigError:
+    """Return the error of the parser as one sentence."""
+    heading, colon, rest = str(error).partition(": ")
+    if heading.lower() == "unrecognized arguments" and colon:
+        name = rest.split()[0]
+        if name.startswith("-"):
+            return command.config.unknown_key(name)
         return ConfigError(f"{name} must stand directly behind the first input.")
-    name = name.lstrip("-").split("=")[0]
-    if name.replace("-", "_") in _keys(config):  # an option that can only be turned off
-        return ConfigError(f"--{name} is so by itself: only --no-{name} can be given.")
-    return config.unknown_key(name)
-
-
-def _add_option(group: Any, field: dataclasses.Field[Any]) -> None:
-    """Declare one field; its value stays as it was typed, the configuration converts it."""
-    text = field.metadata["help"].replace("%", "%%")  # argparse fills in what follows a single one
-    if field.metadata["parse"] is parsers.switch:
-        flag = _flag(f"no_{field.name}" if field.default else field.name)
-        action = "store_false" if field.default else "store_true"
-        group.add_argument(flag, dest=field.name, action=action, help=text)
-        return
-    rules: dict[str, Any] = {"help": text, "metavar": field.metadata["metavar"]}
-    if field.metadata["parse"] is parsers.mapping:
-        rules["type"] = dict[str, Any]
-    group.add_argument(*field.metadata["flags"], _flag(field.name), **rules)
-
-
-def _let_command_line_decide(command: Command[Any], values: dict[str, Any], arguments: Sequence[str]) -> None:
-    """Of two options that exclude each other, drop the one that only the configuration file gives."""
-    typed = {_with_dashes(argument).partition("=")[0] for argument in arguments}
-    flags = {field.name: field.metadata["flags"] for field in dataclasses.fields(command.config)}
-    given = {name for name, others in flags.items() if not typed.isdisjoint((_flag(name), *others))}
-    for pair in command.exclusive:
-        for kept, dropped in (pair, pair[::-1]):
-            if kept in given and dropped not in given:
-                values[dropped] = None
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _with_dashes(argument: str) -> str:
-    """Accept ``--inter_frames``, the spelling of the configuration files, for ``--inter-frames``."""
-    name, equals, value = argument.partition("=")
-    return name.replace("_", "-") + equals + value if name.startswith("--") else argument
-
-
-def _keys(config: type[Configuration]) -> set[str]:
-    names = {field.name for field in dataclasses.fields(config)}
-    return names | set(config.spellings) | {"quiet", "json"}
-
-
-def _config_path(arguments: Sequence[str]) -> Path | None:
-    """The last configuration file named on the command line."""
-    named = None
-    for number, argument in enumerate(arguments):
-        if argument.startswith("--config="):
-            named = argument.partition("=")[2]
-        elif argument == "--config" and number + 1 < len(arguments):
-            named = arguments[number + 1]
-    return Path(named) if named else None
+    reworded = sentence(error)
+    if re.match("argument ", str(reworded)):
+        return ConfigError(f"{str(reworded).rstrip('.')}; see: vfi {command.config.command} --help")
+    return reworded

@@ -24,10 +24,10 @@ COMMAND = Command(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi assemble`` with the arguments behind it; the exit code.
+    """Run ``vfi assemble`` with the arguments behind it, and return the exit code.
 
     Raises:
-        VfiError: something is wrong with the options, the images or the output.
+        VfiError: If something is wrong with the options, the images or the output.
     """
     asked = parse_command_line(COMMAND, arguments)
 
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str]) -> int:
     return run(asked, work, lambda report: summary(report, asked.config))
 
 
-def summary(report: Report, config: AssembleConfig) -> str:
-    """What was done, in a few lines for people."""
+def summary(report: Report, config: AssembleConfig) -> list[str]:
+    """Return what was done, in a few lines for people."""
     films = f"{report.clips} films" if report.clips > 1 else "a film"
     first = (
         f"{report.output}: {report.frames_in} images became {films} of "
         f"{float(report.frames_out / config.fps):.2f} s at {float(config.fps):g} per second."
     )
-    return "\n".join([first, *report.notes])
+    return [first, *report.notes]

@@ -3,9 +3,9 @@
 Without a file the clip is a computed landscape. With one it is the beginning of that file, and the whole file
 is interpolated too.
 
-What is measured is what one sees: the frames of the output video, which took the same road as any video
-(decoder, model, encoder), against those of the true video. The output is encoded so well (CRF 10) that this
-hardly costs anything; blending is computed from the same decoded input and not encoded again.
+What is measured is what one sees: the frames of the output video, which went through the same steps as any
+video (decoder, model, encoder), against those of the true video. The output is encoded so well (CRF 10) that
+this hardly costs anything; blending is computed from the same decoded input and not encoded again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ASPECT = Fraction(16, 9)
 SMALLEST_HEIGHT = 64
 LONGEST_CLIP = 6.0  # seconds; the landscape accelerates, and would become very long
 COMPARED_FRAMES = 121  # of the user's file; odd, so that the last one is kept
-FALLBACK_RATE = Fraction(24)  # for files that do not tell theirs
+FALLBACK_RATE = Fraction(24)  # for files whose frame rate is unknown
 OUTPUT_CRF = 10.0  # what is compared shall show the model, not the encoder
 PICTURE_WIDTH = 1280
 PLAYABLE = (".mp4", ".mkv", ".mov", ".webm")
@@ -89,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--height", type=int, default=480, help="of the computed clip, pixels (default: %(default)s)")
     add("--seconds", type=float, default=2.0, help="of the computed clip (default: %(default)s)")
     add("--seed", type=int, default=0, help="chooses the landscape (default: %(default)s)")
-    add("--picture", type=Path, metavar="FILE", help="write the picture here too; a .jpg is small")
+    add("--picture", type=Path, metavar="FILE", help="write the image here too; a .jpg is small")
     return parser
 
 
@@ -134,7 +134,7 @@ def thin_out(path: Path, folder: Path) -> Clip:
 
 
 def interpolate(source: Path, output: Path, model: str, **options: Any) -> str:
-    """Double the frame rate of a video along the main road, and say so; the model's own name.
+    """Double the frame rate of a video with ``interpolate_video``, print a line, and return the model's name.
 
     Args:
         source: a video.
@@ -167,7 +167,7 @@ def report(comparison: Comparison, clip: Clip, name: str) -> None:
 
 
 def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> None:
-    """Write the picture of the median frame, and a second time where asked."""
+    """Write the comparison image of the median frame, and a second time where asked."""
     example = comparison.example
     picture = comparison_picture(
         comparison.example_gap,
@@ -180,7 +180,7 @@ def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> No
     for target in (path, copy):
         if target is not None:
             save_picture(picture, target)
-            print(f"Picture of the frame with our median PSNR: {target}")
+            print(f"Image of the frame with our median PSNR: {target}")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""``vfi flow``: the optical flow between two frames, as data and as pictures, and how true it is."""
+"""``vfi flow``: the optical flow between two frames, as data and as images, and its errors."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--flo", type=Path, metavar="FILE", help="Middlebury's .flo, exact")
     add("--kitti", type=Path, metavar="FILE", help="KITTI's 16-bit .png, in steps of 1/64 pixel")
-    add("--color", type=Path, metavar="FILE", help="a picture: the colour tells the direction")
+    add("--color", type=Path, metavar="FILE", help="an image: the colour shows the direction")
     add("--color-max", type=float, metavar="PIXELS", help="motion of full colour (default: the largest)")
-    add("--occlusion", type=Path, metavar="FILE", help="a picture: white is hidden in the other frame")
+    add("--occlusion", type=Path, metavar="FILE", help="an image: white is hidden in the other frame")
     add("--backward", action="store_true", help="the other direction too, as name_backward")
     add("--overwrite", action="store_true", help="replace existing files")
     add = parser.add_argument_group("estimation").add_argument
@@ -179,7 +179,7 @@ def estimate(
         occlusion: Whether occlusions are wanted.
 
     Raises:
-        ConfigError: the backbone does not tell occlusions.
+        ConfigError: If the backbone does not estimate occlusions.
         VfiError: there is not enough memory.
     """
     import inspect
@@ -190,7 +190,7 @@ def estimate(
     matching = {"occlusion": True} if occlusion else {}
     if not matching.keys() <= inspect.signature(estimator.match).parameters.keys():
         raise ConfigError(
-            f"The flow backbone {name} does not tell occlusions: use --backbone scopeflow or gmflow."
+            f"The flow backbone {name} does not estimate occlusions: use --backbone scopeflow or gmflow."
         )
     parameter = next(estimator.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device

@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
+from vfi.cli.printing import escaped, print_any_letter
 from vfi.errors import ConfigError, VfiError
 from vfi.version import __version__
 
 COMMANDS = {
     "interpolate": "put new frames between those of a video, a folder of images, or two images",
     "assemble": "make a film of a folder of images",
-    "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour picture",
+    "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour image",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
     "models": "list the models",
     "checkpoints": "list, verify and convert files with weights",
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads of torch that wait give way: spinning, they take the cores from decoder and encoder, which on
     # two busy cores made whole runs four times slower. Read when torch is imported, which comes later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    print_any_letter()
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_trace = "--traceback" in given or bool(os.environ.get("VFI_TRACEBACK"))
     given = [argument for argument in given if argument != "--traceback"]
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if show_trace:
             traceback.print_exception(error)
         message, code = _explain(error)
-        print(f"vfi: {' '.join(message.split())}", file=sys.stderr)
+        print(f"vfi: {escaped(' '.join(message.split()))}", file=sys.stderr)
         return ENDED if ended else code
 
 
@@ -103,7 +105,7 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "vfi COMMAND --help tells the options. First steps: vfi interpolate holiday.mp4",
+            "vfi COMMAND --help lists the options. First steps: vfi interpolate holiday.mp4",
         ]
     )
 

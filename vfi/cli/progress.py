@@ -10,22 +10,23 @@ from typing import Any
 from tqdm import tqdm
 
 from vfi.cli.arguments import CommandLine
+from vfi.cli.printing import escaped
 from vfi.errors import VfiError
 from vfi.interpolation.records import Progress, ProgressCallback, Report
 
 Work = Callable[[ProgressCallback | None], Report]
 
 
-def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], str]) -> int:
-    """Do what was asked and show how far it is; the exit code.
+def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[str]]) -> int:
+    """Do what was asked, show how far it is, and return the exit code.
 
     Args:
         asked: Says how the progress is shown, or that only the configuration is wanted.
-        work: Does the work and tells its progress.
-        summary: What is said at the end.
+        work: Does the work and reports its progress.
+        summary: Returns the lines that are printed at the end.
 
     Raises:
-        VfiError: the work failed.
+        VfiError: If the work failed.
     """
     if asked.print_config:
         print(asked.config.to_yaml(), end="")
@@ -36,22 +37,22 @@ def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], str]) -
     else:
         with ProgressBar() as bar:
             report = work(bar)
-        print(summary(report))
+        print("\n".join(map(escaped, summary(report))))
     return 0
 
 
 def _with_json(work: Work) -> None:
-    """Work and tell other programs: one JSON object per line."""
+    """Work and report to other programs: one JSON object per line."""
 
-    def tell(event: str, values: dict[str, object]) -> None:
+    def put(event: str, values: dict[str, object]) -> None:
         print(json.dumps({"event": event, **values}), flush=True)
 
     try:
-        report = work(lambda progress: tell("progress", asdict(progress)))
+        report = work(lambda progress: put("progress", asdict(progress)))
     except (VfiError, KeyboardInterrupt) as error:
-        tell("error", {"message": str(error)})
+        put("error", {"message": str(error)})
         raise
-    tell("done", {**asdict(report), "output": str(report.output)})
+    put("done", {**asdict(report), "output": str(report.output)})
 
 
 class ProgressBar:
@@ -67,7 +68,11 @@ class ProgressBar:
             self._close()
             self._name = progress.name
             self._bar = tqdm(
-                desc=progress.name, initial=progress.done, unit=" frames", disable=None, dynamic_ncols=True
+                desc=escaped(progress.name),
+                initial=progress.done,
+                unit=" frames",
+                disable=None,
+                dynamic_ncols=True,
             )
         self._bar.total = progress.total
         self._bar.update(progress.done - self._bar.n)

@@ -1,20 +1,12 @@
 """The options of the commands: one schema for the command line, YAML files and Python."""
 
-from vfi.config.commands import (
-    OFFICIAL_MODELS,
-    OTHER_SPELLINGS,
-    RETIRED_KEYS,
-    AssembleConfig,
-    Configuration,
-    InterpolateConfig,
-    load_config,
-    read_yaml,
-)
+from vfi.config.assemble import AssembleConfig
+from vfi.config.base import Configuration, read_yaml
+from vfi.config.eqvi import OFFICIAL_MODELS
+from vfi.config.interpolate import InterpolateConfig, load_config
 
 __all__ = [
     "OFFICIAL_MODELS",
-    "OTHER_SPELLINGS",
-    "RETIRED_KEYS",
     "AssembleConfig",
     "Configuration",
     "InterpolateConfig",

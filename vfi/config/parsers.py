@@ -7,10 +7,11 @@ where it makes no sense.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
+from numbers import Number
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,55 +29,113 @@ _MEMORY_UNITS = {
     "t": 10**12, "tb": 10**12, "tib": 2**40,
 }  # fmt: skip
 
-Parser = Callable[[object], object]
+LARGEST_SIDE = 65_536
+"""Width or height in pixels of an image, at most."""
+_LONGEST_TEXT = 4096  # characters
+_DEEPEST = 50  # lists and mappings inside each other
+_LONGEST_NUMBER = 400  # characters
+_LARGEST_EXPONENT = 100  # of ten
 
 
-def option(
-    default: Any, text: str, *, parse: Parser, group: str, metavar: str = "VALUE", flags: tuple[str, ...] = ()
-) -> Any:
-    """A dataclass field that is also an option of the command line.
+class SizeError(ValueError):
+    """A number so large or so small that only the range of its option is worth telling."""
 
-    Args:
-        default: Its value where nothing is given.
-        text: One line of help.
-        parse: Turns a friendly spelling into the value, or raises ``ValueError``.
-        group: Heading under which the help lists it.
-        metavar: What the help shows in place of the value.
-        flags: Further names on the command line, such as ``-o``.
+    def __init__(self, value: object) -> None:
+        self.shown = value.strip() if isinstance(value, str) else _quoted(value)
+        self.shown = shorten(self.shown)
+        super().__init__(f"a number of a sensible size is expected, not {self.shown}")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, of which nested ones stand for more data than any memory holds, and not deep."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
+            raise ValueError("aliases (*name) are not supported, write the value itself")
+        if self._depth >= _DEEPEST:  # long before Python's own limit, which takes seconds to reach
+            raise ValueError("it is nested too deeply")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def load_yaml(content: str) -> object:
+    """Return the value that a YAML text stands for, read without running any code.
+
+    Raises:
+        ValueError: If it is no YAML, nested too deeply, or uses aliases.
     """
-    metadata = {"help": text, "metavar": metavar, "parse": parse, "group": group, "flags": flags}
-    if isinstance(default, dict):
-        empty: dict[str, Any] = {}
-        return dataclasses.field(default_factory=lambda: dict(empty), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    try:
+        return yaml.load(content, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def shorten(shown: str, length: int = 60) -> str:
+    """Return a text for a message: cut to a length in characters, control characters escaped."""
+    cut = shown if len(shown) <= length else shown[: length - 3] + "..."
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in cut)
+
+
+def _written(value: object) -> str:
+    """Return a string or number as it is written; anything else is no spelling of a word or a number."""
+    if not isinstance(value, (str, Number)):
+        return _quoted(value)
+    return shorten(str(value).strip(), _LONGEST_NUMBER) if isinstance(value, str) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    """Return a value as messages show it."""
+    try:
+        return shorten(repr(value))
+    except (ValueError, RecursionError):  # such as a whole number of more digits than Python prints
+        return f"a {type(value).__name__} too large to show"
 
 
 def text(value: object) -> str:
-    """A word."""
+    """Return a word."""
     if isinstance(value, (str, int, float, Path)) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"a word is expected, not {value!r}")
+        word = str(value)
+        if len(word) <= _LONGEST_TEXT and "\0" not in word:
+            return word
+    raise ValueError(f"a word is expected, not {_quoted(value)}")
 
 
 def path(value: object) -> Path:
-    """The name of a file or folder."""
-    if isinstance(value, (str, Path)) and str(value):
-        return Path(value).expanduser()
-    raise ValueError(f"the name of a file or folder is expected, not {value!r}")
+    """Return the path of a file or folder."""
+    if isinstance(value, (str, Path)) and 0 < len(str(value)) <= _LONGEST_TEXT and "\0" not in str(value):
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:  # "~name" of a user who does not exist
+            raise ValueError(f"the home folder of {_quoted(value)} is unknown") from error
+    raise ValueError(f"the name of a file or folder is expected, not {_quoted(value)}")
 
 
 def fraction(value: object) -> Fraction:
-    """An exact number: ``3``, ``2.5``, ``"5/2"``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Fraction)):
-        raise ValueError(f"a number is expected, not {value!r}")
+    """Return an exact number: ``3``, ``2.5``, ``"5/2"``, or a number of another package such as NumPy."""
+    if isinstance(value, bool) or not isinstance(value, (Number, str)):
+        raise ValueError(f"a number is expected, not {_quoted(value)}")
     try:
-        return Fraction(str(value).strip())
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"a number such as 2.5 or 5/2 is expected, not {value!r}") from None
+        written = str(value).strip()
+    except ValueError:  # a whole number of more digits than Python prints
+        raise SizeError(value) from None
+    if len(written) > _LONGEST_NUMBER:
+        raise SizeError(value)
+    try:
+        # Decimal knows the size of 1e999999999 without writing it down, which Fraction would do.
+        sizes = [abs(Decimal(part).adjusted()) for part in written.split("/")]
+        if max(sizes) <= _LARGEST_EXPONENT:
+            return Fraction(written)
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"a number such as 2.5 or 5/2 is expected, not {_quoted(value)}") from None
+    raise SizeError(value)
 
 
 def rate(value: object) -> Fraction:
-    """Frames per second: ``25``, ``"60000/1001"``; decimals near an NTSC rate (23.976) mean that rate."""
+    """Return frames per second: ``25``, ``"60000/1001"``; decimals near an NTSC rate mean that rate."""
     exact = fraction(value)
     if exact.denominator == 1 or isinstance(value, Fraction) or "/" in str(value):
         return exact
@@ -88,12 +147,12 @@ def rate(value: object) -> Fraction:
 
 
 def time(value: object) -> Fraction:
-    """A time in seconds: ``90``, ``"90.5"``, ``"1:30.5"``, ``"1:02:03.5"``."""
-    parts = str(value).strip().split(":")
+    """Return a time in seconds: ``90``, ``"90.5"``, ``"1:30.5"``, ``"1:02:03.5"``."""
+    parts = _written(value).split(":")
     if len(parts) > 3:
-        raise ValueError(f"a time such as 90.5 or 1:02:03.5 is expected, not {value!r}")
+        raise ValueError(f"a time such as 90.5 or 1:02:03.5 is expected, not {_quoted(value)}")
     if len(parts) > 1 and not all(re.fullmatch(r"\d+(\.\d*)?", part) for part in parts):
-        raise ValueError(f"a time such as 90.5 or 1:02:03.5 is expected, not {value!r}")
+        raise ValueError(f"a time such as 90.5 or 1:02:03.5 is expected, not {_quoted(value)}")
     seconds = Fraction(0)
     for part in parts:
         seconds = seconds * 60 + fraction(value if len(parts) == 1 else part)
@@ -101,85 +160,93 @@ def time(value: object) -> Fraction:
 
 
 def number(value: object) -> float:
-    """A number."""
+    """Return a number."""
     return float(fraction(value))
 
 
 def whole_number(value: object) -> int:
-    """A whole number."""
+    """Return a whole number."""
     exact = fraction(value)
     if exact.denominator != 1:
-        raise ValueError(f"a whole number is expected, not {value!r}")
+        raise ValueError(f"a whole number is expected, not {_quoted(value)}")
     return int(exact)
 
 
 def memory(value: object) -> int:
-    """An amount of memory in bytes: ``"8GB"``, ``"512 MiB"``."""
-    found = re.fullmatch(r"([\d.]+)\s*([a-z]*)", str(value).strip().lower())
+    """Return an amount of memory in bytes: ``"8GB"``, ``"512 MiB"``."""
+    found = re.fullmatch(r"([\d.]+)\s*([a-z]*)", _written(value).lower())
     if found is None or found[2] not in _MEMORY_UNITS:
-        raise ValueError(f"an amount of memory such as 8GB or 512MB is expected, not {value!r}")
+        raise ValueError(f"an amount of memory such as 8GB or 512MB is expected, not {_quoted(value)}")
     return int(fraction(found[1]) * _MEMORY_UNITS[found[2]])
 
 
 def switch(value: object) -> bool:
-    """True or false."""
+    """Return true or false."""
     if isinstance(value, bool):
         return value
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    word = str(value).strip().lower()
+    word = _written(value).lower()
     if word not in words:
-        raise ValueError(f"true or false is expected, not {value!r}")
+        raise ValueError(f"true or false is expected, not {_quoted(value)}")
     return words[word]
 
 
 def size(value: object) -> tuple[int, int]:
-    """Width and height in pixels: ``"854x480"``, ``"854, 480"`` or ``[854, 480]``."""
+    """Return width and height in pixels: ``"854x480"``, ``"854, 480"`` or ``[854, 480]``."""
     given = re.split(r"[x,\s]+", value.strip(" ()[]")) if isinstance(value, str) else value
     if isinstance(given, Sequence):
         items = cast("Sequence[object]", given)
         if len(items) == 2:
             width, height = (whole_number(item) for item in items)
-            if width > 0 and height > 0:
+            if 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE:
                 return width, height
-    raise ValueError(f"a width and a height such as 854x480 are expected, not {value!r}")
-
-
-def numbers(value: object) -> tuple[float, ...]:
-    """One number or several."""
-    given = re.split(r"[,\s]+", value.strip(" ()[]")) if isinstance(value, str) else value
-    if isinstance(given, Sequence):
-        return tuple(number(item) for item in cast("Sequence[object]", given))
-    return (number(given),)
+    raise ValueError(
+        f"a width and a height such as 854x480, up to {LARGEST_SIDE}, are expected, not {_quoted(value)}"
+    )
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Names and values: a mapping, or one written as YAML or JSON."""
+    """Return names and values, given as a mapping, or as one written as YAML or JSON."""
     given: object = value
     if isinstance(value, str):
         try:
-            given = yaml.safe_load(value)
-        except yaml.YAMLError:
+            given = load_yaml(value)
+        except ValueError:
             given = None
     if not isinstance(given, Mapping):
-        raise ValueError(f"names and values such as '{{flow: medium}}' are expected, not {value!r}")
+        raise ValueError(f"names and values such as '{{points: 1/4}}' are expected, not {_quoted(value)}")
     return {str(name): item for name, item in cast("Mapping[object, Any]", given).items()}
 
 
 def choice(*allowed: str) -> Callable[[object], str]:
-    """A parser that accepts these words only."""
+    """Return a parser that accepts these words only."""
 
     def parse(value: object) -> str:
         # YAML 1.1 reads the bare words off and on as booleans.
-        word = {False: "off", True: "on"}[value] if isinstance(value, bool) else str(value)
+        word = ("on" if value else "off") if isinstance(value, bool) else _written(value)
         if word not in allowed:
-            raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]} is expected, not {word!r}")
+            raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]} is expected, not {_quoted(word)}")
         return word
 
     return parse
 
 
+def words(*allowed: str) -> Callable[[object], tuple[str, ...]]:
+    """Return a parser of lists of these words, given as a sequence or with commas between them."""
+    parse = choice(*allowed)
+
+    def parse_all(value: object) -> tuple[str, ...]:
+        given = re.split(r"[,\s]+", value.strip(" ()[],")) if isinstance(value, str) else value
+        if not isinstance(given, Sequence):
+            raise ValueError(f"words such as {','.join(allowed[:2])} are expected, not {_quoted(value)}")
+        found = {parse(item) for item in cast("Sequence[object]", given) if item != ""}
+        return tuple(word for word in allowed if word in found)
+
+    return parse_all
+
+
 def plain(value: object) -> object:
-    """The value as strings, numbers, lists and mappings, from which its parser makes it again."""
+    """Return a value as strings, numbers, lists and mappings, from which its parser makes it again."""
     if isinstance(value, Fraction):
         return value.numerator if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
     if isinstance(value, Path):

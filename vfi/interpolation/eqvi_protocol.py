@@ -32,7 +32,7 @@ class Transform:
             return height, width
         if self.crop[0] > width or self.crop[1] > height:
             raise ConfigError(
-                f"test_crop_size {self.crop[0]}x{self.crop[1]} is larger than the pictures, "
+                f"crop {self.crop[0]}x{self.crop[1]} is larger than the pictures, "
                 f"{width}x{height}: choose a smaller one."
             )
         return self.crop[1], self.crop[0]

@@ -85,7 +85,7 @@ def interpolate_source(
         Interrupted: the user stopped the run.
     """
     model = settings.with_ensemble(model, config)
-    transform = Transform(config.test_size, config.test_crop_size)
+    transform = Transform(config.resize, config.crop)
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)
     tile, notes = settings.choose_tile(config, model, height, width)

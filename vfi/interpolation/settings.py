@@ -35,13 +35,6 @@ MEMORY_SHARE = 0.6
 """Of the memory of the device that a model may use where nothing is said: decoder, encoder and everything
 else on the machine want some too."""
 
-_PIXEL_OPTIONS = (
-    "inter_frames", "fps", "slow_motion", "start", "end", "input_fps", "model_options",
-    "compile", "channels_last", "cuts",
-    "cut_threshold", "duplicates", "rounding", "naming", "test_size", "test_crop_size", "preserve_input",
-)  # fmt: skip
-"""The options that frames depend on: a run is resumed only with the same ones."""
-
 
 def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> None:
     """Refuse, before anything is computed, what cannot be made of this source.
@@ -56,10 +49,10 @@ def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> N
         InputError: there are too few images, or their names do not suit the naming.
         OutputError: the log exists and shall not be overwritten.
     """
-    if not config.preserve_input and not is_image_folder(output):
-        raise ConfigError(f"preserve_input: false is for folders of images, but {output} is a film.")
+    if not config.write_originals and not is_image_folder(output):
+        raise ConfigError(f"write_originals: false is for folders of images, but {output} is a film.")
     check_log(config, output)
-    Transform(config.test_size, config.test_crop_size).output_size(info.height, info.width)
+    Transform(config.resize, config.crop).output_size(info.height, info.width)
     if info.kind != "video" and info.frame_count == 1:
         raise one_frame_only(info)
     if config.naming != "generic":
@@ -183,7 +176,7 @@ def render_rules(config: InterpolateConfig, tile: int | None) -> RenderRules:
     return RenderRules(
         blend_cuts=config.cuts == "blend",
         rounding="truncate" if config.rounding == "truncate" else "nearest",
-        write_originals=config.preserve_input,
+        write_originals=config.write_originals,
         tile=tile,
         naming=config.naming,
     )
@@ -221,14 +214,8 @@ def choose_tile(
 
 
 def default_output(config: InterpolateConfig) -> Path:
-    """Where the result goes if nothing is said: beside the input, its name saying what was done.
-
-    Raises:
-        ConfigError: there is no input.
-    """
-    source = config.input or config.testset_root
-    if source is None:
-        raise ConfigError("No input: name a video, a folder of images, or two images.")
+    """Where the result goes if nothing is said: beside the input, its name saying what was done."""
+    source: Path = config.input
     if not source.name or source.name == "..":
         source = source.resolve()
     if config.fps is not None:
@@ -242,7 +229,8 @@ def default_output(config: InterpolateConfig) -> Path:
     if source.is_dir() or config.second is not None:
         return source.with_name(f"{source.stem if config.second else source.name}{tag}".replace(".", "_"))
     own = source.suffix.lower()
-    suffix = own if own[1:] in VIDEO_SUFFIXES else default_suffix(source)
+    kept = own[1:] in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)  # as a film it would have no transparency
+    suffix = own if kept else default_suffix(source)
     return source.with_name(f"{source.stem}{tag}{suffix}")
 
 
@@ -255,11 +243,10 @@ def fingerprint(config: InterpolateConfig, info: SourceInfo, model: Interpolator
         model: The model, identified by its type, its weights, and the members of an ensemble.
         tile: The tile chosen for it.
     """
-    values = config.to_values()
     identity = {
         "version": __version__,
         "source": file_identity(info.path) + (file_identity(config.second) if config.second else []),
-        "options": {name: values[name] for name in _PIXEL_OPTIONS},
+        "options": config.pixel_values(),
         "tile": tile,
         "model": [*_model_names(model), model.device.type, str(model.precision)],
         "weights": _weights_hash(model),

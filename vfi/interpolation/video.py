@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vfi.config import OFFICIAL_MODELS, InterpolateConfig
+from vfi.config import InterpolateConfig
 from vfi.errors import DamagedInputError, InputError, OutputError
 from vfi.interpolation import settings
 from vfi.interpolation.records import ProgressCallback, Report
@@ -38,7 +37,7 @@ def interpolate_video(
         inter_frames: New frames between each two. The 1 gives way where ``fps`` or ``slow_motion`` is among
             the options, which say for themselves how many frames there are to be.
         progress: Called now and then with a :class:`~vfi.interpolation.records.Progress`.
-        options: Any other field of :class:`~vfi.config.commands.InterpolateConfig`, in its friendly spelling.
+        options: Any other field of :class:`~vfi.config.InterpolateConfig`, in its friendly spelling.
 
     Returns:
         Frames in and out, cuts, seconds, and notes on what was not carried over.
@@ -70,15 +69,15 @@ def interpolate(
 
 def _clips(config: InterpolateConfig) -> list[Path]:
     """The clip folders of a dataset; none if the input is no dataset."""
-    root = config.testset_root
-    if root is None:
-        assert config.input is not None
+    if not config.clips:
         return [] if config.second is not None else find_clips(config.input)
-    if not root.is_dir():
-        raise InputError(f"testset_root {root} is not a folder: give the folder that holds the clip folders.")
-    clips = clips_in(root)
+    if not config.input.is_dir():
+        raise InputError(f"{config.input} is not a folder: give the folder that holds the clip folders.")
+    clips = clips_in(config.input)
     if not clips:
-        raise InputError(f"{root} holds no folder with images: give the folder that holds the clip folders.")
+        raise InputError(
+            f"{config.input} holds no folder with images: give the folder that holds the clip folders."
+        )
     return clips
 
 
@@ -133,39 +132,34 @@ def _folders_without_images(clips: list[Path]) -> list[Path]:
 
 
 def _clip_config(config: InterpolateConfig, clip: Path) -> InterpolateConfig:
-    """The configuration for one clip of a dataset; EQVI's protocol truncates sample values."""
-    truncate = config.rounding == "auto" and config.testset_root is not None
-    log = config.log
-    return dataclasses.replace(
-        config,
-        input=clip,
-        testset_root=None,
-        rounding="truncate" if truncate else config.rounding,
-        log=log and log.with_name(f"{log.stem}_{clip.name}{log.suffix}"),
+    """Return the configuration for one clip of a dataset."""
+    log: Path | None = config.log
+    return config.replace(
+        input=clip, clips=False, log=log and log.with_name(f"{log.stem}_{clip.name}{log.suffix}")
     )
 
 
 def _open(config: InterpolateConfig) -> FrameSource:
-    assert config.input is not None
     return open_source(
         config.input,
         second=config.second,
         start=config.start,
         end=config.end,
         rate=config.input_fps,
-        mixed_sizes=config.test_size is not None,  # it makes them alike
+        mixed_sizes=config.resize is not None,  # it makes them alike
+        **({} if config.deinterlace == "off" else {"deinterlace": config.deinterlace}),
     )
 
 
 def _output(config: InterpolateConfig) -> Path:
-    return config.output or config.store_path or settings.default_output(config)
+    return config.output or settings.default_output(config)
 
 
 def _load(config: InterpolateConfig) -> Interpolator:
     from vfi.registry import load_model  # here, because it loads the networks
 
     model = load_model(
-        OFFICIAL_MODELS.get(config.model, config.model),
+        config.model,
         checkpoint=config.checkpoint,
         device=config.device,
         dtype=config.dtype,

@@ -5,7 +5,6 @@ Images are read, encoded and forgotten one by one; films appear under their name
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
@@ -42,7 +41,7 @@ def assemble_video(
         output: A video or an animation; for a folder of folders, a folder; None: beside the input.
         fps: Images per second.
         progress: Called now and then with a :class:`~vfi.interpolation.records.Progress`.
-        options: Any other field of :class:`~vfi.config.commands.AssembleConfig`, in its friendly spelling.
+        options: Any other field of :class:`~vfi.config.AssembleConfig`, in its friendly spelling.
 
     Returns:
         Frames in and out, seconds, and notes on what was not kept.
@@ -75,7 +74,7 @@ def _assemble_clips(config: AssembleConfig, clips: list[Path], progress: Progres
         raise OutputError(f"{root} is one film, but there are {len(clips)} clips: name a folder.")
     films = {clip: root / f"{clip.name}.{config.container}" for clip in clips}
     complete = [clip for clip in clips if config.resume and films[clip].exists()]
-    parts = [dataclasses.replace(config, input=clip) for clip in clips if clip not in complete]
+    parts = [config.replace(input=clip) for clip in clips if clip not in complete]
     for part in parts:
         _open(part).close()
     reports: list[Report] = []
