@@ -221,12 +221,14 @@ class Interpolator(nn.Module, ABC):
             # frames are others than the colour's, so that it must not be found under their keys.
             alpha = _each_frame(ready, lambda frame: frame[:, 3:].expand(-1, 3, -1, -1))
             layers.append(alpha._replace(keys=None))
+        # Frames of films may hold values a little outside [0, 1]; new frames keep within the same range.
+        low, high = _value_range(ready)
         made: list[Tensor] = []
         for frames in self._make_layers(layers, moments, tile):
             frame = self._from_network(frames[0])
             if len(frames) > 1:
                 frame = torch.cat((frame, frames[1][:, :1]), dim=1)
-            made.append(padding.unpad(frame).float().clamp(0, 1))
+            made.append(padding.unpad(frame).float().clamp(low, high))
         return made
 
     @torch.inference_mode()
@@ -360,6 +362,13 @@ class Interpolator(nn.Module, ABC):
         """The inverse of :meth:`_to_network`."""
         frame = frame / self.inputs.scale if self.inputs.scale != 1 else frame
         return frame.flip(1) if self.inputs.channel_order == "bgr" else frame
+
+
+def _value_range(window: Window) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of the two frames in the middle, but at most 0 and at least 1."""
+    low = torch.minimum(window.start.amin(), window.end.amin()).float()
+    high = torch.maximum(window.start.amax(), window.end.amax()).float()
+    return low.clamp(max=0), high.clamp(min=1)
 
 
 def _each_frame(window: Window, change: Callable[[Tensor], Tensor]) -> Window:
