@@ -78,7 +78,7 @@ def extended_rgb(frame: av.VideoFrame, tags: ColorTags, site: convert.ChromaSite
 
 
 def float_planes(
-    rgb: np.ndarray, pixel_format: str, tags: ColorTags, site: convert.ChromaSite
+    rgb: np.ndarray, pixel_format: str, tags: ColorTags, site: convert.ChromaSite, *, interpolate: bool
 ) -> list[np.ndarray]:
     """Convert extended R'G'B' to unrounded codes of a planar Y'CbCr or gray layout.
 
@@ -87,6 +87,8 @@ def float_planes(
         pixel_format: FFmpeg's name of the layout.
         tags: How the samples shall encode colour.
         site: Horizontal position of the chroma samples.
+        interpolate: Whether chroma came from samples of the same layout, so that it has no detail that they
+            cannot hold: it is interpolated at their positions. Averaging would blur it a second time.
 
     Returns:
         Planes ``[h, w]``, float32.
@@ -97,11 +99,32 @@ def float_planes(
     if convert.is_gray_format(pixel_format):
         return [luma]
     factors = convert.subsampling(pixel_format)
-    planes = [luma, *(convert.downsample_chroma(plane, factors, site) for plane in chroma)]
+    if interpolate and max(factors) <= 2:
+        planes = [luma, *(_interpolated_chroma(plane, factors, site) for plane in chroma)]
+    else:
+        planes = [luma, *(convert.downsample_chroma(plane, factors, site) for plane in chroma)]
     if convert.format_has_alpha(pixel_format):
         alpha = rgb[..., 3] if rgb.shape[2] == 4 else np.ones(rgb.shape[:2], np.float32)
         planes.append(alpha * np.float32((1 << bits) - 1))
     return planes
+
+
+def _interpolated_chroma(
+    chroma: np.ndarray, factors: tuple[int, int], site: convert.ChromaSite
+) -> np.ndarray:
+    """Chroma ``[H, W]`` at the positions of its samples ``[h, w]``; undoes upsampling by 1 or 2 per side."""
+    vertical, horizontal = factors
+    if horizontal == 2:
+        chroma = chroma[:, ::2] if site == "left" else _midpoints(chroma.T).T
+    return _midpoints(chroma) if vertical == 2 else chroma
+
+
+def _midpoints(values: np.ndarray) -> np.ndarray:
+    """Cubic interpolation in the middle of each two rows: ``[ceil(H / 2), W]`` of ``[H, W]``."""
+    count = -(-values.shape[0] // 2)
+    padded = np.pad(values, ((1, 2 + values.shape[0] % 2), (0, 0)), mode="edge")
+    outer_above, above, below, outer_below = (padded[first::2][:count] for first in range(4))
+    return np.float32(9 / 16) * (above + below) - np.float32(1 / 16) * (outer_above + outer_below)
 
 
 def pack(frame: Tensor) -> np.ndarray:
@@ -131,6 +154,7 @@ def samples_between(
     pixel_format: str,
     tags: ColorTags,
     site: convert.ChromaSite,
+    interpolate: bool,
 ) -> list[np.ndarray]:
     """Convert a new frame to samples that agree with those of its neighbours.
 
@@ -146,13 +170,14 @@ def samples_between(
         pixel_format: FFmpeg's name of the planar Y'CbCr or gray layout.
         tags: How the samples shall encode colour.
         site: Horizontal position of the chroma samples.
+        interpolate: Whether the neighbours' chroma came from samples of the same layout.
 
     Returns:
         Planes ``[h, w]`` of codes, uint8 or uint16.
     """
     bits = convert.format_bits(pixel_format)
     code = 1 << (bits - 8)  # one code of 8 bit
-    made = float_planes(rgb, pixel_format, tags, site)
+    made = float_planes(rgb, pixel_format, tags, site, interpolate=interpolate)
     still = _still_masks(start.samples, end.samples)
     planes = []
     for plane, *sides, unmoved in zip(
@@ -188,11 +213,19 @@ def _still_masks(start: list[np.ndarray], end: list[np.ndarray]) -> list[np.ndar
     size = moved[0].shape[::-1]
     everywhere = moved[0]
     for plane in moved[1:]:
-        larger = plane if plane.shape == everywhere.shape else cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)
+        larger = (
+            plane
+            if plane.shape == everywhere.shape
+            else cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)
+        )
         everywhere = cv2.bitwise_or(everywhere, larger)
     everywhere = cv2.dilate(everywhere, kernel)
     return [
-        (everywhere if plane.shape == everywhere.shape else cv2.resize(everywhere, plane.shape[::-1], interpolation=cv2.INTER_NEAREST))
+        (
+            everywhere
+            if plane.shape == everywhere.shape
+            else cv2.resize(everywhere, plane.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        )
         == 0
         for plane in moved
     ]

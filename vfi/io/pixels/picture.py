@@ -185,6 +185,12 @@ class Picture:
         """Whether there is a decoded frame of Y'CbCr or gray, which R'G'B' cannot hold exactly."""
         return self.frame is not None and not convert.is_rgb_format(self.frame.format.name)
 
+    def _has_chroma_of(self, pixel_format: str) -> bool:
+        """Whether the decoded frame has as many chroma samples as another planar layout."""
+        assert self.frame is not None
+        name = convert.planar_relative(self.frame.format.name)
+        return convert.subsampling(name) == convert.subsampling(pixel_format)
+
     def rgb(self) -> np.ndarray:
         """Full-range R'G'B'(A), ``[H, W, 3|4]``: uint8, or uint16 over 16 bit above 8 bit. Read-only."""
         if self._array is not None:
@@ -284,19 +290,26 @@ class Picture:
             pixel_format=planar,
             tags=tags,
             site=self.chroma_site,
+            interpolate=between.start._has_chroma_of(planar),
         )
         frame = convert.frame_from_planes(planes, planar)
-        return convert.tag_frame(frame if planar == pixel_format else convert.reformat(frame, pixel_format), tags)
+        return convert.tag_frame(
+            frame if planar == pixel_format else convert.reformat(frame, pixel_format), tags
+        )
 
     def _round_trip(self, pixel_format: str, tags: ColorTags) -> RoundTrip:
         """The samples in a planar layout, and the same after the way to R'G'B' and back."""
         with self._cache.lock:
             known = self._cache.round_trips.get((pixel_format, tags))
             if known is None:
-                known = RoundTrip(
-                    convert.planes(self.to_video_frame(pixel_format, tags)),
-                    extended.float_planes(self._extended_rgb(), pixel_format, tags, self.chroma_site),
+                returned = extended.float_planes(
+                    self._extended_rgb(),
+                    pixel_format,
+                    tags,
+                    self.chroma_site,
+                    interpolate=self._has_chroma_of(pixel_format),
                 )
+                known = RoundTrip(convert.planes(self.to_video_frame(pixel_format, tags)), returned)
                 self._cache.round_trips[pixel_format, tags] = known
             return known
 
