@@ -190,7 +190,7 @@ class Interpolator(nn.Module, ABC):
         outer = (tensors[0], tensors[3]) if len(tensors) == 4 else (None, None)
         middle = tensors[len(tensors) // 2 - 1 : len(tensors) // 2 + 1]
         made = self.interpolate_window(Window(outer[0], middle[0], middle[1], outer[1]), times)
-        results = [as_array(frame) if were_arrays else frame.to(tensors[0]) for frame in made]
+        results = [as_array(frame) if were_arrays else frame.clamp(0, 1).to(tensors[0]) for frame in made]
         return results[0] if one else results
 
     @torch.inference_mode()
@@ -207,7 +207,8 @@ class Interpolator(nn.Module, ABC):
                 needed; how near the result stays to the untiled one is the model's to say.
 
         Returns:
-            One frame per time, of the window's shape, in [0, 1], float32, on the model's device.
+            One frame per time, of the window's shape, float32, on the model's device: in [0, 1], or in the
+            range of the middle two frames where that is wider.
 
         Raises:
             ValueError: if a time does not lie between 0 and 1, or a tensor of times has another length.

@@ -32,7 +32,7 @@ def model() -> Interpolator:
 
 
 def titles(pixel_format: str, tags: ColorTags, shift: int = 0) -> Picture:
-    """Sharp saturated colours at the ends of all codes, and a square at the bottom that moves by ``shift``."""
+    """Sharp saturated colours over all codes, and below them a square that moves by ``shift``."""
     frame = gray_frame(0, pixel_format, HEIGHT, WIDTH)
     frame = convert.as_planar(frame)
     top = (1 << convert.format_bits(pixel_format)) - 1
@@ -126,7 +126,7 @@ def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.Ch
     for new, true in zip(codes(made, pixel_format), codes(truth, pixel_format), strict=True):
         difference = np.abs(new.astype(int) - true) / step
         assert difference.max() <= (8 if site == "center" else 1)
-        assert difference.mean() <= 1
+        assert difference.mean() <= (2 if site == "center" else 0.5)
 
 
 def test_extended_rgb_survives_its_storage() -> None:

@@ -214,7 +214,7 @@ def array_from_tensor(frame: Tensor, *, wide: bool = False, rounding: Rounding =
     """Convert a tensor to an array of 8 or 16 bit.
 
     Args:
-        frame: One frame, ``[1, C, H, W]`` or ``[C, H, W]``, any float type; values outside [0, 1] are clamped.
+        frame: One frame, ``[1, C, H, W]`` or ``[C, H, W]``, float; values outside [0, 1] are clamped.
         wide: 16 bit instead of 8.
         rounding: ``"truncate"`` cuts the fraction off, as several papers' code does when it writes
             images; a value k/255 still gives k.

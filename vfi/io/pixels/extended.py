@@ -24,11 +24,11 @@ LOWEST, HIGHEST = -0.5, 1.5
 _STORED_STEPS = 32768  # stored codes per unit: 1/128 of a code of 8 bit, an eighth of one of 12 bit
 
 SIMILAR_CODES = 12.0
-"""8-bit codes; where a new frame differs by this much or more from a neighbour, that neighbour's residual says
-nothing about it: something else is shown there."""
+"""8-bit codes; where a new frame differs by this much or more from a neighbour, that neighbour's residual is
+not used: something else is shown there."""
 STILL_CODES = 8.0
-"""8-bit codes; where both neighbours hold the same samples and the new frame is at most this far from them, it
-shows these very samples."""
+"""8-bit codes; where both neighbours hold the same samples and the new frame is at most this far from them,
+it shows these very samples."""
 _SIMILAR_WINDOW = 5  # samples; side of the square over which that difference is averaged
 _STILL_WINDOW = 9  # samples; side of the square in which both neighbours must hold the same samples
 
@@ -159,8 +159,8 @@ def samples_between(
     """Convert a new frame to samples that agree with those of its neighbours.
 
     The way from samples to R'G'B' and back is not exact: chroma is resampled twice. What it costs the
-    neighbours (their residual) is given back to the new frame wherever it shows what they show; where both hold
-    the same samples, and the new frame shows them, these very samples are taken.
+    neighbours (their residual) is given back to the new frame wherever it shows what they show; where both
+    hold the same samples, and the new frame shows them, these very samples are taken.
 
     Args:
         rgb: The new frame, ``[H, W, 3|4]``, extended R'G'B', float32.
@@ -207,7 +207,7 @@ def _residual(plane: np.ndarray, sides: list[np.ndarray], t: float, code: int) -
 
 
 def _still_masks(start: list[np.ndarray], end: list[np.ndarray]) -> list[np.ndarray]:
-    """Where both neighbours hold the same samples in all planes and around: bool, one ``[h, w]`` per plane."""
+    """Where both neighbours hold the same samples in all planes and around; bool ``[h, w]`` per plane."""
     kernel = np.ones((_STILL_WINDOW, _STILL_WINDOW), np.uint8)
     moved = [cv2.compare(one, other, cv2.CMP_NE) for one, other in zip(start, end, strict=True)]
     size = moved[0].shape[::-1]

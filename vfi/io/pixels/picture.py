@@ -1,8 +1,8 @@
 """One frame or image: the samples as the source has them, R'G'B' and tensors on demand.
 
 A picture that was read keeps its decoded frame (or the path of its image file), so that it can be written
-out again without passing through R'G'B' at all. A new picture keeps R'G'B': as an array or, between two frames of
-a film, beyond [0, 1] and with both neighbours (see :mod:`vfi.io.pixels.extended`).
+out again without passing through R'G'B' at all. A new picture keeps R'G'B': as an array or, between two
+frames of a film, beyond [0, 1] and with both neighbours (see :mod:`vfi.io.pixels.extended`).
 """
 
 from __future__ import annotations
