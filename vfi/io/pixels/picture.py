@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vfi.io.pixels import color, convert, extended
 from vfi.io.pixels.extended import RoundTrip
+from vfi.io.pixels.storage import ImageStorage
 from vfi.io.pixels.tags import MATRIX_RGB, SRGB, ColorTags
 
 
@@ -64,6 +65,8 @@ class Picture:
     """Degrees counter-clockwise by which players rotate the picture: 0, 90, 180 or 270."""
     path: Path | None = None
     """The image file that holds exactly this picture, or None."""
+    storage: ImageStorage | None = None
+    """How its image file stores it or, for new images, how their neighbours are; None: not an image."""
     _array: np.ndarray | None = field(default=None, repr=False)
     _between: _Between | None = field(default=None, repr=False)
     _cache: _Cache = field(default_factory=_Cache, init=False, repr=False)
@@ -98,13 +101,21 @@ class Picture:
         )
 
     @classmethod
-    def from_rgb(cls, array: np.ndarray, like: Picture | None = None, *, path: Path | None = None) -> Picture:
+    def from_rgb(
+        cls,
+        array: np.ndarray,
+        like: Picture | None = None,
+        *,
+        path: Path | None = None,
+        storage: ImageStorage | None = None,
+    ) -> Picture:
         """A picture from R'G'B' values.
 
         Args:
             array: R'G'B'(A), ``[H, W, 3|4]``, uint8, or uint16 over the full 16-bit range.
             like: Picture whose depth, colour tags and rotation it shares; None: sRGB.
             path: Image file that holds exactly this picture.
+            storage: How image files shall store it; None: as ``like`` is stored.
 
         Raises:
             ValueError: If the array is not such a picture.
@@ -121,6 +132,7 @@ class Picture:
             chroma_site=like.chroma_site if like else "left",
             rotation=like.rotation if like else 0,
             path=path,
+            storage=storage or (like.storage if like else None),
             _array=_read_only(array),
         )
 
@@ -150,7 +162,8 @@ class Picture:
         """
         if like is None or end is None or not (like._has_native_samples and end._has_native_samples):
             wide = like is not None and like.bits > 8
-            return cls.from_rgb(color.array_from_tensor(frame, wide=wide, rounding=rounding), like)
+            array = color.array_from_tensor(frame, wide=wide, rounding=rounding)
+            return cls.from_rgb(array, like, storage=_joined_storage(like, end))
         stored = extended.pack(color.single_frame(frame, rounding))
         return cls(
             like.color,
@@ -321,6 +334,12 @@ class Picture:
         size = self.height, self.width
         same_matrix = tags.matrix_for(*size) == self.color.matrix_for(*size)
         return same_matrix and tags.full_range == self.color.full_range
+
+
+def _joined_storage(start: Picture | None, end: Picture | None) -> ImageStorage | None:
+    if start is None or end is None or start.storage is None or end.storage is None:
+        return None
+    return start.storage.joined(end.storage)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

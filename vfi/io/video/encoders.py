@@ -154,6 +154,12 @@ def plan_encoding(
     notes += _loss_notes(wanted, formats.describe(chosen), name, suffix)
     if name == "vp9" and (info.mastering_display or info.content_light):
         notes.append("HDR mastering metadata was left out: VP9 cannot hold it, --codec hevc or av1 can.")
+    foreign = [profile for profile in info.color_profiles if profile]
+    if foreign:
+        notes.append(
+            f"The colour profile ({'; '.join(foreign)}) was not applied: films have none, and players take "
+            "the colours for sRGB; convert the images to sRGB first."
+        )
     if info.lost_metadata:
         notes.append(f"Left out, because new frames have none: {', '.join(info.lost_metadata)}.")
     tags = output_tags(info.color, chosen)
