@@ -44,24 +44,27 @@ def read_profile(path: Path, image: Image.Image) -> ColorProfile:
         path: The file.
         image: The same file, opened by Pillow.
     """
-    chunks = _png_chunks(path) if image.format == "PNG" else ()
-    space = None
-    if image.format != "PNG" or "exif" in image.info:
-        space = image.getexif().get_ifd(_EXIF_FOLDER).get(_EXIF_COLOR_SPACE)
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    if image.format == "PNG":
+        every = _png_chunks(path)
+        chunks = tuple((kind, data) for kind, data in every if kind != b"eXIf")
+        exif = Image.Exif()  # asking Pillow would decode the whole image in search of a late chunk
+        exif.load(b"Exif\0\0" + dict(every).get(b"eXIf", b""))
+    else:
+        exif = image.getexif()
+    space = exif.get_ifd(_EXIF_FOLDER).get(_EXIF_COLOR_SPACE)
     icc = image.info.get("icc_profile") or b""
     return ColorProfile(icc, chunks, space if isinstance(space, int) else None)
 
 
 def _png_chunks(path: Path) -> tuple[tuple[bytes, bytes], ...]:
-    """The colour chunks of a PNG file, which stand before its samples."""
+    """The colour chunks of a PNG file, before its samples, and EXIF, which may come after them."""
     found: list[tuple[bytes, bytes]] = []
     with path.open("rb") as file:
         file.seek(len(_PNG_START))
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
-            if kind in (b"IDAT", b"IEND"):
-                break
-            if kind in _PNG_COLOUR_CHUNKS:
+            if kind in (*_PNG_COLOUR_CHUNKS, b"eXIf"):
                 found.append((kind, file.read(length)))
                 file.seek(4, 1)
             else:
