@@ -173,7 +173,7 @@ class Interpolator(VideoModel, ABC):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
         tensors, were_arrays = as_tensors(frames, check_finite=check_finite)
         made = self.interpolate_window(Window.from_frames(tensors), times, check_finite=False)
-        results = [as_array(frame) if were_arrays else frame.to(tensors[0]) for frame in made]
+        results = [as_array(frame) if were_arrays else frame.clamp(0, 1).to(tensors[0]) for frame in made]
         return results[0] if one else results
 
     @torch.inference_mode()
@@ -196,7 +196,8 @@ class Interpolator(VideoModel, ABC):
             check_finite: Whether the frames are searched for NaN and infinity.
 
         Returns:
-            One frame per time, of the window's shape, in [0, 1], float32, on the model's device.
+            One frame per time, of the window's shape, float32, on the model's device: in [0, 1], or in the
+            range of the middle two frames where that is wider.
 
         Raises:
             ValueError: If the window's frames cannot be used, a time does not lie between 0 and 1, or a
@@ -212,12 +213,14 @@ class Interpolator(VideoModel, ABC):
             # Alpha moves with the colours: it is synthesized as a grey image from the same motion. Its
             # frames are others than the colours', so that they must not be found under their keys.
             layers.append(ready.map(lambda frame: frame[:, 3:].expand(-1, 3, -1, -1)).without_keys())
+        # Frames of films may hold values a little outside [0, 1]; new frames keep within the same range.
+        low, high = _value_range(ready)
         made: list[Tensor] = []
         for frames in self.render_layers(layers, moments, tile):
             frame = self._from_network(frames[0])
             if len(frames) > 1:
                 frame = torch.cat((frame, frames[1][:, :1]), dim=1)
-            made.append(padding.unpad(frame).float().clamp(0, 1))
+            made.append(padding.unpad(frame).float().clamp(low, high))
         return made
 
     def render_layers(
@@ -363,6 +366,13 @@ class Interpolator(VideoModel, ABC):
 def is_large(height: int, width: int) -> bool:
     """Whether a frame of this height and width, in pixels, is larger than :data:`LARGE_FRAME`."""
     return height * width > LARGE_FRAME
+
+
+def _value_range(window: Window) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of the two frames in the middle, but at most 0 and at least 1."""
+    low = torch.minimum(window.start.amin(), window.end.amin()).float()
+    high = torch.maximum(window.start.amax(), window.end.amax()).float()
+    return low.clamp(max=0), high.clamp(min=1)
 
 
 def require_interpolator(model: Any) -> Interpolator:

@@ -147,14 +147,19 @@ class Renderer:
         """Interpolate or blend at these positions between start and end."""
         if not positions:
             return []
+        start, end = pair.start.frame.picture, pair.end.frame.picture
+        if start.equals(end):
+            return [start] * len(positions)
         times = [float(position) for position in positions]
         window = self._window(pair)
         if pair.end.change is Change.CUT:
             frames = [torch.lerp(window.start, window.end, t) for t in times]
         else:
-            frames = self.model.interpolate_window(window, times, tile=self.rules.tile)
-        like = pair.start.frame.picture
-        return [Picture.from_tensor(frame, like=like, rounding=self.rules.rounding) for frame in frames]
+            frames = self.model.interpolate_window(window, times, tile=self.rules.tile, check_finite=False)
+        return [
+            Picture.from_tensor(frame, like=start, end=end, t=t, rounding=self.rules.rounding)
+            for frame, t in zip(frames, times, strict=True)
+        ]
 
     def _window(self, pair: Pair) -> Window:
         """The pair as tensors on the model's device; each picture is converted once."""

@@ -96,6 +96,8 @@ class SourceInfo:
     content_light: ContentLight | None = None
     lost_metadata: tuple[str, ...] = ()
     """Names of what the pictures carry one by one and no output can: new pictures have none of it."""
+    color_profiles: tuple[str, ...] = ()
+    """Names of the colour profiles of images, once each; an empty one stands for sRGB."""
     streams: tuple[StreamRecord, ...] = ()
     """All streams but the one that is read."""
 

@@ -10,10 +10,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vfi.errors import InputError
+from vfi.io.images.profile import read_profile
 from vfi.io.pixels import color
+from vfi.io.pixels.storage import ImageStorage
 
 _ORIENTATION_TAG = 274
 _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
+_GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
+_FORMATS = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tif"}
 # EXIF orientation -> (quarter turns counter-clockwise, then mirrored left to right).
 _ORIENTATIONS = {
     1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True),
@@ -35,6 +39,8 @@ class ImageHeader:
     has_alpha: bool
     orientation: int = 1
     """EXIF's number; 1 = stored upright."""
+    storage: ImageStorage | None = None
+    """How the file stores its samples; None for the rare file that only OpenCV reads."""
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -51,7 +57,11 @@ def read_header(path: Path) -> ImageHeader:
                 height, width = width, height
             alpha = image.mode in _ALPHA_MODES or "transparency" in image.info
             bits = 16 if "16" in str(image.tile) or image.mode.startswith("I") else 8
-            return ImageHeader(height, width, bits, alpha, orientation)
+            gray = image.mode in _GRAY_MODES or image.mode.startswith("I;16")
+            name = str(image.format)
+            file_format = _FORMATS.get(name, name.lower())
+            storage = ImageStorage(file_format, bits, gray, alpha, read_profile(path, image))
+            return ImageHeader(height, width, bits, alpha, orientation, storage)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         # Pillow does not know every TIFF that OpenCV reads: the pixels decide.
         pixels = _decode(path)
@@ -78,12 +88,31 @@ def read_image(path: Path) -> np.ndarray:
     """
     pixels = _decode(path)
     header = read_header(path)
+    if header.has_alpha and pixels.shape[2] == 3:
+        pixels = np.dstack([pixels, _transparency(path, pixels)])
     turns, mirrored = _ORIENTATIONS[header.orientation]
     if turns:
         pixels = np.rot90(pixels, turns)
     if mirrored:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _transparency(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """Alpha ``[H, W]`` of a file that names one transparent colour (tRNS), which OpenCV leaves out.
+
+    Args:
+        path: The file.
+        pixels: Its samples, ``[H, W, 3]``, uint8 or uint16.
+    """
+    with Image.open(path) as image:
+        if pixels.dtype == np.uint8:
+            return np.asarray(image.convert("RGBA"))[..., 3]
+        key = image.info.get("transparency")
+    opaque = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
+    if isinstance(key, (int, tuple)):
+        opaque[(pixels == np.asarray(key, np.int64)).all(axis=2)] = 0
+    return opaque
 
 
 def _decode(path: Path) -> np.ndarray:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
+from vfi.io.images.profile import add_profile, video_profile
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
 from vfi.io.threads import QueuedSink, output_errors
@@ -82,7 +85,7 @@ class ImageSink(QueuedSink):
             raise OutputError(f"Two frames would be written to {frame.name}.{self._format} in {self.path}.")
         unfinished = self._folder.path / f"{frame.name}.unfinished"
         picture = frame.picture
-        if picture.path is not None and _same_format(picture.path, self._format) and not picture.rotation:
+        if picture.path is not None and _same_format(picture, self._format) and not picture.rotation:
             shutil.copyfile(picture.path, unfinished)
         else:
             unfinished.write_bytes(encode_image(picture, self._format, self._options))
@@ -134,27 +137,59 @@ def encode_image(picture: Picture, image_format: str, options: SinkOptions) -> b
         image_format: One of :data:`IMAGE_FORMATS`.
         options: Quality and compression.
     """
-    samples = picture.upright().rgb()
-    if image_format in _EIGHT_BIT:
+    samples, storage = picture.upright().rgb(), picture.storage
+    if image_format in _EIGHT_BIT or (storage is not None and storage.bits == 8):
         samples = color.narrow(samples)
-    if image_format in _WITHOUT_ALPHA:
+    if image_format in _WITHOUT_ALPHA or (storage is not None and not storage.has_alpha):
         samples = samples[..., :3]
+    profile = video_profile(picture.color) if storage is None else storage.profile
+    content = _encode_samples(samples, storage is not None and storage.gray, image_format, options)
+    return content if profile is None else add_profile(content, image_format, profile)
+
+
+def _encode_samples(samples: np.ndarray, gray: bool, image_format: str, options: SinkOptions) -> bytes:
+    """Samples ``[H, W, 3|4]`` as the content of an image file, of one channel where they are gray."""
+    if gray and samples.shape[2] == 4 and samples.dtype == np.uint8 and image_format in ("png", "tif"):
+        return _encode_gray_with_alpha(samples, image_format, options)
     parameters = {
         "png": [cv2.IMWRITE_PNG_COMPRESSION, options.png_compression],
         "jpg": [cv2.IMWRITE_JPEG_QUALITY, int(options.quality or _JPEG_QUALITY)],
         "tif": [],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, int(options.quality or _WEBP_LOSSLESS)],
     }[image_format]
-    fine, encoded = cv2.imencode(
-        f".{image_format}", color.reversed_channels(np.ascontiguousarray(samples)), parameters
-    )
+    if gray and samples.shape[2] == 3 and image_format != "webp":  # WebP knows no gray
+        ordered = _gray(samples)
+    else:
+        ordered = color.reversed_channels(np.ascontiguousarray(samples))
+    fine, encoded = cv2.imencode(f".{image_format}", ordered, parameters)
     if not fine:
         raise OSError(f"OpenCV cannot encode {image_format}")
     return encoded.tobytes()
 
 
-def _same_format(path: Path, image_format: str) -> bool:
-    return path.suffix[1:].lower() in _SAME_FORMAT.get(image_format, (image_format,))
+def _gray(samples: np.ndarray) -> np.ndarray:
+    """The one channel of gray R'G'B' samples; networks leave small differences between the three."""
+    red, green, blue = (samples[..., channel].astype(np.uint32) for channel in range(3))
+    return ((red + green + blue + 1) // 3).astype(samples.dtype)
+
+
+def _encode_gray_with_alpha(samples: np.ndarray, image_format: str, options: SinkOptions) -> bytes:
+    """Gray with alpha, which OpenCV does not write."""
+    file = BytesIO()
+    image = Image.fromarray(np.dstack([_gray(samples), samples[..., 3]]), "LA")
+    if image_format == "png":
+        image.save(file, "PNG", compress_level=options.png_compression)
+    else:
+        image.save(file, "TIFF", compression="tiff_lzw")
+    return file.getvalue()
+
+
+def _same_format(picture: Picture, image_format: str) -> bool:
+    """Whether the file of a picture has the format by its content; a name can be wrong."""
+    if picture.storage is not None:
+        return picture.storage.file_format == image_format
+    assert picture.path is not None
+    return picture.path.suffix[1:].lower() in _SAME_FORMAT.get(image_format, (image_format,))
 
 
 def _loss_notes(info: SourceInfo, image_format: str) -> list[str]:
@@ -165,4 +200,7 @@ def _loss_notes(info: SourceInfo, image_format: str) -> list[str]:
         )
     if image_format in _WITHOUT_ALPHA and info.has_alpha:
         notes.append(f"Transparency was lost: {image_format} has none, png, tif and webp do.")
+    if len(info.color_profiles) > 1:
+        names = "; ".join(name or "sRGB" for name in info.color_profiles)
+        notes.append(f"The images have different colour profiles ({names}): new images take the one before.")
     return notes

@@ -16,6 +16,7 @@ from vfi.io.base import FrameSource
 from vfi.io.files import ANIMATION_SUFFIXES
 from vfi.io.frames import SourceFrame, SourceInfo, trimmed_info
 from vfi.io.images.files import ImageHeader, read_header, read_image
+from vfi.io.images.profile import profile_name
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
 from vfi.io.pixels.tags import SRGB
@@ -78,6 +79,7 @@ class ImageSource(FrameSource):
             has_alpha=has_alpha,
             pixel_format=_PIXEL_FORMATS[bits, has_alpha],
             color=SRGB,
+            color_profiles=_profile_names(headers),
         )
         info = trimmed_info(whole, start, end)
         super().__init__(info, read_ahead_count(info.height, info.width, (3 + has_alpha) * bits / 8))
@@ -92,7 +94,8 @@ class ImageSource(FrameSource):
             path, header = self._paths[place], self._headers[place]
             array = self._conformed(read_image(path), path, header)
             # A file that is only upright by its EXIF tag is not "exactly this picture" for other readers.
-            picture = Picture.from_rgb(array, path=path if header.orientation == 1 else None)
+            upright = path if header.orientation == 1 else None
+            picture = Picture.from_rgb(array, path=upright, storage=header.storage)
             yield SourceFrame(index, place / self._rate, 1 / self._rate, picture, path.stem)
 
     def _conformed(self, array: np.ndarray, path: Path, header: ImageHeader) -> np.ndarray:
@@ -108,6 +111,12 @@ class ImageSource(FrameSource):
             opaque = np.full((*array.shape[:2], 1), np.iinfo(array.dtype).max, array.dtype)
             array = np.concatenate([array, opaque], axis=2)
         return array
+
+
+def _profile_names(headers: Sequence[ImageHeader]) -> tuple[str, ...]:
+    """Names of the colour profiles of the images, in order and once each; empty for sRGB."""
+    profiles = dict.fromkeys(header.storage.profile for header in headers if header.storage)
+    return tuple(dict.fromkeys(profile_name(profile) for profile in profiles))
 
 
 def _refuse_mixed_sizes(paths: Sequence[Path], headers: Sequence[ImageHeader]) -> None:

@@ -47,7 +47,7 @@ def ycbcr_from_rgb(matrix: int) -> np.ndarray:
     return np.stack([luma, chroma_blue, chroma_red])
 
 
-def _code_scale(bits: int, full_range: bool) -> tuple[np.ndarray, np.ndarray]:
+def code_scale(bits: int, full_range: bool) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset ``[3]`` from unit Y'CbCr to codes of ``bits`` bits (H.273, equations 20 to 25)."""
     step = 1 << (bits - 8)
     if full_range:
@@ -57,17 +57,17 @@ def _code_scale(bits: int, full_range: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=64)
-def _decoding(matrix: int, full_range: bool, bits: int, top: int) -> np.ndarray:
+def decoding(matrix: int, full_range: bool, bits: int, top: int) -> np.ndarray:
     """The 3x4 affine map from Y'CbCr codes to R'G'B' in [0, top]."""
-    scale, offset = _code_scale(bits, full_range)
+    scale, offset = code_scale(bits, full_range)
     linear = np.linalg.inv(ycbcr_from_rgb(matrix)) / scale * top
     return np.column_stack([linear, -linear @ offset])
 
 
 @lru_cache(maxsize=64)
-def _encoding(matrix: int, full_range: bool, bits: int, top: int) -> np.ndarray:
+def encoding(matrix: int, full_range: bool, bits: int, top: int) -> np.ndarray:
     """The 3x4 affine map from R'G'B' in [0, top] to Y'CbCr codes."""
-    scale, offset = _code_scale(bits, full_range)
+    scale, offset = code_scale(bits, full_range)
     return np.column_stack([ycbcr_from_rgb(matrix) * scale[:, None] / top, offset])
 
 
@@ -84,7 +84,7 @@ def rgb_from_ycbcr(codes: np.ndarray, *, matrix: int, full_range: bool, bits: in
         ``[H, W, 3]``, uint8 in [0, 255] or uint16 in [0, 65535], rounded and clamped.
     """
     top = 255 if codes.dtype == np.uint8 else 65535
-    return cv2.transform(codes, _decoding(matrix, full_range, bits, top))
+    return cv2.transform(codes, decoding(matrix, full_range, bits, top))
 
 
 def ycbcr_from_rgb_array(rgb: np.ndarray, *, matrix: int, full_range: bool, bits: int) -> np.ndarray:
@@ -102,7 +102,7 @@ def ycbcr_from_rgb_array(rgb: np.ndarray, *, matrix: int, full_range: bool, bits
     if bits > 8:
         rgb = widen(rgb)
     top = 255 if rgb.dtype == np.uint8 else 65535
-    codes = cv2.transform(np.ascontiguousarray(rgb), _encoding(matrix, full_range, bits, top))
+    codes = cv2.transform(np.ascontiguousarray(rgb), encoding(matrix, full_range, bits, top))
     return _fit(codes, bits)
 
 
@@ -171,30 +171,50 @@ def rgb_from_bgr(array: np.ndarray) -> np.ndarray:
 
 
 def tensor_from_array(array: np.ndarray, device: torch.device | str | None = None) -> Tensor:
-    """A picture as a tensor; bytes travel to the device, the division happens there.
+    """Convert an array to a tensor; bytes travel to the device, the division happens there.
 
     Args:
-        array: ``[H, W, C]``, uint8 or uint16 (full range).
-        device: Where the tensor shall live; None: the CPU.
+        array: Samples ``[H, W, C]``, uint8 or uint16 (full range), or float32, which is taken as it is.
+        device: Device of the tensor; None: the CPU.
 
     Returns:
         ``[1, C, H, W]`` float32 in [0, 1], contiguous.
     """
-    top = 255 if array.dtype == np.uint8 else 65535
+    top = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(array.dtype, 1)
     height, width, channels = array.shape
     planar = np.empty((channels, height, width), array.dtype)
     cv2.split(array, list(planar))  # far quicker than a strided copy in torch
     codes = torch.from_numpy(planar)[None]  # [1, C, H, W]
-    if top > 255:
+    if top == 65535:
         codes = codes.to(torch.float32)  # on the CPU: few devices know uint16
-    return codes.to(device).to(torch.float32).div_(top)
+    codes = codes.to(device).to(torch.float32)
+    return codes if top == 1 else codes.div_(top)
+
+
+def single_frame(frame: Tensor, rounding: Rounding) -> Tensor:
+    """Check a frame and a rounding, and return the frame as ``[C, H, W]``.
+
+    Args:
+        frame: One frame, ``[1, C, H, W]`` or ``[C, H, W]``.
+        rounding: ``"nearest"`` or ``"truncate"``.
+
+    Raises:
+        ValueError: If the tensor holds more than one frame or ``rounding`` is neither of the two.
+    """
+    if rounding not in ("nearest", "truncate"):
+        raise ValueError(f"rounding is 'nearest' or 'truncate', not {rounding!r}")
+    if frame.ndim == 4:
+        if frame.shape[0] != 1:
+            raise ValueError(f"one picture expected, got a batch of {frame.shape[0]}")
+        frame = frame[0]
+    return frame
 
 
 def array_from_tensor(frame: Tensor, *, wide: bool = False, rounding: Rounding = "nearest") -> np.ndarray:
-    """A tensor as a picture.
+    """Convert a tensor to an array of 8 or 16 bit.
 
     Args:
-        frame: ``[1, C, H, W]`` or ``[C, H, W]``, any float type, in [0, 1]; values outside are clamped.
+        frame: One frame, ``[1, C, H, W]`` or ``[C, H, W]``, float; values outside [0, 1] are clamped.
         wide: 16 bit instead of 8.
         rounding: ``"truncate"`` cuts the fraction off, as several papers' code does when it writes
             images; a value k/255 still gives k.
@@ -203,17 +223,29 @@ def array_from_tensor(frame: Tensor, *, wide: bool = False, rounding: Rounding =
         ``[H, W, C]``, uint8 in [0, 255], or uint16 in [0, 65535] if ``wide``.
 
     Raises:
-        ValueError: If the tensor holds more than one picture or ``rounding`` is neither of the two.
+        ValueError: If the tensor holds more than one frame or ``rounding`` is neither of the two.
     """
-    if rounding not in ("nearest", "truncate"):
-        raise ValueError(f"rounding is 'nearest' or 'truncate', not {rounding!r}")
-    if frame.ndim == 4:
-        if frame.shape[0] != 1:
-            raise ValueError(f"one picture expected, got a batch of {frame.shape[0]}")
-        frame = frame[0]
+    frame = single_frame(frame, rounding)
     top = 65535 if wide else 255
     scaled = (frame.detach().to(torch.float32) * top).clamp_(0, top)
     if rounding == "nearest":
         scaled.round_()
     codes = scaled.to(torch.int32 if wide else torch.uint8).contiguous().cpu().numpy()  # [C, H, W]
     return cv2.merge(list(codes.astype(np.uint16) if wide else codes))
+
+
+def quantized(samples: np.ndarray, *, wide: bool, rounding: Rounding) -> np.ndarray:
+    """Round float samples to 8 or 16 bit.
+
+    Args:
+        samples: Samples ``[H, W, C]``, float32; values outside [0, 1] are clamped.
+        wide: 16 bit instead of 8.
+        rounding: ``"nearest"``, or ``"truncate"``, which forgives an error of a hundredth of an 8-bit code.
+
+    Returns:
+        ``[H, W, C]``, uint8, or uint16 if ``wide``.
+    """
+    top = 65535 if wide else 255
+    offset = 0.5 if rounding == "nearest" else 0.01
+    codes = np.clip(samples * np.float32(top) + np.float32(offset), 0, top)
+    return codes.astype(np.uint16 if wide else np.uint8)

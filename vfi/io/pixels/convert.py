@@ -110,6 +110,12 @@ def is_planar(pixel_format: str) -> bool:
     return _PLANAR.fullmatch(pixel_format) is not None
 
 
+def as_planar(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame in a layout that :func:`planes` can look at: itself where it is planar already."""
+    name = frame.format.name
+    return frame if is_planar(name) else reformat(frame, planar_relative(name))
+
+
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
     """Views ``[h, w]`` of the planes of a planar frame (uint8 or uint16), in its own order."""
     dtype = np.dtype(np.uint8 if format_bits(frame.format.name) == 8 else "<u2")
@@ -220,7 +226,7 @@ def rgb_from_frame(frame: av.VideoFrame, tags: ColorTags, site: ChromaSite, alph
     if is_rgb_format(name):
         return _rgb_from_rgb_frame(frame, alpha)
     if not is_planar(name):
-        return rgb_from_frame(reformat(frame, _planar_relative(name)), tags, site, alpha)
+        return rgb_from_frame(reformat(frame, planar_relative(name)), tags, site, alpha)
     bits = format_bits(name)
     samples = planes(frame)
     size = samples[0].shape
@@ -250,8 +256,10 @@ def _rgb_from_rgb_frame(frame: av.VideoFrame, alpha: bool) -> np.ndarray:
     return reformat(frame, packed).to_ndarray()
 
 
-def _planar_relative(pixel_format: str) -> str:
+def planar_relative(pixel_format: str) -> str:
     """The planar layout that holds the same samples (or, for rare layouts, at least as many)."""
+    if is_planar(pixel_format):
+        return pixel_format
     if pixel_format in _UNPACKED:
         return _UNPACKED[pixel_format]
     if pixel_format.endswith("be") and is_planar(pixel_format[:-2] + "le"):
@@ -280,7 +288,7 @@ def frame_from_rgb(rgb: np.ndarray, pixel_format: str, tags: ColorTags, site: Ch
     if is_rgb_format(pixel_format):
         frame = _rgb_frame(rgb, pixel_format, bits)
     elif not is_planar(pixel_format):
-        frame = reformat(frame_from_rgb(rgb, _planar_relative(pixel_format), tags, site), pixel_format)
+        frame = reformat(frame_from_rgb(rgb, planar_relative(pixel_format), tags, site), pixel_format)
     else:
         frame = _ycbcr_frame(rgb, pixel_format, tags, site)
     return tag_frame(frame, tags)
@@ -297,11 +305,10 @@ def relayout(frame: av.VideoFrame, pixel_format: str, tags: ColorTags, site: Chr
         tags: Colour tags, written onto the new frame.
         site: Horizontal place of the chroma samples, before and after.
     """
-    if not is_planar(frame.format.name):
-        frame = reformat(frame, _planar_relative(frame.format.name))
+    frame = as_planar(frame)
     if not is_planar(pixel_format):
         return tag_frame(
-            reformat(relayout(frame, _planar_relative(pixel_format), tags, site), pixel_format), tags
+            reformat(relayout(frame, planar_relative(pixel_format), tags, site), pixel_format), tags
         )
     name = frame.format.name
     bits, bits_out = format_bits(name), format_bits(pixel_format)

@@ -1,12 +1,15 @@
-"""One picture: the samples as the source has them, R'G'B' and tensors on demand.
+"""One frame or image: the samples as the source has them, R'G'B' and tensors on demand.
 
 A picture that was read keeps its decoded frame (or the path of its image file), so that it can be written
-out again without passing through R'G'B' at all; a picture that was made keeps its R'G'B' array.
+out again without passing through R'G'B' at all. A new picture keeps R'G'B': as an array or, between two
+frames of a film, beyond [0, 1] and with both neighbours (see :mod:`vfi.io.pixels.extended`).
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -15,51 +18,60 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfi.io.pixels import color, convert
+from vfi.io.pixels import color, convert, extended
+from vfi.io.pixels.extended import RoundTrip
+from vfi.io.pixels.storage import ImageStorage
 from vfi.io.pixels.tags import MATRIX_RGB, SRGB, ColorTags
 
 
+class _Cache:
+    """What a picture computed on demand; pictures are shared between threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.rgb: np.ndarray | None = None
+        self.round_trips: dict[tuple[str, ColorTags], RoundTrip] = {}
+
+
+@dataclass(frozen=True)
+class _Between:
+    """A new frame before it becomes samples."""
+
+    stored: np.ndarray
+    """Extended R'G'B'(A), ``[H, W, 3|4]``, as :func:`vfi.io.pixels.extended.pack` stores it."""
+    start: Picture
+    end: Picture
+    t: float
+    """Position between the two neighbours, in (0, 1)."""
+    rounding: color.Rounding
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture, 8 to 16 bit, with or without alpha; made by the ``from_...`` constructors only.
+    """One frame or image, 8 to 16 bit, with or without alpha; built by the ``from_...`` constructors only.
 
     The conversion to R'G'B' happens once and is kept as long as the picture itself; tensors are not kept.
-    Pictures are in stored orientation: ``rotation`` says how players turn them, :meth:`upright` does it.
+    Pictures are in stored orientation: ``rotation`` says how players rotate them, :meth:`upright` does it.
     """
 
-    def __init__(
-        self,
-        *,
-        frame: av.VideoFrame | None,
-        array: np.ndarray | None,
-        tags: ColorTags,
-        bits: int,
-        has_alpha: bool,
-        chroma_site: convert.ChromaSite = "left",
-        rotation: int = 0,
-        mirrored: bool = False,
-        path: Path | None = None,
-    ) -> None:
-        """Use :meth:`from_frame`, :meth:`from_rgb` or :meth:`from_tensor` instead."""
-        if frame is not None:
-            self.height, self.width = frame.height, frame.width
-        elif array is not None:
-            self.height, self.width = array.shape[:2]
-        else:
-            raise ValueError("a picture needs a frame or an array")
-        self.frame = frame
-        """The decoded frame, or None for pictures from image files and pictures we made."""
-        self.color = tags
-        self.bits = bits
-        self.has_alpha = has_alpha
-        self.chroma_site: convert.ChromaSite = chroma_site
-        self.rotation = rotation
-        """Degrees counter-clockwise by which players turn the picture: 0, 90, 180 or 270."""
-        self.mirrored = mirrored
-        """Whether players mirror the picture left to right before they turn it."""
-        self.path = path
-        """The image file that holds exactly this picture, or None."""
-        self._array = array
-        self._lock = threading.Lock()
+    color: ColorTags
+    bits: int
+    """Bits per sample, 8 to 16."""
+    has_alpha: bool
+    frame: av.VideoFrame | None = None
+    """The decoded frame, or None for pictures from image files and new pictures."""
+    chroma_site: convert.ChromaSite = "left"
+    rotation: int = 0
+    """Degrees counter-clockwise by which players rotate the picture: 0, 90, 180 or 270."""
+    mirrored: bool = False
+    """Whether players mirror the picture left to right before they rotate it."""
+    path: Path | None = None
+    """The image file that holds exactly this picture, or None."""
+    storage: ImageStorage | None = None
+    """How its image file stores it or, for new images, how their neighbours are; None: not an image."""
+    _array: np.ndarray | None = field(default=None, repr=False)
+    _between: _Between | None = field(default=None, repr=False)
+    _cache: _Cache = field(default_factory=_Cache, init=False, repr=False)
 
     @classmethod
     def from_frame(
@@ -75,33 +87,40 @@ class Picture:
         """A picture from a decoded frame, which it keeps.
 
         Args:
-            frame: Any layout of 8 to 16 bit.
+            frame: Decoded frame, any layout of 8 to 16 bit.
             tags: Colour tags; None: those of the frame.
             has_alpha: False ignores an alpha channel known to be opaque; None: as the layout says.
-            chroma_site: Horizontal place of the chroma samples.
-            rotation: Degrees counter-clockwise by which players turn it.
+            chroma_site: Horizontal position of the chroma samples.
+            rotation: Degrees counter-clockwise by which players rotate it.
             mirrored: Whether they mirror it left to right before.
         """
         name = frame.format.name
         return cls(
+            tags or convert.frame_tags(frame),
+            convert.format_bits(name),
+            convert.format_has_alpha(name) if has_alpha is None else has_alpha,
             frame=frame,
-            array=None,
-            tags=tags or convert.frame_tags(frame),
-            bits=convert.format_bits(name),
-            has_alpha=convert.format_has_alpha(name) if has_alpha is None else has_alpha,
             chroma_site=chroma_site,
             rotation=rotation,
             mirrored=mirrored,
         )
 
     @classmethod
-    def from_rgb(cls, array: np.ndarray, like: Picture | None = None, *, path: Path | None = None) -> Picture:
+    def from_rgb(
+        cls,
+        array: np.ndarray,
+        like: Picture | None = None,
+        *,
+        path: Path | None = None,
+        storage: ImageStorage | None = None,
+    ) -> Picture:
         """A picture from R'G'B' values.
 
         Args:
-            array: ``[H, W, 3|4]``, uint8, or uint16 over the full 16-bit range.
-            like: The picture whose depth, colour tags and rotation it shares; None: sRGB.
-            path: The image file that holds exactly this picture.
+            array: R'G'B'(A), ``[H, W, 3|4]``, uint8, or uint16 over the full 16-bit range.
+            like: Picture whose depth, colour tags and rotation it shares; None: sRGB.
+            path: Image file that holds exactly this picture.
+            storage: How image files shall store it; None: as ``like`` is stored.
 
         Raises:
             ValueError: If the array is not such a picture.
@@ -112,42 +131,115 @@ class Picture:
         if like is not None and like.bits > 8 and bits > 8:
             bits = like.bits
         return cls(
-            frame=None,
-            array=_read_only(array),
-            tags=like.color if like else SRGB,
-            bits=bits,
-            has_alpha=array.shape[2] == 4,
+            like.color if like else SRGB,
+            bits,
+            array.shape[2] == 4,
             chroma_site=like.chroma_site if like else "left",
             rotation=like.rotation if like else 0,
             mirrored=like is not None and like.mirrored,
             path=path,
+            storage=storage or (like.storage if like else None),
+            _array=_read_only(array),
         )
 
     @classmethod
     def from_tensor(
-        cls, frame: Tensor, *, like: Picture | None = None, rounding: color.Rounding = "nearest"
+        cls,
+        frame: Tensor,
+        *,
+        like: Picture | None = None,
+        end: Picture | None = None,
+        t: float = 0.5,
+        rounding: color.Rounding = "nearest",
     ) -> Picture:
         """A picture from a tensor.
 
         Args:
-            frame: ``[1, 3|4, H, W]`` or ``[3|4, H, W]``, float in [0, 1]; values outside are clamped.
-            like: The picture whose depth, colour tags and rotation it shares; None: 8-bit sRGB.
-            rounding: ``"nearest"``, or ``"truncate"`` as several papers' code does.
+            frame: R'G'B'(A), ``[1, 3|4, H, W]`` or ``[3|4, H, W]``, float. Values outside [0, 1] are clamped,
+                except between two frames of a film, whose samples may lie there.
+            like: Picture whose depth, colour tags and rotation it shares; None: 8-bit sRGB.
+            end: Picture after it where ``like`` is the one before it, so that its samples become consistent
+                with those of both; None: a picture of its own.
+            t: Position between ``like`` and ``end``, in (0, 1).
+            rounding: ``"nearest"``, or ``"truncate"`` as several papers' code does when it writes R'G'B'.
+
+        Raises:
+            ValueError: If the tensor holds more than one picture or ``rounding`` is neither of the two.
         """
-        wide = like is not None and like.bits > 8
-        return cls.from_rgb(color.array_from_tensor(frame, wide=wide, rounding=rounding), like)
+        if like is None or end is None or not (like._has_native_samples and end._has_native_samples):
+            wide = like is not None and like.bits > 8
+            array = color.array_from_tensor(frame, wide=wide, rounding=rounding)
+            return cls.from_rgb(array, like, storage=_joined_storage(like, end))
+        stored = extended.pack(color.single_frame(frame, rounding))
+        return cls(
+            like.color,
+            like.bits,
+            stored.shape[2] == 4,
+            chroma_site=like.chroma_site,
+            rotation=like.rotation,
+            mirrored=like.mirrored,
+            _between=_Between(stored, like, end, t, rounding),
+        )
+
+    @cached_property
+    def _size(self) -> tuple[int, int]:
+        if self.frame is not None:
+            return self.frame.height, self.frame.width
+        samples = self._array if self._between is None else self._between.stored
+        if samples is None:
+            raise ValueError("a picture needs a frame or an array")
+        return samples.shape[0], samples.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, as stored."""
+        return self._size[0]
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, as stored."""
+        return self._size[1]
+
+    @property
+    def _has_native_samples(self) -> bool:
+        """Whether there is a decoded frame of Y'CbCr or gray, which R'G'B' cannot hold exactly."""
+        return self.frame is not None and not convert.is_rgb_format(self.frame.format.name)
+
+    def _has_chroma_of(self, pixel_format: str) -> bool:
+        """Whether the decoded frame has as many chroma samples as another planar layout."""
+        assert self.frame is not None
+        name = convert.planar_relative(self.frame.format.name)
+        return convert.subsampling(name) == convert.subsampling(pixel_format)
 
     def rgb(self) -> np.ndarray:
         """Full-range R'G'B'(A), ``[H, W, 3|4]``: uint8, or uint16 over 16 bit above 8 bit. Read-only."""
-        with self._lock:
-            if self._array is None:
-                assert self.frame is not None
-                array = convert.rgb_from_frame(self.frame, self.color, self.chroma_site, self.has_alpha)
-                self._array = _read_only(array)
+        if self._array is not None:
             return self._array
+        with self._cache.lock:
+            if self._cache.rgb is None:
+                self._cache.rgb = _read_only(self._convert_to_rgb())
+            return self._cache.rgb
+
+    def _convert_to_rgb(self) -> np.ndarray:
+        if self._between is not None:
+            return color.quantized(
+                extended.unpack(self._between.stored), wide=self.bits > 8, rounding=self._between.rounding
+            )
+        assert self.frame is not None
+        return convert.rgb_from_frame(self.frame, self.color, self.chroma_site, self.has_alpha)
+
+    def _extended_rgb(self) -> np.ndarray:
+        """R'G'B'(A) that is not clamped to [0, 1], of pictures with native samples."""
+        assert self.frame is not None
+        return extended.extended_rgb(self.frame, self.color, self.chroma_site, self.has_alpha)
 
     def tensor(self, device: torch.device | str | None = None) -> Tensor:
-        """R'G'B'(A) as ``[1, 3|4, H, W]`` float32 in [0, 1] on ``device`` (None: the CPU)."""
+        """R'G'B'(A) as ``[1, 3|4, H, W]`` float32 on ``device`` (None: the CPU).
+
+        In [0, 1]; for frames of a film beyond it where their samples are outside the nominal range.
+        """
+        if self._has_native_samples:
+            return color.tensor_from_array(self._extended_rgb(), device)
         return color.tensor_from_array(self.rgb(), device)
 
     def luma(self) -> np.ndarray:
@@ -161,14 +253,30 @@ class Picture:
         gray = cv2.cvtColor(np.ascontiguousarray(self.rgb()[..., :3]), cv2.COLOR_RGB2GRAY)
         return _top_bits(gray, 8 if gray.dtype == np.uint8 else 16)
 
+    def equals(self, other: Picture) -> bool:
+        """Whether two pictures hold the same samples in the same layout, code for code."""
+        if self is other:
+            return True
+        if (self.height, self.width, self.bits) != (other.height, other.width, other.bits):
+            return False
+        if self._has_native_samples and other._has_native_samples:
+            assert self.frame is not None
+            assert other.frame is not None
+            if self.frame.format.name != other.frame.format.name or self.color != other.color:
+                return False
+            ours, theirs = (convert.planes(convert.as_planar(frame)) for frame in (self.frame, other.frame))
+            return all(np.array_equal(one, another) for one, another in zip(ours, theirs, strict=True))
+        if (self.frame is None) != (other.frame is None):
+            return False
+        return np.array_equal(self.rgb(), other.rgb())
+
     def upright(self) -> Picture:
-        """The picture as players show it: mirrored and turned; itself if there is nothing to do."""
+        """The picture as players show it, mirrored and rotated; itself if there is nothing to do."""
         if self.rotation == 0 and not self.mirrored:
             return self
         stored = self.rgb()[:, ::-1] if self.mirrored else self.rgb()
-        turned = Picture.from_rgb(np.ascontiguousarray(np.rot90(stored, self.rotation // 90)), self)
-        turned.rotation, turned.mirrored = 0, False
-        return turned
+        array = np.ascontiguousarray(np.rot90(stored, self.rotation // 90))
+        return replace(Picture.from_rgb(array, self), rotation=0, mirrored=False)
 
     def to_video_frame(self, pixel_format: str, tags: ColorTags | None = None) -> av.VideoFrame:
         """The picture as a frame for an encoder.
@@ -182,14 +290,49 @@ class Picture:
         """
         tags = tags or self.color
         frame = self.frame
+        if self._between is not None and not convert.is_rgb_format(pixel_format):
+            return self._frame_between(self._between, pixel_format, tags)
         if frame is None or not self._same_color(tags, pixel_format):
             return convert.frame_from_rgb(self.rgb(), pixel_format, tags, self.chroma_site)
         if frame.format.name == pixel_format:
             return frame
         if tags.matrix == MATRIX_RGB or convert.is_gray_format(frame.format.name):
             return convert.frame_from_rgb(self.rgb(), pixel_format, tags, self.chroma_site)
-        with self._lock:
+        with self._cache.lock:
             return convert.relayout(frame, pixel_format, tags, self.chroma_site)
+
+    def _frame_between(self, between: _Between, pixel_format: str, tags: ColorTags) -> av.VideoFrame:
+        planar = convert.planar_relative(pixel_format)
+        planes = extended.samples_between(
+            extended.unpack(between.stored),
+            between.start._round_trip(planar, tags),
+            between.end._round_trip(planar, tags),
+            between.t,
+            pixel_format=planar,
+            tags=tags,
+            site=self.chroma_site,
+            interpolate=between.start._has_chroma_of(planar),
+        )
+        frame = convert.frame_from_planes(planes, planar)
+        return convert.tag_frame(
+            frame if planar == pixel_format else convert.reformat(frame, pixel_format), tags
+        )
+
+    def _round_trip(self, pixel_format: str, tags: ColorTags) -> RoundTrip:
+        """The samples in a planar layout, and the same after the way to R'G'B' and back."""
+        with self._cache.lock:
+            known = self._cache.round_trips.get((pixel_format, tags))
+            if known is None:
+                returned = extended.float_planes(
+                    self._extended_rgb(),
+                    pixel_format,
+                    tags,
+                    self.chroma_site,
+                    interpolate=self._has_chroma_of(pixel_format),
+                )
+                known = RoundTrip(convert.planes(self.to_video_frame(pixel_format, tags)), returned)
+                self._cache.round_trips[pixel_format, tags] = known
+            return known
 
     def _same_color(self, tags: ColorTags, pixel_format: str) -> bool:
         """Whether samples tagged so need no conversion of matrix or range."""
@@ -199,6 +342,12 @@ class Picture:
         size = self.height, self.width
         same_matrix = tags.matrix_for(*size) == self.color.matrix_for(*size)
         return same_matrix and tags.full_range == self.color.full_range
+
+
+def _joined_storage(start: Picture | None, end: Picture | None) -> ImageStorage | None:
+    if start is None or end is None or start.storage is None or end.storage is None:
+        return None
+    return start.storage.joined(end.storage)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -156,6 +156,12 @@ def plan_encoding(
     notes += _loss_notes(wanted, formats.describe(chosen), name, suffix)
     if name == "vp9" and (info.mastering_display or info.content_light):
         notes.append("HDR mastering metadata was left out: VP9 cannot hold it, --codec hevc or av1 can.")
+    foreign = [profile for profile in info.color_profiles if profile]
+    if foreign:
+        notes.append(
+            f"The colour profile ({'; '.join(foreign)}) was not applied: films have none, and players take "
+            "the colours for sRGB; convert the images to sRGB first."
+        )
     kept = (CLOSED_CAPTIONS,) if encoder.name in _CAPTION_ENCODERS else ()
     lost = [name for name in info.lost_metadata if name not in kept]
     if lost:

@@ -1,0 +1,162 @@
+"""New frames of films: no code is lost that their neighbours keep."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from tests.support.media import gray_frame
+from vfi import load_model
+from vfi.base.interpolator import Interpolator
+from vfi.io.pixels import convert, extended
+from vfi.io.pixels.picture import Picture
+from vfi.io.pixels.tags import ColorTags
+from vfi.types import Window
+
+HEIGHT, WIDTH = 64, 96
+BT709 = ColorTags(1, 1, 1, full_range=False)
+PQ = ColorTags(9, 16, 9, full_range=False)
+LAYOUTS = [
+    f"{family}{depth}"
+    for family, depth in product(("yuv420p", "yuv422p", "yuv444p", "gray"), ("", "10le", "12le"))
+] + ["yuvj420p", "yuva420p", "yuva444p10le", "nv12", "p010le"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Interpolator:
+    return load_model("quadratic")
+
+
+def titles(pixel_format: str, tags: ColorTags, shift: int = 0) -> Picture:
+    """Sharp saturated colours over all codes, and below them a square that moves by ``shift``."""
+    frame = gray_frame(0, pixel_format, HEIGHT, WIDTH)
+    frame = convert.as_planar(frame)
+    top = (1 << convert.format_bits(pixel_format)) - 1
+    random = np.random.default_rng(5)
+    for plane in convert.planes(frame):
+        height, width = plane.shape
+        blocks = random.integers(0, top + 1, (height // 4 + 1, width // 4 + 1))
+        plane[:] = np.kron(blocks, np.ones((4, 4)))[:height, :width]
+        plane[height // 2 :] = top // 2
+        if shift:
+            y, x = height * 3 // 4, width // 2 + shift * width // WIDTH
+            plane[y : y + height // 8, x : x + width // 8] = top
+    frame = frame if frame.format.name == pixel_format else convert.reformat(frame, pixel_format)
+    return Picture.from_frame(frame, tags=tags)
+
+
+def between(model: Interpolator, start: Picture, end: Picture, t: float = 0.5) -> Picture:
+    (frame,) = model.interpolate_window(Window(start.tensor(), end.tensor()), [t])
+    return Picture.from_tensor(frame, like=start, end=end, t=t)
+
+
+def codes(picture: Picture, pixel_format: str) -> list[np.ndarray]:
+    return convert.planes(convert.as_planar(picture.to_video_frame(pixel_format)))
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("pixel_format", LAYOUTS)
+def test_still_titles_stay_still_code_for_code(
+    model: Interpolator, pixel_format: str, full_range: bool
+) -> None:
+    tags = ColorTags(1, 1, 1, full_range=full_range)
+    start, end = titles(pixel_format, tags), titles(pixel_format, tags)
+    assert start.equals(end)
+    for made, kept in zip(
+        codes(between(model, start, end), pixel_format), codes(start, pixel_format), strict=True
+    ):
+        assert_array_equal(made, kept)
+
+
+@pytest.mark.parametrize("pixel_format", LAYOUTS)
+def test_still_titles_above_something_that_moves_stay_within_one_code(
+    model: Interpolator, pixel_format: str
+) -> None:
+    start, end = titles(pixel_format, BT709), titles(pixel_format, BT709, shift=4)
+    assert not start.equals(end)
+    for made, kept in zip(
+        codes(between(model, start, end), pixel_format), codes(start, pixel_format), strict=True
+    ):
+        rows = made.shape[0] // 2 - made.shape[0] // 16
+        assert np.abs(made[:rows].astype(int) - kept[:rows]).max() <= 1
+
+
+def wave(number: int, pixel_format: str, tags: ColorTags) -> Picture:
+    """A moving wave of luma from 6 to 250 (of 8 bit) that moves two pixels per frame."""
+    frame = gray_frame(0, pixel_format, HEIGHT, 160)
+    step = 1 << (convert.format_bits(pixel_format) - 8)
+    x = np.arange(160)
+    convert.planes(frame)[0][:] = np.rint((128 + 122 * np.sin((x + 2 * number) / 12)) * step)
+    return Picture.from_frame(frame, tags=tags)
+
+
+@pytest.mark.parametrize("tags", [BT709, PQ])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "yuv444p12le", "gray"])
+def test_light_and_dark_beyond_the_nominal_range_do_not_alternate(
+    model: Interpolator, pixel_format: str, tags: ColorTags
+) -> None:
+    pictures = [wave(number, pixel_format, tags) for number in range(6)]
+    step = 1 << (convert.format_bits(pixel_format) - 8)
+    for start, end in pairwise(pictures):
+        new = codes(between(model, start, end), pixel_format)[0] / step
+        sides = np.stack([codes(picture, pixel_format)[0] / step for picture in (start, end)])
+        assert abs(new.max() - sides.max()) <= 2
+        assert abs(new.min() - sides.min()) <= 2
+
+
+@pytest.mark.parametrize("site", ["left", "center"])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.ChromaSite) -> None:
+    """Given the true R'G'B', the new frame has the true samples: chroma is not blurred a second time."""
+    step = 1 << (convert.format_bits(pixel_format) - 8)
+
+    def bars(shift: int) -> Picture:
+        frame = gray_frame(0, pixel_format, HEIGHT, WIDTH)
+        for plane, (low, high) in zip(convert.planes(frame), [(63, 173), (102, 42), (240, 26)], strict=True):
+            columns = np.arange(plane.shape[1]) * WIDTH // plane.shape[1] - shift
+            plane[:] = np.where(columns // 16 % 2, high, low) * step
+        return Picture.from_frame(frame, tags=BT709, chroma_site=site)
+
+    start, truth, end = bars(0), bars(2), bars(4)
+    made = Picture.from_tensor(truth.tensor(), like=start, end=end)
+    for new, true in zip(codes(made, pixel_format), codes(truth, pixel_format), strict=True):
+        difference = np.abs(new.astype(int) - true) / step
+        assert difference.max() <= (8 if site == "center" else 1)
+        assert difference.mean() <= (2 if site == "center" else 0.5)
+
+
+def test_extended_rgb_survives_its_storage() -> None:
+    frame = torch.linspace(extended.LOWEST, extended.HIGHEST - 1e-4, 3 * 20 * 30).reshape(3, 20, 30)
+    back = torch.from_numpy(extended.unpack(extended.pack(frame))).permute(2, 0, 1)
+    assert float((back - frame).abs().max()) <= 0.51 / 32768
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "truncate"])
+def test_images_of_new_frames_are_clamped_and_rounded_as_asked(rounding: str) -> None:
+    like = Picture.from_frame(gray_frame(100), tags=BT709)
+    values = torch.tensor([-0.2, 7 / 255, 7.6 / 255, 1.3]).repeat(48, 16).expand(3, 48, 64)
+    made = Picture.from_tensor(values, like=like, end=like, rounding=rounding)  # type: ignore[arg-type]  # a str
+    assert made.rgb()[0, :4, 0].tolist() == [0, 7, 8 if rounding == "nearest" else 7, 255]
+
+
+def test_a_frame_unlike_its_neighbours_takes_nothing_from_them() -> None:
+    start, end = titles("yuv420p", BT709), titles("yuv420p", BT709)
+    made = Picture.from_tensor(torch.full((3, HEIGHT, WIDTH), 0.5), like=start, end=end)
+    plane = codes(made, "yuv420p")[1]
+    far = np.abs(codes(start, "yuv420p")[1].astype(int) - 128) > 60
+    blurred = np.abs(plane.astype(int) - 128)[far]
+    assert np.median(blurred) <= 1
+
+
+def test_equal_pictures_are_known_code_for_code() -> None:
+    one, same, other = (Picture.from_frame(gray_frame(level)) for level in (100, 100, 101))
+    assert one.equals(same)
+    assert not one.equals(other)
+    array = np.zeros((8, 8, 3), np.uint8)
+    assert Picture.from_rgb(array).equals(Picture.from_rgb(array.copy()))
+    assert not Picture.from_rgb(array).equals(Picture.from_rgb(array + 1))
+    assert not Picture.from_rgb(array).equals(one)
