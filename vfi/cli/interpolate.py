@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import InterpolateConfig
-from vfi.interpolation.records import ProgressCallback, Report
+from vfi.jobs.report import ProgressCallback, Report
 
 EXAMPLES = """examples:
   vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4
