@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vfi.errors import InputError
 from vfi.interpolation.names import number_between
 from vfi.interpolation.schedule import Kind, Plan, PlanItem, Timestamp, Timing, slow_motion_timing
 
@@ -159,6 +160,75 @@ class TestGrid:
     def test_one_frame_alone_is_shown_even_by_a_slow_grid(self) -> None:
         items = plan(constant(60, 1), Timing(rate=Fraction(5)))
         assert [item.kind for item in items] == [Kind.ORIGINAL]
+
+
+def paused(gap: Fraction | int, rate: int = 30) -> list[Timestamp]:
+    """Ten frames, a gap after the fifth, and five more."""
+    step = Fraction(1, rate)
+    times = [number * step + (gap - step if number > 4 else 0) for number in range(10)]
+    return [Timestamp(time, following - time) for time, following in pairwise([*times, times[-1] + step])]
+
+
+class TestPauses:
+    def test_only_the_last_usual_interval_is_interpolated_on_a_grid(self) -> None:
+        items = plan(paused(2), Timing(rate=Fraction(60)))
+        held = [item for item in items if item.source == 4 and item.t == 0]
+        assert len(held) == 2 * 60 - 1
+        assert {item.kind for item in held[1:]} == {Kind.HOLD}
+        assert [item.t for item in items if item.source == 4 and item.t] == [Fraction(1, 2)]
+
+    def test_and_between_frames_where_the_numbers_stay(self) -> None:
+        stamps = paused(2)
+        items = plan(stamps, Timing(inter_frames=3))
+        assert len(items) == 40
+        assert items[16].duration == 2 - Fraction(1, 30) + Fraction(1, 120)
+        assert [item.time for item in items[17:20]] == [stamps[5].time - Fraction(k, 120) for k in (3, 2, 1)]
+        assert [item.t for item in items[17:20]] == [Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)]
+
+    @pytest.mark.parametrize(("intervals", "pauses"), [(4, False), (Fraction(41, 10), True)])
+    def test_what_counts_as_one(self, intervals: Fraction | int, pauses: bool) -> None:
+        whole = Plan(Timing(inter_frames=1), paused(Fraction(intervals) / 30))
+        assert [number for number in range(9) if whole.pauses(number)] == ([4] if pauses else [])
+
+    def test_a_slower_rate_becomes_usual(self) -> None:
+        step = Fraction(1, 30)
+        times = [number * step for number in range(6)] + [5 * step + number for number in range(1, 7)]
+        stamps = [Timestamp(time, step) for time in times]
+        whole = Plan(Timing(inter_frames=1), stamps)
+        assert [number for number in range(11) if whole.pauses(number)] == [5, 6, 7]
+
+    def test_a_known_rate_tells_the_first_interval(self) -> None:
+        stamps = [Timestamp(Fraction(time), Fraction(1, 30)) for time in (0, 3)]
+        assert not Plan(Timing(inter_frames=1), stamps).pauses(0)
+        assert Plan(Timing(inter_frames=1), stamps, interval=Fraction(1, 30)).pauses(0)
+
+
+def test_a_gap_of_hours_is_refused_on_a_grid_and_held_between_frames() -> None:
+    stamps = paused(3 * 3600)
+    with pytest.raises(InputError, match=r"gap of 10800 s after the frame at 0\.13 s.* 648000 frames"):
+        Plan(Timing(rate=Fraction(60)), stamps)
+    assert len(Plan(Timing(inter_frames=1), stamps)) == 20
+
+
+@settings(deadline=None)
+@given(stamps=stamp_lists(), timing=timings, forget=st.integers(0, 11))
+def test_a_stream_and_any_order_give_the_same(stamps: list[Timestamp], timing: Timing, forget: int) -> None:
+    wanted = plan(stamps, timing)
+    stream = Plan(timing)
+    found: list[PlanItem] = []
+    for number, stamp in enumerate(stamps):
+        stream.append(stamp)
+        if number:
+            found += stream.items(number - 1)
+            stream.forget(min(forget, number))
+    stream.end()
+    assert found + stream.items(len(stamps) - 1) == wanted
+    whole = Plan(timing, stamps)
+    for source in reversed(range(len(stamps))):
+        assert [whole[index] for index in whole.range_of(source)] == [i for i in wanted if i.source == source]
+        assert all(whole.source_of(index) == source for index in whole.range_of(source))
+    with pytest.raises(IndexError):
+        whole[len(wanted)]
 
 
 def test_two_hours_do_not_drift() -> None:

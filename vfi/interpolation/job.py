@@ -101,11 +101,6 @@ class InterpolationJob(Job):
                 journal.add(decision)
             yield from frames
             self.plan.forget(part.start.frame.index)
-        paused = sum("pause" in entry["reason"] for entry in journal.entries())
-        if paused:
-            self.notes.append(
-                f"{paused} pauses of the source are held: only the last interval of each is interpolated."
-            )
 
     @contextmanager
     def surroundings(self) -> Iterator[None]:

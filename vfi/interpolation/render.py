@@ -21,7 +21,7 @@ from vfi.interpolation.windows import Change, DistinctFrame, Pair
 from vfi.io.frames import OutputFrame
 from vfi.io.pixels.color import Rounding
 from vfi.io.pixels.picture import Picture
-from vfi.jobs.journal import Decision
+from vfi.jobs.journal import PAUSE_REASON, Decision
 from vfi.types import Window
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Renderer:
             last = pair.start.frame.index + repeats - 1
             held = self.plan.motion_start(last) - pair.start.timestamps[-1].time
             action = action if new_frames else "held"
-            reason += f", pause of the source: held for {float(held):.3f} s"
+            reason += f", {PAUSE_REASON}: held for {float(held):.3f} s"
         elif repeats > 1:
             reason += f", {repeats} equal frames taken as one"
         return Decision(

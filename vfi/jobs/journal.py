@@ -7,7 +7,7 @@ interrupted run loses nothing of it. The JSON log that the user may ask for is m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ from vfi.jobs.report import Report
 
 CUT_ACTIONS = ("repeated", "blended")
 """What is done with a pair across a cut."""
+
+PAUSE_REASON = "pause of the source"
+"""Part of the reason where the source shows nothing new for long."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,15 @@ class Journal:
             self._file.write(f"{json.dumps(asdict(decision))}\n")
             self._file.flush()
 
+    def join(self, parts: Iterable[Journal]) -> None:
+        """Add the decisions of several journals, which may share pairs where they meet."""
+        last = -1
+        for part in parts:
+            for entry in part.entries():
+                if entry["first"] > last:
+                    last = entry["first"]
+                    self.add(Decision(**entry))
+
     def entries(self) -> Iterator[dict[str, Any]]:
         """The decisions so far, as plain values; a line that was not written to its end is left out."""
         if not self.path.is_file() or (self._file is None and not self._resume):
@@ -93,6 +105,14 @@ class Journal:
     def cuts(self) -> int:
         """Number of cuts among the decisions so far."""
         return sum(entry["action"] in CUT_ACTIONS for entry in self.entries())
+
+    def notes(self) -> list[str]:
+        """Sentences for the report on what the decisions so far have in common."""
+        count = sum(PAUSE_REASON in entry["reason"] for entry in self.entries())
+        if not count:
+            return []
+        pauses = "1 pause of the source is" if count == 1 else f"{count} pauses of the source are"
+        return [f"{pauses} held: only the last usual interval before the next frame is interpolated."]
 
     def close(self) -> None:
         """Close the file and keep it."""

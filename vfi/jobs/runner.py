@@ -103,7 +103,7 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
             frames_out=count,
             cuts=journal.cuts(),
             seconds=round(meter.seconds, 3),
-            notes=(*job.notes, *notes),
+            notes=(*job.notes, *journal.notes(), *notes),
             damage=job.source.damage,
         )
         log.finish(journal, report)
