@@ -11,14 +11,12 @@ import pytest
 from torch import Tensor
 
 from tests.interpolation.test_video import StoppingBlender
-from tests.jobs.test_shards import job
 from tests.support.fakes import Blender
 from tests.support.media import write_video
 from tests.support.outputs import video_packets
 from vfi.errors import Interrupted
 from vfi.interpolation import interpolate_video
 from vfi.io.base import FrameSource
-from vfi.jobs.runner import run
 
 
 @pytest.fixture
@@ -99,8 +97,6 @@ class Failing(Blender):
 
 def test_an_error_in_the_model_leaves_nothing_half_written(tmp_path: Path) -> None:
     source = write_video(tmp_path / "film.mp4", 10)
-    with job(source, tmp_path / "out.mkv") as opened:
-        opened.model = Failing()
-        with pytest.raises(RuntimeError, match="broken"):
-            run(opened)
+    with pytest.raises(RuntimeError, match="broken"):
+        interpolate_video(source, tmp_path / "out.mkv", Failing())
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

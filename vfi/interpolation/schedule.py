@@ -246,7 +246,7 @@ class Plan:
 
     def forget(self, before: int) -> None:
         """Free what was kept of the source frames before this one: they are not asked for again."""
-        number = min(before - self._forgotten, len(self._stamps) - 1)
+        number = min(before - self._forgotten, len(self._stamps) - 2)  # the end needs the last interval
         if number > 0:
             del self._stamps[:number], self._motions[:number], self._begins[:number]
             self._forgotten += number

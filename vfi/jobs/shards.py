@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,13 +102,12 @@ def run_shard(job: Job, shard: Shard, folder: Path, progress: ProgressCallback |
         meter = ProgressMeter(output.name, count, sink.completed, progress)
         done = sink.completed
         with stopping(sink, journal), job.surroundings():
-            with closing(job.frames(shard.first + done, journal, since=shard.first)) as frames:
-                for frame in frames:
-                    if shard.stop is not None and frame.index >= shard.stop:
-                        break
-                    sink.write(replace(frame, index=frame.index - shard.first))
-                    done = frame.index - shard.first + 1
-                    meter.update(done)
+            for frame in job.frames(shard.first + done, journal, since=shard.first):
+                if shard.stop is not None and frame.index >= shard.stop:
+                    break
+                sink.write(replace(frame, index=frame.index - shard.first))
+                done = frame.index - shard.first + 1
+                meter.update(done)
             sink.suspend()
         journal.close()
         meter.update(done, finished=True)
