@@ -1,4 +1,4 @@
-"""The errors vfi raises on purpose: each is one sentence that says what, where, and how to mend it.
+"""The errors vfi raises on purpose: each is one sentence that says what, where, and how to fix it.
 
 The command line prints the sentence and exits with ``exit_code``; library callers catch
 :class:`VfiError`. Anything else that escapes is a bug.
@@ -12,7 +12,7 @@ class VfiError(Exception):
 
 
 class InputError(VfiError):
-    """The input cannot be used: missing, empty, of mixed sizes, without pictures, not a picture."""
+    """The input cannot be used: missing, empty, of mixed sizes, without frames, not an image."""
 
 
 class OutputError(VfiError):
@@ -28,9 +28,13 @@ class ModelError(VfiError):
 
 
 class DamagedInputError(InputError):
-    """The input broke off half-way: everything before the damage was used and written.
+    """The input breaks off half-way: everything before the damage was used and written.
 
     Raised after the output was completed, so that the caller knows that it is shorter than asked for.
     """
 
     exit_code = 3
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the run. ``str()`` says what was kept and how to go on."""

@@ -210,15 +210,15 @@ class TestRefusals:
 
 def stop_after(count: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Make the reading of images end in an error."""
-    read = FrameSource.__iter__
+    read = FrameSource.read
 
-    def stopped(source: FrameSource) -> Any:
-        for frame in read(source):
+    def stopped(source: FrameSource, *stretch: int) -> Any:
+        for frame in read(source, *stretch):
             if frame.index == count:
                 raise error
             yield frame
 
-    monkeypatch.setattr(FrameSource, "__iter__", stopped)
+    monkeypatch.setattr(FrameSource, "read", stopped)
 
 
 def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

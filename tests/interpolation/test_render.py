@@ -11,12 +11,12 @@ import pytest
 
 from tests.support.fakes import Blender, source_frames
 from vfi.errors import InputError
-from vfi.interpolation.records import Decision, Pair
 from vfi.interpolation.render import TIMES_AT_ONCE, Renderer, RenderRules, check_names, frames_at_once
-from vfi.interpolation.schedule import Timing
-from vfi.interpolation.windows import SceneRules, find_shots, pair_up
+from vfi.interpolation.schedule import Plan, Timestamp, Timing
+from vfi.interpolation.windows import Pair, SceneRules, mark_changes, pair_up
 from vfi.io.frames import OutputFrame, SourceFrame
 from vfi.io.pixels.picture import Picture
+from vfi.jobs.journal import Decision
 
 MOVING = [(1, shift) for shift in range(4)]
 CUT = [(1, 0), (1, 1), (9, 0), (9, 1)]
@@ -31,17 +31,18 @@ def render(
     skip: int = 0,
 ) -> tuple[list[OutputFrame], list[Decision]]:
     model = model or Blender()
-    renderer = Renderer(model, timing, rules or RenderRules(), skip=skip)
+    plan = Plan(timing, [Timestamp(frame.time, frame.duration, frame.name) for frame in frames])
+    renderer = Renderer(model, plan, rules or RenderRules())
     output: list[OutputFrame] = []
     decisions: list[Decision] = []
-    for part in pair_up(find_shots(frames, scenes or SceneRules()), model.window):
+    for part in pair_up(mark_changes(frames, scenes or SceneRules(), plan.pauses), model.window):
         if isinstance(part, Pair):
-            decision, made = renderer.pair(part)
+            decision, made = renderer.pair(part, skip)
             decisions.append(decision)
             output += made
         else:
-            output += renderer.last(part)
-    assert renderer.count == (output[-1].index + 1 if output else renderer.count)
+            output += renderer.last(part, skip)
+    assert not output or output[-1].index + 1 == len(plan)
     return output, decisions
 
 
@@ -109,9 +110,7 @@ class TestEnds:
 
     def test_only_new_frames(self) -> None:
         frames = source_frames(MOVING)
-        output, _ = render(
-            frames, Timing(inter_frames=2, hold_last=False), RenderRules(write_originals=False)
-        )
+        output, _ = render(frames, Timing(inter_frames=2, hold_last=False, originals=False))
         assert [frame.name for frame in output] == ["001_0", "001_1", "002_0", "002_1", "003_0", "003_1"]
         assert [frame.index for frame in output] == list(range(6))
 
@@ -144,7 +143,7 @@ class TestDuplicates:
         assert decisions[0].reason == "first pair, 2 equal frames taken as one"
         assert [frame.name for frame in output[:4]] == ["001", "001_0", "002", "002_0"]
 
-    def test_at_a_cut_the_last_showing_counts(self) -> None:
+    def test_at_a_cut_the_last_repeat_counts(self) -> None:
         frames = source_frames([(1, 0), (1, 0), (9, 0), (9, 0)])
         scenes = SceneRules(merge_duplicates=True)
         output, _ = render(frames, Timing(inter_frames=3), scenes=scenes)
@@ -205,9 +204,10 @@ def test_the_tile_reaches_the_model() -> None:
 
 def test_names_that_new_images_would_take() -> None:
     frames = source_frames(MOVING[:3])
-    pairs = [part for part in pair_up(find_shots(frames, SceneRules())) if isinstance(part, Pair)]
-    check_names(pairs[0], Timing(inter_frames=4))
-    object.__setattr__(pairs[0].end.showings[0], "name", "001_3")
-    check_names(pairs[0], Timing(inter_frames=3))
+    pairs = [part for part in pair_up(mark_changes(frames, SceneRules())) if isinstance(part, Pair)]
+    check_names(pairs[0], 4)
+    stamp = pairs[0].end.timestamps[0]._replace(name="001_3")
+    object.__setattr__(pairs[0].end, "timestamps", (stamp,))
+    check_names(pairs[0], 3)
     with pytest.raises(InputError, match="001_3"):
-        check_names(pairs[0], Timing(inter_frames=4))
+        check_names(pairs[0], 4)

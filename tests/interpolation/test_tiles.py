@@ -13,8 +13,8 @@ from tests.support.media import write_video
 from vfi.base.interpolator import MemoryUse
 from vfi.errors import ConfigError
 from vfi.interpolation import interpolate_video
-from vfi.interpolation.records import Report
-from vfi.interpolation.settings import MEMORY_SHARE
+from vfi.interpolation.job import MEMORY_SHARE
+from vfi.jobs.report import Report
 
 PER_ROW = 2**20
 """Bytes that the model claims to need for each row."""
@@ -45,7 +45,7 @@ def run(film: Path, model: Hungry, **options: Any) -> Report:
 def machine(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """One whose share of memory holds so many rows."""
     memory = int(rows * PER_ROW / MEMORY_SHARE) + 1
-    monkeypatch.setattr("vfi.interpolation.settings.total_memory", lambda device: memory)
+    monkeypatch.setattr("vfi.interpolation.job.total_memory", lambda device: memory)
 
 
 def test_all_at_once_where_it_fits(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:

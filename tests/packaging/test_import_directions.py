@@ -31,8 +31,8 @@ LAYERS: list[set[str]] = [
     {"vfi.evaluation"},
     {"vfi.visual"},
     {"vfi.config"},
-    {"vfi.interpolation", "vfi.engine"},
     {"vfi.jobs"},
+    {"vfi.interpolation", "vfi.engine"},
     {"vfi.cli", "benchmark"},
 ]
 LEVEL = {part: level for level, layer in enumerate(LAYERS) for part in layer}
@@ -136,6 +136,8 @@ def test_importing_a_part_loads_no_network(package: str) -> None:
         ("vfi.registry", "vfi.models.quadratic", True),
         ("vfi.models.flow", "vfi.models.eqvi", False),
         ("vfi.cli", "vfi.interpolation", True),
+        ("vfi.interpolation", "vfi.jobs", True),
+        ("vfi.jobs", "vfi.interpolation", False),
     ],
 )
 def test_the_rule_itself(importer: str, imported: str, allowed: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import AssembleConfig
-from vfi.interpolation.records import ProgressCallback, Report
+from vfi.jobs.report import ProgressCallback, Report
 
 COMMAND = Command(
     config=AssembleConfig,

@@ -8,7 +8,7 @@ from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import InterpolateConfig
 from vfi.config.eqvi import SWITCHES
-from vfi.interpolation.records import ProgressCallback, Report
+from vfi.jobs.report import ProgressCallback, Report
 
 EXAMPLES = """examples:
   vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from vfi.cli.arguments import CommandLine
 from vfi.cli.printing import escaped
 from vfi.errors import VfiError
-from vfi.interpolation.records import Progress, ProgressCallback, Report
+from vfi.jobs.report import Progress, ProgressCallback, Report
 
 Work = Callable[[ProgressCallback | None], Report]
 

@@ -1,30 +1,28 @@
-"""EQVI's test protocol for pictures: resize all of them (Lanczos), then keep the top left part."""
+"""EQVI's test protocol for images: resize all of them (Lanczos), then keep the top left part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from vfi.errors import ConfigError
-from vfi.io.frames import SourceFrame
 from vfi.io.pixels.picture import Picture
 
 
 @dataclass(frozen=True)
 class Transform:
-    """What is done to every picture of a source before anything else. Sizes are (width, height)."""
+    """What is done to every frame of a source before anything else. Sizes are (width, height)."""
 
     resize: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what a picture of this size becomes.
+        """Height and width in pixels of what a frame of this size becomes.
 
         Raises:
-            ConfigError: the crop is larger than the picture.
+            ConfigError: If the crop is larger than the frame.
         """
         if self.resize is not None:
             width, height = self.resize
@@ -38,7 +36,7 @@ class Transform:
         return self.crop[1], self.crop[0]
 
     def apply(self, picture: Picture) -> Picture:
-        """The resized and cropped picture; the same one where nothing changes."""
+        """The resized and cropped samples; the same object where nothing changes."""
         height, width = self.output_size(picture.height, picture.width)
         unchanged = self.resize in (None, (picture.width, picture.height))
         if unchanged and (height, width) == (picture.height, picture.width):
@@ -47,14 +45,6 @@ class Transform:
         if self.resize is not None and not unchanged:
             array = resize_lanczos(array, self.resize)
         return Picture.from_rgb(np.ascontiguousarray(array[:height, :width]), like=picture)
-
-    def frames(self, frames: Iterable[SourceFrame]) -> Iterator[SourceFrame]:
-        """The frames with their pictures transformed."""
-        if self == Transform():
-            yield from frames
-            return
-        for frame in frames:
-            yield replace(frame, picture=self.apply(frame.picture))
 
 
 def resize_lanczos(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:

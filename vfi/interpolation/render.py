@@ -1,8 +1,8 @@
-"""From pairs to output frames: what is shown at each instant, and how it is made.
+"""From pairs to output frames: what each frame of the plan shows, and how it is made.
 
-:class:`Renderer` asks the schedule for the instants of a pair, decides for each whether a source picture is
-passed through, repeated, blended or interpolated, and makes it. Frames that an interrupted run has done are
-counted but not made.
+:class:`Renderer` asks the plan for the output frames of a pair, decides for each whether a source frame is
+passed through, held, repeated, blended or interpolated, and makes it. It needs nothing but the pair: any
+pair can be rendered alone, and any part of its frames.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vfi.errors import InputError
-from vfi.interpolation.records import Change, Decision, Pair, Shot, Showing
-from vfi.interpolation.schedule import Kind, PlanItem, Schedule, Timing, frame_name
+from vfi.interpolation.schedule import Kind, Plan, PlanItem
+from vfi.interpolation.windows import Change, DistinctFrame, Pair
 from vfi.io.frames import OutputFrame
 from vfi.io.pixels.color import Rounding
 from vfi.io.pixels.picture import Picture
+from vfi.jobs.journal import PAUSE_REASON, Decision
 from vfi.types import FrameKeys, Window
 
 if TYPE_CHECKING:
@@ -41,116 +41,78 @@ class RenderRules:
     blend_cuts: bool = False
     """Across a cut: blend both sides instead of repeating the nearer one."""
     rounding: Rounding = "nearest"
-    write_originals: bool = True
-    """Write the source's own frames too (False: only new ones, for image folders)."""
     tile: int | None = None
-    naming: str = "generic"
-    """Names of new images, see :func:`vfi.interpolation.schedule.frame_name`."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One output frame before it is made."""
-
-    item: PlanItem
-    number: int
-    """Its index in the output."""
-    name: str
-    content: Picture | Fraction
-    """A picture to be shown as it is, or the position of a new one between start (0) and end (1)."""
 
 
 class Renderer:
     """Makes the output frames of one source, pair by pair."""
 
-    def __init__(self, model: Interpolator, timing: Timing, rules: RenderRules, skip: int = 0) -> None:
-        """Begin at the first pair.
+    def __init__(self, model: Interpolator, plan: Plan, rules: RenderRules) -> None:
+        """Prepare for any pair.
 
         Args:
-            model: Makes the new frames.
-            timing: How many, and when.
-            rules: How.
-            skip: Number of output frames that are already written.
+            model: Interpolates the new frames.
+            plan: Which output frames there are; it knows a pair before that is rendered.
+            rules: How frames are made.
         """
         self.model = model
-        self.timing = timing
+        self.plan = plan
         self.rules = rules
-        self.skip = skip
-        self.count = 0
-        """Output frames so far, skipped ones included."""
-        self._schedule = Schedule(timing)
-        self._shown = 0  # source frames before the pair at hand, as the schedule counts them
         self._source = object()  # makes the keys of this source's frames differ from those of any other
         self._tensors: dict[int, Tensor] = {}
 
-    def pair(self, pair: Pair) -> tuple[Decision, Iterator[OutputFrame]]:
-        """What is decided for a pair, and the frames from its start until just before its end."""
-        showings = [showing.stamp for showing in pair.start.showings]
-        items: list[PlanItem] = []
-        for stamp, following in pairwise([*showings, pair.end.first]):
-            items += self._schedule.pair(stamp, following)
-        steps = self._steps(pair.start, pair.end, items)
-        return self._decision(pair, steps), self._make(pair, steps)
+    def pair(self, pair: Pair, first: int = 0) -> tuple[Decision, Iterator[OutputFrame]]:
+        """What is decided for a pair, and the frames from its start until just before its end.
 
-    def last(self, shot: Shot) -> Iterator[OutputFrame]:
-        """The frames that end the output."""
-        showings = [showing.stamp for showing in shot.showings]
-        items: list[PlanItem] = []
-        for stamp, following in pairwise(showings):
-            items += self._schedule.pair(stamp, following)
-        items += self._schedule.last(showings[-1])
-        for step in self._steps(shot, None, items):
-            if step.number >= self.skip:
-                assert isinstance(step.content, Picture)
-                yield _output(step, step.content)
+        Args:
+            pair: Consecutive distinct frames with their neighbours.
+            first: Number of the first wanted output frame; those before it are not made.
+        """
+        items = [item for source in _sources(pair.start) for item in self.plan.items(source)]
+        shown = [self._shown(pair, item) for item in items]
+        new_frames = sum(isinstance(content, Fraction) for content in shown)
+        wanted = [(item, content) for item, content in zip(items, shown, strict=True) if item.index >= first]
+        return self._decision(pair, new_frames), self._make(pair, wanted)
 
-    def _steps(self, shot: Shot, end: Shot | None, items: list[PlanItem]) -> list[Step]:
-        """Number and name what is written, and decide what it shows."""
-        steps: list[Step] = []
-        names = [showing.name for showing in (*shot.showings, *(end.showings[:1] if end else ()))]
-        for item in items:
-            if item.kind is Kind.ORIGINAL and not self.rules.write_originals:
-                continue
-            place = item.source - self._shown
-            next_name = names[place + 1] if place + 1 < len(names) else None
-            name = frame_name(item, names[place], self.timing, naming=self.rules.naming, next_name=next_name)
-            content = self._content(shot, end, item, shot.showings[place])
-            steps.append(Step(item, self.count, name, content))
-            self.count += 1
-        self._shown += len(shot.showings)
-        return steps
+    def last(self, distinct: DistinctFrame, first: int = 0) -> Iterator[OutputFrame]:
+        """The frames that end the output, from number ``first`` on."""
+        for source in _sources(distinct):
+            for item in self.plan.items(source):
+                if item.index >= first:
+                    yield _output(item, distinct.frame.picture)
 
-    def _content(self, shot: Shot, end: Shot | None, item: PlanItem, showing: Showing) -> Picture | Fraction:
-        if end is None or end.change is Change.STILL:
-            return shot.frame.picture
+    def _shown(self, pair: Pair, item: PlanItem) -> Picture | Fraction:
+        """What an output frame shows: a source frame's samples, or the t in (0, 1) to interpolate at."""
+        start, end = pair.start, pair.end
+        last = start.frame.index + len(start.timestamps) - 1
+        if end.change is Change.HOLD or item.kind is Kind.HOLD:
+            return start.frame.picture
+        if end.change in (Change.CUT, Change.PAUSE) and (item.t == 0 or item.source != last):
+            return start.frame.picture
+        if end.change is Change.PAUSE:
+            return item.t
         if end.change is Change.CUT:
-            if item.t == 0 or showing is not shot.showings[-1]:
-                return shot.frame.picture
-            if self.rules.blend_cuts:
-                return item.t
-            return (shot if item.t <= HALF else end).frame.picture
-        position = (item.moment - shot.first.time) / (end.first.time - shot.first.time)
-        return position if position else shot.frame.picture
+            return item.t if self.rules.blend_cuts else (start if item.t <= HALF else end).frame.picture
+        t = (item.source_time - start.frame.time) / (end.frame.time - start.frame.time)
+        return t or start.frame.picture
 
-    def _make(self, pair: Pair, steps: list[Step]) -> Iterator[OutputFrame]:
-        """Turn steps into frames, new ones a few at a time."""
-        wanted = [step for step in steps if step.number >= self.skip]
+    def _make(self, pair: Pair, wanted: list[tuple[PlanItem, Picture | Fraction]]) -> Iterator[OutputFrame]:
+        """Turn decisions into frames, new ones a few at a time."""
         count = frames_at_once(pair.start.frame.picture)
         for first in range(0, len(wanted), count):
             some = wanted[first : first + count]
-            positions = [step.content for step in some if isinstance(step.content, Fraction)]
-            made = iter(self._new_pictures(pair, positions))
-            for step in some:
-                yield _output(step, step.content if isinstance(step.content, Picture) else next(made))
+            new = iter(self._synthesize(pair, [t for _, t in some if isinstance(t, Fraction)]))
+            for item, content in some:
+                yield _output(item, content if isinstance(content, Picture) else next(new))
 
-    def _new_pictures(self, pair: Pair, positions: list[Fraction]) -> list[Picture]:
-        """Interpolate or blend at these positions between start and end."""
+    def _synthesize(self, pair: Pair, positions: list[Fraction]) -> list[Picture]:
+        """Interpolate or blend at these t between start and end."""
         if not positions:
             return []
         start, end = pair.start.frame.picture, pair.end.frame.picture
         if start.equals(end):
             return [start] * len(positions)
-        times = [float(position) for position in positions]
+        times = [float(t) for t in positions]
         window = self._window(pair)
         if pair.end.change is Change.CUT:
             frames = [torch.lerp(window.start, window.end, t) for t in times]
@@ -162,35 +124,39 @@ class Renderer:
         ]
 
     def _window(self, pair: Pair) -> Window:
-        """The pair as tensors on the model's device; each picture is converted once."""
-        shots = (pair.start, pair.end, pair.prev, pair.next)
-        tensors: dict[int, Tensor] = {}
-        for shot in shots:
-            if shot is not None:
-                index = shot.frame.index
-                known = self._tensors.get(index)
-                tensors[index] = shot.frame.picture.tensor(self.model.device) if known is None else known
-        self._tensors = tensors
-        start, end = tensors[pair.start.frame.index], tensors[pair.end.frame.index]
-        outer = (None if shot is None else tensors[shot.frame.index] for shot in (pair.prev, pair.next))
-        keys = ((self._source, None if shot is None else shot.frame.index) for shot in shots)
+        """The pair as tensors on the model's device; each frame is converted once."""
+        frames = [distinct and distinct.frame for distinct in (pair.start, pair.end, pair.prev, pair.next)]
+        self._tensors = {
+            frame.index: self._tensors[frame.index]
+            if frame.index in self._tensors
+            else frame.picture.tensor(self.model.device)
+            for frame in frames
+            if frame is not None
+        }
+        start, end = (self._tensors[each.frame.index] for each in (pair.start, pair.end))
+        outer = (each and self._tensors[each.frame.index] for each in (pair.prev, pair.next))
+        keys = ((self._source, frame and frame.index) for frame in frames)
         return Window(start, end, *outer, keys=FrameKeys(*keys))
 
-    def _decision(self, pair: Pair, steps: list[Step]) -> Decision:
+    def _decision(self, pair: Pair, new_frames: int) -> Decision:
         """What is done with a pair, for the log."""
-        change, equal = pair.end.change, len(pair.start.showings)
-        new_frames = sum(isinstance(step.content, Fraction) for step in steps)
+        change, repeats = pair.end.change, len(pair.start.timestamps)
         action, reason = ("interpolated" if new_frames else "passed"), pair.reason
-        if change is Change.STILL:
-            action, reason = "held", "the picture stands still"
+        if change is Change.HOLD:
+            action, reason = "held", "the frame is repeated for long"
         elif change is Change.CUT:
             action, reason = ("blended" if self.rules.blend_cuts else "repeated"), "cut"
-        elif equal > 1:
-            reason += f", {equal} equal frames taken as one"
+        elif change is Change.PAUSE:
+            last = pair.start.frame.index + repeats - 1
+            held = self.plan.motion_start(last) - pair.start.timestamps[-1].time
+            action = action if new_frames else "held"
+            reason += f", {PAUSE_REASON}: held for {float(held):.3f} s"
+        elif repeats > 1:
+            reason += f", {repeats} equal frames taken as one"
         return Decision(
             first=pair.start.frame.index,
             second=pair.end.frame.index,
-            time=round(float(pair.start.first.time), 6),
+            time=round(float(pair.start.frame.time), 6),
             action=action,
             reason=reason,
             score=None if pair.end.score is None else round(pair.end.score, 4),
@@ -204,17 +170,21 @@ def frames_at_once(picture: Picture) -> int:
     return max(1, min(TIMES_AT_ONCE, BYTES_AT_ONCE // frame_bytes))
 
 
-def check_names(pair: Pair, timing: Timing) -> None:
+def check_names(pair: Pair, inter_frames: int | None) -> None:
     """Make sure that no new image takes the name of the source's next one.
 
+    Args:
+        pair: Consecutive images.
+        inter_frames: Number of new images between each two; None: on a grid, where names are numbers.
+
     Raises:
-        InputError: the source already holds names of the form that new images get.
+        InputError: If the source already holds names of the form that new images get.
     """
-    name, following = pair.start.showings[-1].name, pair.end.showings[0].name
-    if timing.inter_frames is None or not following.startswith(f"{name}_"):
+    name, following = pair.start.timestamps[-1].name, pair.end.timestamps[0].name
+    if inter_frames is None or not following.startswith(f"{name}_"):
         return
     number = following.removeprefix(f"{name}_")
-    if number.isdecimal() and int(number) < timing.inter_frames:
+    if number.isdecimal() and int(number) < inter_frames:
         folder = pair.start.frame.picture.path
         raise InputError(
             f"{folder.parent if folder else 'The input'} already holds a new frame, {following}: "
@@ -222,5 +192,10 @@ def check_names(pair: Pair, timing: Timing) -> None:
         )
 
 
-def _output(step: Step, picture: Picture) -> OutputFrame:
-    return OutputFrame(step.number, step.item.time, step.item.duration, picture, step.name)
+def _sources(distinct: DistinctFrame) -> range:
+    """Numbers of the source frames that show a distinct frame."""
+    return range(distinct.frame.index, distinct.frame.index + len(distinct.timestamps))
+
+
+def _output(item: PlanItem, picture: Picture) -> OutputFrame:
+    return OutputFrame(item.index, item.time, item.duration, picture, item.name)

@@ -1,52 +1,84 @@
-"""Which frames to show when: from the time stamps of a source to those of the result, exactly.
+"""The plan of an output: which frame is shown when, from the timestamps of the source, exactly.
 
 All times are :class:`fractions.Fraction` seconds, so nothing drifts over any length and every coincidence
 is decided by arithmetic, never by a tolerance. Two clocks exist: the source's own, and the output's, which
 is ``(source time - origin) * time_scale``.
 
-A :class:`Schedule` is asked pair by pair, in order, and needs to see one frame ahead only::
+A :class:`Plan` is data: any frame of the output can be asked for alone, in any order::
 
-    schedule = Schedule(Timing(inter_frames=1))
-    items = schedule.pair(stamp_0, stamp_1)     # everything shown from stamp_0 until just before stamp_1
-    items += schedule.last(stamp_1)             # what the last frame adds
+    plan = Plan(Timing(inter_frames=1), timestamps)
+    plan[1000]              # source frame, t, time, duration and name of output frame 1000
+    plan.range_of(20)       # the output frames from source frame 20 until just before source frame 21
+
+A stream appends its timestamps one by one; what lies between two source frames is known as soon as the
+second one is appended.
 
 There are two ways to place frames:
 
-* **between frames** (``inter_frames=N``): N new frames split every real interval evenly, so a variable
-  frame rate stays variable and every source frame is shown;
+* **between frames** (``inter_frames=N``): N new frames split every interval evenly, so a variable frame rate
+  stays variable and every source frame is shown; source frame k is output frame k (N + 1);
 * **on a grid** (``rate=F``): one frame every 1/F second, counted from the first source frame. A grid point
-  that coincides with a source frame shows that frame; any ratio works, down as well as up.
+  that coincides with a source frame shows that frame; any ratio works, down as well as up. Source frame k is
+  shown from output frame ceil(F (its time - the first time)) on.
+
+**Pauses.** An interval of more than :data:`PAUSE` times the usual one is a pause, as screen recorders and
+slide shows have them: the frame before it is held, and motion fills the last usual interval only.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from statistics import median_low
+from typing import NamedTuple
+
+from vfi.errors import InputError
+from vfi.interpolation.names import image_name
 
 GRID_NAME_DIGITS = 8  # enough for 38 days at 30 frames per second
-REDS_NAME_DIGITS = 8  # as the files of the REDS_VTSR set have them
+
+PAUSE = 4
+"""An interval of more than this many usual ones is a pause; animation repeats a drawing up to four times."""
+USUAL_OVER = 5
+"""The usual interval is the median of this many intervals before."""
+
+MOST_INTER_FRAMES = 10_000
+"""Most new frames between each two source frames."""
+HIGHEST_RATE = 100_000
+"""Most output frames per second: the finest ticks of a container are some hundred times finer."""
+TIME_SCALES = Fraction(1, 1000), Fraction(1000)
+"""Least and greatest output seconds per source second."""
+MOST_PER_INTERVAL = 100_000
+"""Most output frames between two source frames: 28 minutes at 60 per second."""
+MOST_FRAMES = 100_000_000
+"""Most frames of an output: 19 days at 60 per second."""
 
 
 class Kind(Enum):
-    """What is shown at one instant of the output."""
+    """What an output frame shows."""
 
     ORIGINAL = "original"
     """A source frame, passed through."""
     BETWEEN = "between"
     """A new frame inside an interval."""
-    REPEAT = "repeat"
-    """The last source frame once more, so that the output is as long as the input."""
+    HOLD = "hold"
+    """A source frame shown again: in a pause, or at the end, so that the output is as long as the input."""
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """When a source frame is shown, on the source's clock, in seconds."""
+class Timestamp(NamedTuple):
+    """When a source frame is shown, on the source's clock."""
 
     time: Fraction
+    """Seconds."""
     duration: Fraction
+    """Seconds until the next frame."""
+    name: str = ""
+    """Name of the source frame."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +86,22 @@ class PlanItem:
     """One frame of the output."""
 
     index: int
-    """Running number, from 0."""
+    """Number of the output frame, from 0."""
     time: Fraction
     """When it is shown, on the output's clock, in seconds."""
     duration: Fraction
     """How long it is shown, in seconds of the output's clock."""
     source: int
-    """Number of the source frame (as counted by the schedule) at or before this instant."""
-    moment: Fraction
-    """The same instant on the source's clock, in seconds."""
+    """Number of the source frame at or before it."""
+    source_time: Fraction
+    """When it is shown, on the source's clock, in seconds."""
     t: Fraction
-    """Position between that source frame (0) and the next (1); in [0, 1)."""
+    """Position between that source frame (0) and the next (1); in [0, 1). 0 where the frame is held."""
     step: int
     """0 for a source frame, k for the k-th other frame since then."""
     kind: Kind
+    name: str
+    """Its name as an image, without suffix."""
 
 
 @dataclass(frozen=True)
@@ -75,29 +109,38 @@ class Timing:
     """How many frames to show, and how fast. Give ``inter_frames`` or ``rate``, not both."""
 
     inter_frames: int | None = None
-    """New frames between each two source frames, 1 or more."""
+    """New frames between each two source frames, 1 to :data:`MOST_INTER_FRAMES`."""
     rate: Fraction | None = None
-    """Output frames per second, of the output's clock."""
+    """Output frames per second of the output's clock, up to :data:`HIGHEST_RATE`."""
     time_scale: Fraction = Fraction(1)
-    """Seconds of output per second of source: 2 is half speed."""
+    """Seconds of output per second of source: 2 is half speed. Within :data:`TIME_SCALES`."""
     origin: Fraction = Fraction(0)
     """The source time that becomes output time 0."""
     hold_last: bool = True
-    """Repeat the last frame so that the output lasts as long as the input (films). Without, the output
-    ends with the last source frame (picture folders: n frames make n - 1 pairs)."""
+    """Hold the last frame so that the output lasts as long as the input (films). Without, the output
+    ends with the last source frame (image folders: n frames make n - 1 pairs)."""
+    originals: bool = True
+    """Show the source frames too (False: only the other frames, for image folders)."""
+    naming: str = "generic"
+    """Names of new images, see :func:`vfi.interpolation.names.image_name`."""
 
     def __post_init__(self) -> None:
         if (self.inter_frames is None) == (self.rate is None):
             raise ValueError("give either inter_frames or rate")
-        if self.inter_frames is not None and self.inter_frames < 1:
-            raise ValueError(f"inter_frames is {self.inter_frames}, it must be 1 or more")
-        if self.rate is not None and self.rate <= 0:
-            raise ValueError(f"rate is {self.rate}, it must be above 0")
-        if self.time_scale <= 0:
-            raise ValueError(f"time_scale is {self.time_scale}, it must be above 0")
+        if self.inter_frames is not None and not 1 <= self.inter_frames <= MOST_INTER_FRAMES:
+            raise ValueError(
+                f"inter_frames is {_short(self.inter_frames)}, it must be from 1 to {MOST_INTER_FRAMES}"
+            )
+        if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:
+            raise ValueError(f"rate is {_short(self.rate)}, it must be above 0 and at most {HIGHEST_RATE}")
+        if not TIME_SCALES[0] <= self.time_scale <= TIME_SCALES[1]:
+            raise ValueError(
+                f"time_scale is {_short(self.time_scale)}, it must be from {TIME_SCALES[0]} "
+                f"to {TIME_SCALES[1]}"
+            )
 
     def output_rate(self, source_rate: Fraction | None) -> Fraction | None:
-        """Frames per second of the result, or None when they follow a source without a constant rate."""
+        """Frames per second of the output, or None when they follow a source without a constant rate."""
         if self.inter_frames is None:
             return self.rate
         if source_rate is None:
@@ -105,7 +148,7 @@ class Timing:
         return source_rate * (self.inter_frames + 1) / self.time_scale
 
     def estimate_count(self, frame_count: int | None, duration: Fraction | None) -> int | None:
-        """About how many frames the result has (for progress), from what is known of the source."""
+        """About how many frames the output has, from what is known of the source."""
         if self.inter_frames is not None:
             return None if frame_count is None else frame_count * (self.inter_frames + 1)
         if duration is None or self.rate is None:
@@ -113,209 +156,243 @@ class Timing:
         return max(1, round(duration * self.time_scale * self.rate))
 
 
+def _short(number: Fraction | int) -> str:
+    """A number for messages: as it is, or its size where it has very many digits."""
+    text = str(number) if number.numerator.bit_length() + number.denominator.bit_length() < 200 else ""
+    return text or ("far too large" if number > 1 else "far too small")
+
+
 def slow_motion_timing(
     factor: Fraction, source_rate: Fraction | None, origin: Fraction = Fraction(0), *, hold_last: bool = True
 ) -> Timing:
-    """The timing of ``factor`` times slower with nothing else asked.
+    """The timing that plays ``factor`` times slower.
 
     A whole factor K puts K - 1 new frames between each two, so that every source frame is kept and the
     frame rate stays the source's. Any other factor samples the source's nominal rate.
 
     Raises:
-        ValueError: the factor is not whole and ``source_rate`` is unknown.
+        ValueError: If the factor is not whole and ``source_rate`` is unknown.
     """
     if factor.denominator == 1 and factor > 1:
         return Timing(inter_frames=int(factor) - 1, time_scale=factor, origin=origin, hold_last=hold_last)
     if source_rate is None:
-        raise ValueError("a factor that is not a whole number needs a frame rate")
+        raise ValueError("slow motion by this factor needs a constant frame rate: add --fps")
     return Timing(rate=source_rate, time_scale=factor, origin=origin, hold_last=hold_last)
 
 
-class Schedule:
-    """Turns consecutive source stamps into plan items, one pair at a time."""
+class Plan:
+    """The frames of an output, each computed from the timestamps around it alone."""
 
-    def __init__(self, timing: Timing) -> None:
-        self.timing = timing
-        self._first: Fraction | None = None
-        self._index = 0
-        self._source = 0
-        self._interval = Fraction(0)  # of the pair before
+    def __init__(
+        self, timing: Timing, timestamps: Iterable[Timestamp] | None = None, interval: Fraction | None = None
+    ) -> None:
+        """Plan a whole source, or begin with a stream.
 
-    def pair(self, start: Stamp, end: Stamp) -> list[PlanItem]:
-        """Everything shown from ``start`` until just before ``end``.
+        Args:
+            timing: Number and speed of the output frames.
+            timestamps: Timestamps of all source frames, in order; None: a stream begins.
+            interval: Usual interval of the source in seconds, where it is known beforehand.
 
         Raises:
-            ValueError: ``end`` is not later than ``start``.
+            ValueError: If the timestamps do not increase.
+            InputError: If a gap between them would take too many frames.
         """
-        if end.time <= start.time:
-            raise ValueError(f"time stamps must increase: {end.time} s follows {start.time} s")
-        interval = end.time - start.time
-        moments = (
-            self._split(start.time, interval)
-            if self.timing.rate is None
-            else self._grid(start.time, end.time)
-        )
-        items = self._items(start.time, interval, moments, Kind.BETWEEN)
-        self._source += 1
-        self._interval = interval
-        return items
+        self.timing = timing
+        self._stamps: list[Timestamp] = []
+        self._motions: list[Fraction] = []  # when motion to the next source frame begins, source's clock
+        self._begins: list[int] = []  # the first output frame at or after each source frame
+        self._forgotten = 0
+        self._zero = Fraction(0)  # the first source frame's time, where the grid begins
+        self._coinciding = 0  # grid points that are left out because they show source frames
+        self._recent = deque([interval] if interval else [], maxlen=USUAL_OVER)
+        self._count: int | None = None
+        if timestamps is not None:
+            for timestamp in timestamps:
+                self.append(timestamp)
+            self.end()
 
-    def last(self, frame: Stamp) -> list[PlanItem]:
-        """What the last source frame adds: itself and, where it is held, its repetitions.
+    def append(self, timestamp: Timestamp) -> None:
+        """Add the next source frame.
 
-        Where the end of a range cuts the frame short, the repetitions keep the distance of the frames before,
-        so that a constant rate stays constant; only the last one is shown shorter.
+        Raises:
+            ValueError: If it is not later than the one before.
+            InputError: If the gap between them would take too many frames.
         """
-        end = frame.time + frame.duration
-        whole = frame.duration
+        if not self._begins:
+            self._zero = timestamp.time
+            self._begins.append(0)
+            self._stamps.append(timestamp)
+            return
+        before = self._stamps[-1]
+        interval = timestamp.time - before.time
+        if interval <= 0:
+            raise ValueError(f"timestamps must increase: {timestamp.time} s follows {before.time} s")
+        usual = median_low(self._recent) if self._recent else interval
+        self._recent.append(interval)
+        self._motions.append(timestamp.time - usual if interval > PAUSE * usual else before.time)
+        source = self.sources
         if self.timing.rate is None:
-            whole = max(frame.duration, self._interval)
-            moments = [moment for moment in self._split(frame.time, whole) if moment < end]
+            begin = source * self._per_interval
         else:
-            # Half a step of slack: the output is then at most half a frame shorter or longer than the input.
-            slack = self._grid_step() / 2
-            moments = self._grid(frame.time, end - slack)
-            if self._index == 0 and not moments:
-                moments = [frame.time]
+            self._coinciding += not self.timing.originals and self._on_grid(before.time)
+            begin = math.ceil(self._grid_number(timestamp.time)) - self._coinciding
+            self._check_gap(before, timestamp, begin - self._begins[-1])
+        self._begins.append(begin)
+        self._stamps.append(timestamp)
+
+    def end(self) -> None:
+        """Note that the last source frame has been appended."""
+        self._count = self._begins[-1] + self._last_count() if self._stamps else 0
+
+    def forget(self, before: int) -> None:
+        """Free what was kept of the source frames before this one: they are not asked for again."""
+        number = min(before - self._forgotten, len(self._stamps) - 2)  # the end needs the last interval
+        if number > 0:
+            del self._stamps[:number], self._motions[:number], self._begins[:number]
+            self._forgotten += number
+
+    @property
+    def sources(self) -> int:
+        """Number of source frames so far."""
+        return self._forgotten + len(self._stamps)
+
+    def __len__(self) -> int:
+        """Number of output frames; of a stream that has not ended, those known so far."""
+        return self._count if self._count is not None else self._begins[-1] if self._begins else 0
+
+    def __getitem__(self, index: int) -> PlanItem:
+        """The output frame of this number.
+
+        Raises:
+            IndexError: If there is none, or none yet.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"output frame {index} of {len(self)}")
+        return self._item(self.source_of(index), index)
+
+    def range_of(self, source: int) -> range:
+        """The output frames from a source frame until just before the next one."""
+        number = source - self._forgotten
+        following = self._begins[number + 1] if number + 1 < len(self._begins) else len(self)
+        return range(self._begins[number], following)
+
+    def items(self, source: int) -> list[PlanItem]:
+        """The output frames of :meth:`range_of`."""
+        return [self._item(source, index) for index in self.range_of(source)]
+
+    def source_of(self, index: int) -> int:
+        """The source frame at or before an output frame; the last one for numbers beyond the end."""
+        return self._forgotten + max(bisect_right(self._begins, index) - 1, 0)
+
+    def motion_start(self, source: int) -> Fraction:
+        """When the motion from a source frame to the next begins, on the source's clock, in seconds."""
+        return self._motions[source - self._forgotten]
+
+    def pauses(self, source: int) -> bool:
+        """Whether the interval after a source frame is a pause."""
+        return self.motion_start(source) != self._stamps[source - self._forgotten].time
+
+    def _item(self, source: int, index: int) -> PlanItem:
+        number = source - self._forgotten
+        stamp, is_last = self._stamps[number], number + 1 == len(self._stamps)
+        if self.timing.rate is None:
+            step = index - self._begins[number] + (not self.timing.originals)
+            source_time, duration = self._split(number, step)
+        else:
+            first = math.ceil(self._grid_number(stamp.time))
+            coincides = self._on_grid(stamp.time)
+            place = index - self._begins[number] + (coincides and not self.timing.originals)
+            step = place + (not coincides)
+            source_time, duration = self._zero + self._grid_step * (first + place), 1 / self.timing.rate
+        t = Fraction(0)
+        if not is_last and source_time > self._motions[number]:
+            begin = self._motions[number]
+            t = (source_time - begin) / (self._stamps[number + 1].time - begin)
+        kind = Kind.ORIGINAL if step == 0 else Kind.BETWEEN if t else Kind.HOLD
+        return PlanItem(
+            index=index,
+            time=(source_time - self.timing.origin) * self.timing.time_scale,
+            duration=duration,
+            source=source,
+            source_time=source_time,
+            t=t,
+            step=step,
+            kind=kind,
+            name=self._name(number, step, source_time),
+        )
+
+    @property
+    def _per_interval(self) -> int:
+        """Output frames per source frame, between frames."""
+        return (self.timing.inter_frames or 0) + self.timing.originals
+
+    def _split(self, number: int, step: int) -> tuple[Fraction, Fraction]:
+        """Time on the source's clock and duration in the output of the k-th frame in an interval."""
+        parts, scale = (self.timing.inter_frames or 0) + 1, self.timing.time_scale
+        start, is_last = self._stamps[number].time, number + 1 == len(self._stamps)
+        begin = start if is_last else self._motions[number]
+        whole = self._last_interval() if is_last else self._stamps[number + 1].time - begin
+        duration = whole / parts
+        time = begin + duration * step if step else start
+        if step == 0:
+            duration += begin - start  # a pause
+        if is_last and self.timing.hold_last:
+            duration = min(duration, start + self._stamps[number].duration - time)
+        return time, duration * scale
+
+    def _last_interval(self) -> Fraction:
+        """What is divided evenly after the last source frame, in seconds.
+
+        Where the end of a range cuts that frame short, the held frames keep the distance of the frames
+        before, so that a constant rate stays constant; only the last one is shown shorter.
+        """
+        last = self._stamps[-1]
+        return max(last.duration, last.time - self._motions[-1]) if self._motions else last.duration
+
+    def _last_count(self) -> int:
+        """Number of output frames from the last source frame on."""
+        last = self._stamps[-1]
+        if self.timing.rate is None:
+            if not self.timing.hold_last:
+                return int(self.timing.originals)
+            parts = (self.timing.inter_frames or 0) + 1
+            return math.ceil(parts * last.duration / self._last_interval()) - (not self.timing.originals)
+        coincides = self._on_grid(last.time)
+        # Half a step of slack: the output is then at most half a frame shorter or longer than the input.
+        stop = math.ceil(self._grid_number(last.time + last.duration) - Fraction(1, 2))
+        count = stop - math.ceil(self._grid_number(last.time))
+        count = max(count, int(self.sources == 1))  # one frame alone is shown even by a slow grid
         if not self.timing.hold_last:
-            moments = [moment for moment in moments if moment == frame.time]
-        items = self._items(frame.time, frame.duration, moments, Kind.REPEAT, whole)
-        if self.timing.rate is None and self.timing.hold_last:
-            left = (end - items[-1].moment) * self.timing.time_scale
-            items[-1] = replace(items[-1], duration=min(items[-1].duration, left))
-        return items
+            count = min(count, int(coincides))
+        return count - (coincides and not self.timing.originals and count > 0)
 
-    def _split(self, start: Fraction, interval: Fraction) -> list[Fraction]:
-        """The interval's start and the points that cut it into ``inter_frames + 1`` equal parts."""
-        parts = (self.timing.inter_frames or 0) + 1
-        return [start + interval * k / parts for k in range(parts)]
-
+    @property
     def _grid_step(self) -> Fraction:
+        """Seconds of the source's clock between output frames on a grid."""
         assert self.timing.rate is not None
         return 1 / (self.timing.rate * self.timing.time_scale)
 
-    def _grid(self, start: Fraction, end: Fraction) -> list[Fraction]:
-        """Grid points in [start, end), on the source's clock; the grid begins at the first frame."""
-        if self._first is None:
-            self._first = start
-        step = self._grid_step()
-        number = math.ceil((start - self._first) / step)
-        past_the_end = math.ceil((end - self._first) / step)
-        return [self._first + step * k for k in range(number, past_the_end)]
+    def _grid_number(self, time: Fraction) -> Fraction:
+        """Which point of the grid lies at a time of the source's clock; a fraction lies between two."""
+        return (time - self._zero) / self._grid_step
 
-    def _items(
-        self,
-        start: Fraction,
-        interval: Fraction,
-        moments: list[Fraction],
-        kind: Kind,
-        whole: Fraction | None = None,
-    ) -> list[PlanItem]:
-        """Wrap instants of one interval into numbered items.
+    def _on_grid(self, time: Fraction) -> bool:
+        return self._grid_number(time).denominator == 1
 
-        Args:
-            start: Of the interval.
-            interval: Its length.
-            moments: The instants.
-            kind: What is not a source frame.
-            whole: What is split evenly; None: the interval.
-        """
-        items: list[PlanItem] = []
-        scale = self.timing.time_scale
-        if self.timing.rate is None:
-            duration = (whole or interval) * scale / ((self.timing.inter_frames or 0) + 1)
-        else:
-            duration = 1 / self.timing.rate
-        first_step = 0 if moments and moments[0] == start else 1
-        for step, moment in enumerate(moments, first_step):
-            items.append(
-                PlanItem(
-                    index=self._index,
-                    time=(moment - self.timing.origin) * scale,
-                    duration=duration,
-                    source=self._source,
-                    moment=moment,
-                    t=(moment - start) / interval,
-                    step=step,
-                    kind=Kind.ORIGINAL if step == 0 else kind,
-                )
+    def _check_gap(self, before: Timestamp, after: Timestamp, count: int) -> None:
+        if count > MOST_PER_INTERVAL:
+            raise InputError(
+                f"There is a gap of {float(after.time - before.time):.0f} s after the frame at "
+                f"{float(before.time):.2f} s, which would take {count} frames; at most {MOST_PER_INTERVAL} "
+                "are made between two source frames: leave the gap out with --start and --end, or give "
+                "--inter-frames instead of --fps."
             )
-            self._index += 1
-        return items
 
-
-def plan(stamps: Iterable[Stamp], timing: Timing) -> Iterator[PlanItem]:
-    """The whole plan of a stream of stamps, one frame of look-ahead at a time."""
-    schedule = Schedule(timing)
-    previous: Stamp | None = None
-    for stamp in stamps:
-        if previous is not None:
-            yield from schedule.pair(previous, stamp)
-        previous = stamp
-    if previous is not None:
-        yield from schedule.last(previous)
-
-
-def frame_name(
-    item: PlanItem, source_name: str, timing: Timing, *, naming: str = "generic", next_name: str | None = None
-) -> str:
-    """The name (without suffix) of an output picture.
-
-    A source frame keeps its name. The k-th of N new frames after frame a is, by ``naming``:
-
-    * ``"generic"``: ``<a>_<k-1>``; k - 1 gets leading zeros where a pair has more than ten, so that natural
-      and plain order agree;
-    * ``"reds_vtsr"``: the number that lies as far between a and the frame after it as the new frame does.
-
-    On a grid, where most pictures belong to no source frame, it is the running number.
-
-    Args:
-        item: What is shown.
-        source_name: Name of the source frame at or before it.
-        timing: The timing that made the item.
-        naming: ``"generic"`` or ``"reds_vtsr"``.
-        next_name: Name of the source frame after it, which ``"reds_vtsr"`` needs.
-
-    Raises:
-        ValueError: the names have no whole numbers between them, see :func:`number_between`.
-    """
-    if timing.inter_frames is None:
-        return f"{item.index:0{GRID_NAME_DIGITS}d}"
-    if item.step == 0:
-        return source_name
-    if naming == "reds_vtsr":
-        number = number_between(source_name, next_name or "", item.step, timing.inter_frames)
-        return f"{number:0{REDS_NAME_DIGITS}d}"
-    digits = len(str(timing.inter_frames - 1))
-    return f"{source_name}_{item.step - 1:0{digits}d}"
-
-
-def number_between(name: str, next_name: str, step: int, inter_frames: int) -> int:
-    """The number a + k (b - a) / (N + 1) of the k-th of N new frames between the frames a and b.
-
-    With N = 3 and frames 8 apart these are m - 2, m and m + 2 around the middle m, as in EQVI's script for
-    the REDS_VTSR set; here the rule holds for every N that divides the distance.
-
-    Args:
-        name: a, a whole number.
-        next_name: b, likewise.
-        step: k, from 1 to N.
-        inter_frames: N.
-
-    Raises:
-        ValueError: a name is no whole number, b is not larger than a, or the numbers are not whole; the
-            message is a part of a sentence.
-    """
-    for text in (name, next_name):
-        if not (text.isascii() and text.isdecimal()):
-            raise ValueError(f"{text!r} is not a whole number")
-    first, second = int(name), int(next_name)
-    if second <= first:
-        raise ValueError(f"{next_name} is not larger than {name}")
-    distance, rest = divmod(second - first, inter_frames + 1)
-    if rest:
-        raise ValueError(
-            f"the step from {name} to {next_name} is not a multiple of {inter_frames + 1}, "
-            f"which inter_frames {inter_frames} needs"
-        )
-    return first + step * distance
+    def _name(self, number: int, step: int, source_time: Fraction) -> str:
+        """The name of an output frame as an image; on a grid, the number of the grid point."""
+        timing = self.timing
+        if timing.inter_frames is None:
+            return f"{int(self._grid_number(source_time)):0{GRID_NAME_DIGITS}d}"
+        following = self._stamps[number + 1].name if number + 1 < len(self._stamps) else ""
+        name = self._stamps[number].name
+        return image_name(name, following, step, timing.inter_frames, timing.naming) if step else name

@@ -1,19 +1,25 @@
-"""The front door: interpolate a film, a folder of images, a pair of images, or a folder of such folders."""
+"""Entry points: interpolate a film, a folder of images, a pair of images, or a folder of such folders."""
 
 from __future__ import annotations
 
-import time
+import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vfi.config import InterpolateConfig
-from vfi.errors import DamagedInputError, InputError, OutputError
-from vfi.interpolation import settings
-from vfi.interpolation.records import ProgressCallback, Report
-from vfi.interpolation.run import interpolate_source
+from vfi.errors import InputError, OutputError
+from vfi.interpolation.checks import check_source
+from vfi.interpolation.job import InterpolationJob
 from vfi.io.base import FrameSource
 from vfi.io.files import clips_in
-from vfi.io.open import find_clips, open_source
+from vfi.io.images.animation import ANIMATION_SUFFIXES
+from vfi.io.open import find_clips, is_image_folder, open_source
+from vfi.io.video.containers import default_suffix
+from vfi.io.video.encoders import VIDEO_SUFFIXES
+from vfi.jobs.clips import run_clips
+from vfi.jobs.report import ProgressCallback, Report
+from vfi.jobs.runner import run
 
 if TYPE_CHECKING:
     from vfi.base.interpolator import Interpolator
@@ -36,14 +42,14 @@ def interpolate_video(
         model: A name (see :func:`vfi.registry.list_models`) or a loaded model.
         inter_frames: New frames between each two. The 1 gives way where ``fps`` or ``slow_motion`` is among
             the options, which say for themselves how many frames there are to be.
-        progress: Called now and then with a :class:`~vfi.interpolation.records.Progress`.
+        progress: Receives now and then a :class:`~vfi.jobs.report.Progress`.
         options: Any other field of :class:`~vfi.config.InterpolateConfig`, in its friendly spelling.
 
     Returns:
         Frames in and out, cuts, seconds, and notes on what was not carried over.
 
     Raises:
-        VfiError: with one clear sentence; see :mod:`vfi.errors`.
+        VfiError: If something is wrong, in one clear sentence; see :mod:`vfi.errors`.
     """
     amount_given = any(options.get(name) is not None for name in ("fps", "slow_motion"))
     count = None if amount_given and inter_frames == 1 else inter_frames
@@ -61,10 +67,34 @@ def interpolate(
     clips = _clips(config)
     if clips:
         return _interpolate_clips(config, clips, model, progress)
-    with _open(config) as source:
-        output = _output(config)
-        settings.check_source(config, source.info, output)
-        return interpolate_source(source, config, model or _load(config), output, progress)
+    with open_job(config, model) as job:
+        return run(job, progress)
+
+
+def open_job(
+    config: InterpolateConfig, model: Interpolator | None = None, output: Path | None = None
+) -> InterpolationJob:
+    """The job of one film, folder of images or pair, ready to run, whole or in shards.
+
+    Args:
+        config: All options.
+        model: Loaded model; None: the one that the options name is loaded.
+        output: Output; None: the one that the options name.
+
+    Returns:
+        A context manager that closes the source; see :mod:`vfi.jobs.runner` and :mod:`vfi.jobs.shards`.
+
+    Raises:
+        VfiError: If the options, the source or the model are wrong.
+    """
+    source = _open(config)
+    try:
+        output = output or _output(config)
+        check_source(config, source.info, output)
+        return InterpolationJob(source, config, model or _load(config), output)
+    except BaseException:
+        source.close()
+        raise
 
 
 def _clips(config: InterpolateConfig) -> list[Path]:
@@ -87,42 +117,29 @@ def _interpolate_clips(
     model: Interpolator | None,
     progress: ProgressCallback | None,
 ) -> Report:
-    """Interpolate every clip of a dataset into a folder of its own; damage is reported at the end.
-
-    All clips are looked at before the first one is begun, so that mistakes are told at once.
-    """
-    begin = time.monotonic()
+    """Interpolate every clip of a data set into a folder of its own."""
     root = _output(config)
-    if not settings.is_image_folder(root):
+    if not is_image_folder(root):
         raise OutputError(f"{root} is one file, but there are {len(clips)} clips: name a folder.")
-    complete = [clip for clip in clips if config.resume and (root / clip.name).is_dir()]
-    parts = [_clip_config(config, clip) for clip in clips if clip not in complete]
-    for part in parts:
-        with _open(part) as source:
-            settings.check_source(part, source.info, root / source.info.path.name)
-    model = model or _load(config)
-    reports: list[Report] = []
-    damages: list[str] = []
-    for part in parts:
-        try:
-            with _open(part) as source:
-                output = root / source.info.path.name
-                reports.append(interpolate_source(source, part, model, output, progress))
-        except DamagedInputError as error:
-            damages.append(str(error))
-    if damages:
-        raise DamagedInputError(" ".join(damages))
-    notes = [f"{root / clip.name} was complete and is kept." for clip in complete]
-    notes += [f"{folder} holds no images and is left out." for folder in _folders_without_images(clips)]
-    return Report(
-        output=root,
-        frames_in=sum(report.frames_in for report in reports),
-        frames_out=sum(report.frames_out for report in reports),
-        cuts=sum(report.cuts for report in reports),
-        seconds=round(time.monotonic() - begin, 3),
-        notes=(*notes, *dict.fromkeys(note for report in reports for note in report.notes)),
-        clips=len(clips),
+
+    @cache
+    def loaded() -> Interpolator:
+        return model or _load(config)
+
+    def check(clip: Path) -> None:
+        with _open(_clip_config(config, clip)) as source:
+            check_source(_clip_config(config, clip), source.info, root / clip.name)
+
+    report = run_clips(
+        root,
+        {clip: root / clip.name for clip in clips},
+        resume=config.resume,
+        check=check,
+        open_job=lambda clip: open_job(_clip_config(config, clip), loaded(), root / clip.name),
+        progress=progress,
     )
+    left_out = [f"{folder} holds no images and is left out." for folder in _folders_without_images(clips)]
+    return dataclasses.replace(report, notes=(*report.notes, *left_out))
 
 
 def _folders_without_images(clips: list[Path]) -> list[Path]:
@@ -152,7 +169,7 @@ def _open(config: InterpolateConfig) -> FrameSource:
 
 
 def _output(config: InterpolateConfig) -> Path:
-    return config.output or settings.default_output(config)
+    return config.output or default_output(config)
 
 
 def _load(config: InterpolateConfig) -> Interpolator:
@@ -168,3 +185,24 @@ def _load(config: InterpolateConfig) -> Interpolator:
     if config.compile or config.channels_last:
         model.accelerate(compile_networks=config.compile, channels_last=config.channels_last)
     return model
+
+
+def default_output(config: InterpolateConfig) -> Path:
+    """Where the result goes if nothing is said: beside the input, its name saying what was done."""
+    source: Path = config.input
+    if not source.name or source.name == "..":
+        source = source.resolve()
+    if config.fps is not None:
+        tag = f"_{float(config.fps):g}fps"
+    elif config.inter_frames is not None or config.slow_motion is None:
+        tag = f"_x{(config.inter_frames or 1) + 1}"
+    else:
+        tag = ""
+    if config.slow_motion is not None:
+        tag += f"_slow{float(config.slow_motion):g}"
+    if source.is_dir() or config.second is not None:
+        return source.with_name(f"{source.stem if config.second else source.name}{tag}".replace(".", "_"))
+    own = source.suffix.lower()
+    kept = own[1:] in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)  # as a film it would have no transparency
+    suffix = own if kept else default_suffix(source)
+    return source.with_name(f"{source.stem}{tag}{suffix}")

@@ -1,26 +1,63 @@
-"""From source frames to pairs with neighbours: cuts, repeated frames, ends of the clip.
+"""From source frames to pairs with neighbours: cuts, repeated frames, pauses, ends of the clip.
 
 Two generators, each testable with a list. Together they hold a handful of frames: the four of a window and
-the one that the cut detector has just seen.
+the one that the cut detector has just compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 from fractions import Fraction
 
 from vfi.interpolation import scene
-from vfi.interpolation.records import Change, Pair, Shot, Showing
-from vfi.interpolation.schedule import Stamp
+from vfi.interpolation.schedule import Timestamp
 from vfi.io.frames import SourceFrame
 
 LONGEST_RUN = 4
-"""Animation repeats a drawing up to this often ("on fours"); what stays longer stands still on purpose."""
+"""Animation repeats a drawing up to this often ("on fours"); what stays longer is held on purpose."""
 
 MOST_UNEVEN = Fraction(4, 3)
 """A neighbour is used only if its interval is at most this much longer or shorter than the pair's: the
 four-frame models assume equal intervals."""
+
+
+class Change(Enum):
+    """What happens between two consecutive frames."""
+
+    MOTION = "motion"
+    """New frames are interpolated."""
+    CUT = "cut"
+    """A new scene begins: nothing is invented."""
+    HOLD = "hold"
+    """The frame stays the same for long: it is shown again."""
+    PAUSE = "pause"
+    """The source shows nothing new for long: only the end of the interval is interpolated."""
+
+
+@dataclass(frozen=True)
+class DistinctFrame:
+    """A frame and the timestamps at which the source shows it: several where it is repeated."""
+
+    frame: SourceFrame
+    timestamps: tuple[Timestamp, ...]
+    change: Change | None
+    """From the distinct frame before to this one; None for the first."""
+    score: float | None
+    """The cut score of that change, where it was measured."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two consecutive distinct frames with their neighbours, as far as these belong to the same movement."""
+
+    prev: DistinctFrame | None
+    start: DistinctFrame
+    end: DistinctFrame
+    next: DistinctFrame | None
+    reason: str
+    """Why there are four frames or not, for the log."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +68,58 @@ class SceneRules:
     cut_threshold: float = scene.CUT_THRESHOLD
     merge_duplicates: bool = False
 
+    @property
+    def context(self) -> int:
+        """How many frames before any frame have to be read to know its window as in a full reading.
 
-def find_shots(frames: Iterable[SourceFrame], rules: SceneRules) -> Iterator[Shot]:
+        Wherever reading starts, the grouping is right from the second distinct frame on. Up to three
+        distinct frames of :data:`LONGEST_RUN` frames matter: the first, the frame's own, the one between.
+        """
+        return self.reach + 2 * LONGEST_RUN if self.merge_duplicates else 1
+
+    @property
+    def reach(self) -> int:
+        """How many frames before any frame its distinct frame may begin."""
+        return LONGEST_RUN - 1 if self.merge_duplicates else 0
+
+
+def mark_changes(
+    frames: Iterable[SourceFrame], rules: SceneRules, pauses: Callable[[int], bool] | None = None
+) -> Iterator[DistinctFrame]:
     """Compare each frame with the one before, and merge repeated frames where asked.
 
-    A run of up to :data:`LONGEST_RUN` equal frames becomes one shot with as many showings. The frames of a
-    longer run stay apart, linked by :attr:`Change.STILL`, so that a still picture does not start to creep.
+    A run of up to :data:`LONGEST_RUN` equal frames becomes one distinct frame with as many timestamps. The
+    frames of a longer run stay apart, linked by :attr:`Change.HOLD`, so that a held frame does not start to
+    creep.
 
     Args:
         frames: Consecutive frames of one source.
         rules: What to look for.
+        pauses: Whether the interval after the frame of this number is a pause, as :meth:`Plan.pauses`; None:
+            there are no pauses.
     """
-    shot: Shot | None = None
+    distinct: DistinctFrame | None = None
     before: SourceFrame | None = None
-    still = False
+    held = False
     for frame in frames:
-        showing = Showing(Stamp(frame.time, frame.duration), frame.name)
-        if before is None or shot is None:
-            shot, before = Shot(frame, (showing,), None, None), frame
+        stamp = Timestamp(frame.time, frame.duration, frame.name)
+        if before is None or distinct is None:
+            distinct, before = DistinctFrame(frame, (stamp,), None, None), frame
             continue
+        paused = pauses is not None and pauses(before.index)
         repeated = rules.merge_duplicates and scene.is_duplicate(before.picture.luma(), frame.picture.luma())
-        if repeated and not still and len(shot.showings) < LONGEST_RUN:
-            shot = replace(shot, showings=(*shot.showings, showing))
+        if repeated and not held and not paused and len(distinct.timestamps) < LONGEST_RUN:
+            distinct = replace(distinct, timestamps=(*distinct.timestamps, stamp))
         else:
-            yield shot
-            change, score = (Change.STILL, None) if repeated else _compare(before, frame, rules)
-            still = repeated
-            shot = Shot(frame, (showing,), change, score)
+            yield distinct
+            change, score = (Change.HOLD, None) if repeated else _compare(before, frame, rules)
+            if paused and change is Change.MOTION:
+                change = Change.PAUSE
+            held = repeated
+            distinct = DistinctFrame(frame, (stamp,), change, score)
         before = frame
-    if shot is not None:
-        yield shot
+    if distinct is not None:
+        yield distinct
 
 
 def _compare(before: SourceFrame, frame: SourceFrame, rules: SceneRules) -> tuple[Change, float | None]:
@@ -70,48 +129,54 @@ def _compare(before: SourceFrame, frame: SourceFrame, rules: SceneRules) -> tupl
     return (Change.CUT if score > rules.cut_threshold else Change.MOTION), score
 
 
-def pair_up(shots: Iterable[Shot], window: int = 4) -> Iterator[Pair | Shot]:
-    """Consecutive shots with their neighbours; at the very end the last shot alone.
+def pair_up(frames: Iterable[DistinctFrame], window: int = 4) -> Iterator[Pair | DistinctFrame]:
+    """Consecutive distinct frames with their neighbours; at the very end the last frame alone.
 
     Args:
-        shots: Of one source, in order.
-        window: How many frames the model looks at, 2 or 4; with 2 no pair has neighbours.
+        frames: Distinct frames of one source, in order.
+        window: Number of frames that the model takes, 2 or 4; with 2 no pair has neighbours.
     """
-    prev: Shot | None = None
-    start: Shot | None = None
-    end: Shot | None = None
-    for shot in shots:
+    prev: DistinctFrame | None = None
+    start: DistinctFrame | None = None
+    end: DistinctFrame | None = None
+    for frame in frames:
         if start is not None and end is not None:
-            yield _pair(prev, start, end, shot, window)
-        prev, start, end = start, end, shot
+            yield _pair(prev, start, end, frame, window)
+        prev, start, end = start, end, frame
     if start is not None and end is not None:
         yield _pair(prev, start, end, None, window)
     if end is not None:
         yield end
 
 
-def _pair(prev: Shot | None, start: Shot, end: Shot, following: Shot | None, window: int) -> Pair:
+def _pair(
+    prev: DistinctFrame | None,
+    start: DistinctFrame,
+    end: DistinctFrame,
+    following: DistinctFrame | None,
+    window: int,
+) -> Pair:
     """Leave out the neighbours that do not belong to the same movement, and say why."""
     if window == 2:
-        return Pair(None, start, end, None, "the model looks at two frames")
+        return Pair(None, start, end, None, "the model takes two frames")
     reasons: list[str] = []
-    interval = end.first.time - start.first.time
+    interval = end.frame.time - start.frame.time
     if prev is None:
         reasons.append("first pair")
     elif start.change is Change.CUT:
         prev = None
         reasons.append("cut before")
-    elif not _even(start.first.time - prev.first.time, interval):
+    elif start.change is Change.PAUSE or not _even(start.frame.time - prev.frame.time, interval):
         prev = None
-        reasons.append("uneven times before")
+        reasons.append("uneven intervals before")
     if following is None:
         reasons.append("last pair")
     elif following.change is Change.CUT:
         following = None
         reasons.append("cut after")
-    elif not _even(following.first.time - end.first.time, interval):
+    elif following.change is Change.PAUSE or not _even(following.frame.time - end.frame.time, interval):
         following = None
-        reasons.append("uneven times after")
+        reasons.append("uneven intervals after")
     return Pair(prev, start, end, following, ", ".join(reasons) or "four frames")
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -41,15 +42,33 @@ class FrameSource(ABC):
         """All frames in order; runs in the reading thread."""
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """The frames in order of time.
+        """The frames in order of time; as :meth:`read`."""
+        return self.read()
+
+    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
+        """The frames from one number to another, exactly as a full reading delivers them.
+
+        Args:
+            first: Number of the first wanted frame.
+            last: Number of the last wanted frame, inclusive; None: to the end.
 
         Raises:
-            RuntimeError: If the source was iterated or closed before.
+            RuntimeError: If the source was read or closed before.
         """
         if self._prefetch is not None or self._closed:
             raise RuntimeError(f"{self.info.path} can be read once; open it again")
-        self._prefetch = Prefetch(self._frames, self._read_ahead, name=f"read {self.info.path.name}")
+        stop = None if last is None else last + 1
+        self._prefetch = Prefetch(
+            lambda: islice(self._frames(), first, stop), self._read_ahead, name=f"read {self.info.path.name}"
+        )
         return iter(self._prefetch)
+
+    def timestamps(self) -> list[tuple[Fraction, Fraction]]:
+        """Time and duration of every frame, in seconds of the source's clock."""
+        damage = self.damage
+        found = [(frame.time, frame.duration) for frame in self._frames()]
+        self.damage = damage
+        return found
 
     def close(self) -> None:
         """Stop reading and free everything; may be called twice."""
@@ -122,6 +141,10 @@ class FrameSink(Protocol):
 
     def finish(self) -> list[str]:
         """Complete the output under its final name; returns one sentence for everything it does not keep."""
+        ...
+
+    def suspend(self) -> None:
+        """Stop before the end; what was written is complete and kept for resuming or joining."""
         ...
 
     def abort(self) -> list[str]:

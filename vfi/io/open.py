@@ -140,6 +140,11 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
         return sink(path, source.info, options)
 
 
+def is_image_folder(output: Path) -> bool:
+    """Whether an output is a folder of images rather than a film."""
+    return output.suffix[1:].lower() not in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
+
+
 def _sink_for(path: Path) -> type[VideoSink] | type[AnimationSink] | type[ImageSink]:
     """The kind of output that a name stands for."""
     suffix = path.suffix[1:].lower()

@@ -214,6 +214,18 @@ class QueuedSink(ABC):
             self._kept = self._discard()
         return self._kept
 
+    def suspend(self) -> None:
+        """Stop before the end and keep all that was written, complete, for a run that resumes or joins it.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        if self._closed:
+            raise ValueError(f"{self.path} is closed")
+        self._put(None)
+        self._join()
+        self._closed = True
+
     def __enter__(self) -> Self:
         """The sink itself."""
         return self

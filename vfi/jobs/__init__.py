@@ -1,1 +1,1 @@
-"""Jobs: from a source of frames to a sink, with progress, log, resuming and clips."""
+"""Jobs: any task that turns the frames of a source into those of an output, resumable and in shards."""

@@ -5,24 +5,57 @@ Images are read, encoded and forgotten one by one; films appear under their name
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vfi.config import AssembleConfig
 from vfi.errors import ConfigError, InputError, OutputError
-from vfi.interpolation import settings
-from vfi.interpolation.records import ProgressCallback, Report
-from vfi.interpolation.run import ProgressMeter, stopping
 from vfi.io.base import FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.images.animation import ANIMATION_SUFFIXES
-from vfi.io.open import find_clips, open_sink, open_source
+from vfi.io.open import find_clips, is_image_folder, open_source
 from vfi.io.video.encoders import VIDEO_SUFFIXES
-from vfi.version import __version__
+from vfi.jobs.clips import run_clips
+from vfi.jobs.identity import fingerprint
+from vfi.jobs.journal import Journal
+from vfi.jobs.report import ProgressCallback, Report
+from vfi.jobs.runner import Job, run
+
+
+class AssemblyJob(Job):
+    """Encodes the images of a folder one by one."""
+
+    def __init__(self, source: FrameSource, config: AssembleConfig, output: Path) -> None:
+        """Decide how the film is written.
+
+        Args:
+            source: An open folder of images.
+            config: All options.
+            output: A film or an animation.
+        """
+        options = SinkOptions(
+            codec=config.codec,
+            quality=config.quality,
+            preset=config.preset,
+            pixel_format=config.pixel_format,
+            rate=config.fps,
+            overwrite=config.overwrite,
+            resume=config.resume,
+            fingerprint=fingerprint([source.info.path], {"fps": str(config.fps)}),
+        )
+        super().__init__(source, output, options, expected=source.info.frame_count)
+
+    def count(self) -> int:
+        """Number of output frames."""
+        return len(self.source.timestamps())
+
+    def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
+        """The images from one number on, as frames."""
+        self.frames_in = first
+        for frame in self.source.read(first):
+            self.frames_in = frame.index + 1
+            yield OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name)
 
 
 def assemble_video(
@@ -39,15 +72,15 @@ def assemble_video(
         input: A folder of images of one size, or a folder of such folders. Names count as people read them:
             ``001.png``, ``001_0.png``, ``001_2.png``, ``001_10.png``, ``002.png``.
         output: A video or an animation; for a folder of folders, a folder; None: beside the input.
-        fps: Images per second.
-        progress: Called now and then with a :class:`~vfi.interpolation.records.Progress`.
+        fps: Frame rate, images per second.
+        progress: Receives now and then a :class:`~vfi.jobs.report.Progress`.
         options: Any other field of :class:`~vfi.config.AssembleConfig`, in its friendly spelling.
 
     Returns:
         Frames in and out, seconds, and notes on what was not kept.
 
     Raises:
-        VfiError: with one clear sentence; see :mod:`vfi.errors`.
+        VfiError: If something is wrong, in one clear sentence; see :mod:`vfi.errors`.
     """
     values = {**options, "input": input, "output": output, "fps": fps}
     return assemble(AssembleConfig.from_values(values), progress)
@@ -61,85 +94,36 @@ def assemble(config: AssembleConfig, progress: ProgressCallback | None = None) -
     clips = find_clips(config.input)
     if clips:
         return _assemble_clips(config, clips, progress)
-    with _open(config) as source:
-        return _assemble_source(source, config, _film(config), progress)
+    with _open(config, config.input) as source:
+        return run(AssemblyJob(source, config, _film(config)), progress)
 
 
 def _assemble_clips(config: AssembleConfig, clips: list[Path], progress: ProgressCallback | None) -> Report:
-    """A film of every clip; all clips are looked at before the first film is begun."""
-    begin = time.monotonic()
+    """Assemble a film of every clip."""
     assert config.input is not None
     root = config.output or _beside(config.input, "_films")
-    if not settings.is_image_folder(root):
+    if not is_image_folder(root):
         raise OutputError(f"{root} is one film, but there are {len(clips)} clips: name a folder.")
     films = {clip: root / f"{clip.name}.{config.container}" for clip in clips}
-    complete = [clip for clip in clips if config.resume and films[clip].exists()]
-    parts = [config.replace(input=clip) for clip in clips if clip not in complete]
-    for part in parts:
-        _open(part).close()
-    reports: list[Report] = []
-    for part in parts:
-        assert part.input is not None
-        with _open(part) as source:
-            reports.append(_assemble_source(source, part, films[part.input], progress))
-    kept = [f"{films[clip]} was complete and is kept." for clip in complete]
-    count = sum(report.frames_out for report in reports)
-    return Report(
-        output=root,
-        frames_in=count,
-        frames_out=count,
-        cuts=0,
-        seconds=round(time.monotonic() - begin, 3),
-        notes=(*kept, *dict.fromkeys(note for report in reports for note in report.notes)),
-        clips=len(clips),
-    )
-
-
-def _assemble_source(
-    source: FrameSource, config: AssembleConfig, output: Path, progress: ProgressCallback | None
-) -> Report:
-    """Encode the images of an open folder one by one.
-
-    Raises:
-        VfiError: see :mod:`vfi.errors`.
-        Interrupted: the user stopped the run.
-    """
-    options = SinkOptions(
-        codec=config.codec,
-        quality=config.quality,
-        preset=config.preset,
-        pixel_format=config.pixel_format,
-        rate=config.fps,
-        overwrite=config.overwrite,
+    return run_clips(
+        root,
+        films,
         resume=config.resume,
-        fingerprint=_fingerprint(source, config.fps),
+        check=lambda clip: _open(config, clip).close(),
+        open_job=lambda clip: AssemblyJob(_open(config, clip), config, films[clip]),
+        progress=progress,
     )
-    with open_sink(output, source, options) as sink:
-        meter = ProgressMeter(output.name, source.info.frame_count, sink.completed, progress)
-        meter.tell(sink.completed)
-        count = 0
-        with stopping(sink):
-            for frame in source:
-                count = frame.index + 1
-                if frame.index >= sink.completed:
-                    shown = frame.time, frame.duration, frame.picture, frame.name
-                    sink.write(OutputFrame(frame.index, *shown))
-                    meter.tell(count)
-            notes = sink.finish()
-        meter.tell(count, finished=True)
-    return Report(output, count, count, cuts=0, seconds=round(meter.seconds, 3), notes=tuple(notes))
 
 
-def _open(config: AssembleConfig) -> FrameSource:
-    assert config.input is not None
-    return open_source(config.input, rate=config.fps)
+def _open(config: AssembleConfig, folder: Path) -> FrameSource:
+    return open_source(folder, rate=config.fps)
 
 
 def _film(config: AssembleConfig) -> Path:
     """Where the film of one folder goes.
 
     Raises:
-        ConfigError: the output is no film.
+        ConfigError: If the output is no film.
     """
     assert config.input is not None
     output = config.output or _beside(config.input, f".{config.container}")
@@ -153,9 +137,3 @@ def _beside(folder: Path, ending: str) -> Path:
     """A name beside the folder; ``.`` and ``..`` have names only when they are resolved."""
     folder = folder if folder.name not in ("", "..") else folder.resolve()
     return folder.with_name(folder.name + ending)
-
-
-def _fingerprint(source: FrameSource, fps: Fraction) -> str:
-    """A hash of everything that the film's frames depend on."""
-    identity = {"version": __version__, "source": settings.file_identity(source.info.path), "fps": str(fps)}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""Runs one job per clip of a data set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from vfi.errors import DamagedInputError
+from vfi.jobs.report import ProgressCallback, Report
+from vfi.jobs.runner import Job, run
+
+
+def run_clips(
+    root: Path,
+    outputs: Mapping[Path, Path],
+    *,
+    resume: bool,
+    check: Callable[[Path], object],
+    open_job: Callable[[Path], AbstractContextManager[Job]],
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """The sum of the reports of all clips; damage is reported at the end.
+
+    All clips are looked at before the first one is begun, so that mistakes are reported at once.
+
+    Args:
+        root: Folder of all outputs.
+        outputs: The output of every clip.
+        resume: Whether clips whose output exists are complete and kept.
+        check: Refuses a clip that cannot be done.
+        open_job: Opens the job of a clip.
+        progress: Receives the progress of each clip.
+
+    Raises:
+        DamagedInputError: If clips were damaged; the outputs hold what could be read.
+        VfiError: As soon as something else is wrong with a clip.
+        Interrupted: If the user stopped the run.
+    """
+    begin = time.monotonic()
+    complete = [clip for clip in outputs if resume and outputs[clip].exists()]
+    clips = [clip for clip in outputs if clip not in complete]
+    for clip in clips:
+        check(clip)
+    reports: list[Report] = []
+    damages: list[str] = []
+    for clip in clips:
+        try:
+            with open_job(clip) as job:
+                reports.append(run(job, progress))
+        except DamagedInputError as error:
+            damages.append(str(error))
+    if damages:
+        raise DamagedInputError(" ".join(damages))
+    kept = [f"{outputs[clip]} was complete and is kept." for clip in complete]
+    return Report(
+        output=root,
+        frames_in=sum(report.frames_in for report in reports),
+        frames_out=sum(report.frames_out for report in reports),
+        cuts=sum(report.cuts for report in reports),
+        seconds=round(time.monotonic() - begin, 3),
+        notes=(*kept, *dict.fromkeys(note for report in reports for note in report.notes)),
+        clips=len(outputs),
+    )

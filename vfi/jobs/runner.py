@@ -1,0 +1,138 @@
+"""Runs any job: opens its sink, writes its frames, reports its progress, and resumes what was interrupted.
+
+A :class:`Job` says where frames come from and how each is made; :func:`run` does everything else. Decoding
+and encoding run in threads of the source and the sink, a few frames ahead; the job works here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from typing_extensions import Self
+
+from vfi.errors import DamagedInputError, Interrupted, OutputError
+from vfi.io.base import FrameSink, FrameSource, SinkOptions
+from vfi.io.frames import OutputFrame
+from vfi.io.open import open_sink
+from vfi.jobs.journal import Journal, Log
+from vfi.jobs.report import ProgressCallback, ProgressMeter, Report
+
+
+class Job(ABC):
+    """A task that turns the frames of a source into those of one output. Leaving it closes the source."""
+
+    def __init__(
+        self, source: FrameSource, output: Path, options: SinkOptions, *, expected: int | None = None
+    ) -> None:
+        """Keep what every job has.
+
+        Args:
+            source: An open source.
+            output: A film, an animation, or a folder for images.
+            options: How the output is written.
+            expected: About how many output frames there will be; None: unknown.
+        """
+        self.source = source
+        self.output = output
+        self.options = options
+        self.expected = expected
+        self.frames_in = 0
+        """Number of source frames so far."""
+        self.notes: list[str] = []
+        """Sentences for the report."""
+        self.log: Path | None = None
+        """Where the log of decisions goes; None: nowhere."""
+        self.description: Mapping[str, object] = {}
+        """What was asked for, for the head of the log: plain JSON values."""
+
+    @abstractmethod
+    def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
+        """The output frames from one number on, each exactly as in a run from the beginning.
+
+        Args:
+            first: Number of the first wanted output frame.
+            journal: Takes the decisions on the way, as :meth:`Journal.add`.
+            since: Number of the first output frame that the journal is about: a shard begins there.
+        """
+
+    def surroundings(self) -> AbstractContextManager[None]:
+        """What has to be set up while frames are made."""
+        return nullcontext()
+
+    def __enter__(self) -> Self:
+        """The job itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the source."""
+        self.source.close()
+
+
+def run(job: Job, progress: ProgressCallback | None = None) -> Report:
+    """Do a job from its beginning, or from where it was interrupted.
+
+    Args:
+        job: The job; its source has not been read.
+        progress: Receives the progress now and then, in this thread.
+
+    Raises:
+        VfiError: If something is wrong; see :mod:`vfi.errors`. After a :class:`~vfi.errors.DamagedInputError`
+            the output is complete as far as the input could be read.
+        Interrupted: If the user stopped the run.
+    """
+    with (
+        Log(job.log, job.description) as log,
+        open_sink(job.output, job.source, job.options) as sink,
+    ):
+        journal = Journal(job.output, resume=sink.completed > 0)
+        meter = ProgressMeter(job.output.name, job.expected, sink.completed, progress)
+        meter.update(sink.completed)
+        count = sink.completed
+        with stopping(sink, journal), job.surroundings():
+            for frame in job.frames(sink.completed, journal):
+                sink.write(frame)
+                count = frame.index + 1
+                meter.update(count)
+            notes = sink.finish()
+        report = Report(
+            output=job.output,
+            frames_in=job.frames_in,
+            frames_out=count,
+            cuts=journal.cuts(),
+            seconds=round(meter.seconds, 3),
+            notes=(*job.notes, *journal.notes(), *notes),
+            damage=job.source.damage,
+        )
+        log.finish(journal, report)
+        journal.remove()
+        meter.update(count, finished=True)
+    if report.damage:
+        raise DamagedInputError(f"{report.damage} What could be read is in {job.output}.")
+    return report
+
+
+@contextmanager
+def stopping(sink: FrameSink, journal: Journal) -> Iterator[None]:
+    """Stop cleanly when the user, the disk or the input says so, and report what was kept.
+
+    Raises:
+        Interrupted: If the user stopped the run.
+        OutputError: If the output could not be written.
+    """
+    try:
+        yield
+    except BaseException as error:
+        kept: list[str] = []
+        with suppress(OutputError) if not isinstance(error, OutputError) else nullcontext():
+            kept = sink.abort()
+        journal.close()
+        if not kept:
+            journal.remove()
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(" ".join(["Stopped.", *kept])) from error
+        if isinstance(error, OutputError):
+            raise OutputError(" ".join([str(error), *kept])) from error
+        raise

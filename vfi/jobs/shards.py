@@ -1,0 +1,207 @@
+"""Shards: one output made in parts, on as many machines as there are, and joined to the same bytes.
+
+A shard is a range of output frames. It reads the source frames that it needs and a few before, so that every
+frame is what a run of the whole makes of it. Of a film, shards begin where pieces of the unfinished output
+begin (:attr:`~vfi.io.base.SinkOptions.segment_frames`), so that the joined film consists of the same pieces::
+
+    with open_job(config) as job:
+        shards = split(job.count(), 5, job)
+    for shard in shards:                        # anywhere, at the same time
+        with open_job(config) as job:
+            run_shard(job, shard, folder)
+    with open_job(config) as job:
+        report = join_shards(job, shards, folder)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vfi.errors import ConfigError, DamagedInputError, OutputError
+from vfi.io.images.animation import ANIMATION_SUFFIXES
+from vfi.io.open import is_image_folder, open_sink
+from vfi.jobs.journal import Journal, Log
+from vfi.jobs.report import ProgressCallback, ProgressMeter, Report
+from vfi.jobs.runner import Job, stopping
+
+_STATE_FILE, _NAMES_FILE, _RESULT_FILE = "state.json", "names.txt", "result.json"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of an output."""
+
+    number: int
+    """From 0, in the order of time."""
+    first: int
+    """Number of its first output frame."""
+    stop: int | None
+    """Number of the output frame after its last; None: to the end."""
+
+
+def split(count: int, shards: int, job: Job) -> list[Shard]:
+    """Shards of about equal length, no more than there are pieces to make.
+
+    Args:
+        count: Number of output frames.
+        shards: Wanted number of shards, 1 or more.
+        job: The job; its output decides where shards may begin.
+
+    Raises:
+        ConfigError: If the output cannot be joined, or the number of shards is not positive.
+    """
+    unit = 1 if is_image_folder(job.output) else job.options.segment_frames
+    return split_at([count * number // shards for number in range(1, max(shards, 1))], job, unit, shards)
+
+
+def split_at(borders: list[int], job: Job, unit: int | None = None, shards: int = 1) -> list[Shard]:
+    """Shards that begin at given output frames, or, in a film, at the beginnings of pieces nearest to them.
+
+    Args:
+        borders: Numbers of output frames.
+        job: The job.
+        unit: Frames per piece; None: as the output has them.
+        shards: Wanted number of shards, for the check only.
+
+    Raises:
+        ConfigError: If the output cannot be joined, or the number of shards is not positive.
+    """
+    if shards < 1:
+        raise ConfigError(f"An output cannot be made in {shards} shards: give 1 or more.")
+    if job.output.suffix[1:].lower() in ANIMATION_SUFFIXES:
+        raise ConfigError(f"{job.output} is an animation, which cannot be joined of shards: choose a film.")
+    if unit is None:
+        unit = 1 if is_image_folder(job.output) else job.options.segment_frames
+    starts = sorted({0, *(round(border / unit) * unit for border in borders)})
+    stops = [*starts[1:], None]
+    return [Shard(number, *ends) for number, ends in enumerate(zip(starts, stops, strict=True))]
+
+
+def run_shard(job: Job, shard: Shard, folder: Path, progress: ProgressCallback | None = None) -> None:
+    """Make one shard; called again, it goes on where it was interrupted.
+
+    Args:
+        job: The job, as for a run of the whole.
+        shard: The part to make.
+        folder: Folder of all shards, empty or missing before the first one.
+        progress: Receives the progress now and then, in frames of the shard.
+
+    Raises:
+        VfiError: If something is wrong; see :mod:`vfi.errors`.
+        Interrupted: If the user stopped the run.
+    """
+    output = _shard_output(job, shard, folder)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    options = replace(job.options, resume=True, overwrite=False)
+    with open_sink(output, job.source, options) as sink:
+        journal = Journal(output, resume=True)
+        count = None if shard.stop is None else shard.stop - shard.first
+        meter = ProgressMeter(output.name, count, sink.completed, progress)
+        done = sink.completed
+        with stopping(sink, journal), job.surroundings():
+            for frame in job.frames(shard.first + done, journal, since=shard.first):
+                if shard.stop is not None and frame.index >= shard.stop:
+                    break
+                sink.write(replace(frame, index=frame.index - shard.first))
+                done = frame.index - shard.first + 1
+                meter.update(done)
+            sink.suspend()
+        journal.close()
+        meter.update(done, finished=True)
+    result = {"frames_in": job.frames_in, "frames": done, "damage": job.source.damage}
+    (output.parent / _RESULT_FILE).write_text(json.dumps(result), "utf-8")
+
+
+def join_shards(
+    job: Job, shards: list[Shard], folder: Path, progress: ProgressCallback | None = None
+) -> Report:
+    """Join finished shards to the output; it equals the output of a run of the whole.
+
+    Args:
+        job: The job, as for a run of the whole.
+        shards: All shards, finished.
+        folder: Folder of all shards; deleted at the end.
+        progress: Receives the end of the progress.
+
+    Raises:
+        OutputError: If a shard is missing, or the output cannot be written.
+        DamagedInputError: If the source was damaged; the output holds what could be read.
+    """
+    results = [_result(job, shard, folder) for shard in shards]
+    total = sum(result["frames"] for result in results)
+    part = job.output.absolute().with_name(f"{job.output.name}.part")
+    if part.exists():
+        raise OutputError(f"{part} is in the way: another run is not finished; delete it or go on with it.")
+    outputs = [_shard_output(job, shard, folder) for shard in shards]
+    with Log(job.log, job.description) as log:
+        options = replace(job.options, resume=True)
+        open_sink(
+            job.output, job.source, replace(options, resume=False)
+        ).abort()  # what it refuses, it refuses now
+        _gather([output.with_name(f"{output.name}.part") for output in outputs], part)
+        with open_sink(job.output, job.source, options) as sink:
+            meter = ProgressMeter(job.output.name, total, total, progress)
+            if sink.completed != total:
+                raise OutputError(
+                    f"The shards in {folder} hold {sink.completed} of {total} frames: run them anew."
+                )
+            journal = Journal(job.output, resume=False)
+            with stopping(sink, journal):
+                journal.join([Journal(output, resume=True) for output in outputs])
+                notes = sink.finish()
+        damage = next((result["damage"] for result in results if result["damage"]), None)
+        report = Report(
+            output=job.output,
+            frames_in=results[-1]["frames_in"],
+            frames_out=total,
+            cuts=journal.cuts(),
+            seconds=round(meter.seconds, 3),
+            notes=(*job.notes, *journal.notes(), *notes),
+            damage=damage,
+        )
+        log.finish(journal, report)
+        journal.remove()
+        meter.update(total, finished=True)
+    shutil.rmtree(folder)
+    if damage:
+        raise DamagedInputError(f"{damage} What could be read is in {job.output}.")
+    return report
+
+
+def _shard_output(job: Job, shard: Shard, folder: Path) -> Path:
+    """What a shard writes: named as the output, in a folder of its own; it stays unfinished."""
+    return folder.absolute() / f"shard_{shard.number:05d}" / job.output.name
+
+
+def _result(job: Job, shard: Shard, folder: Path) -> dict:
+    path = _shard_output(job, shard, folder).parent / _RESULT_FILE
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"Shard {shard.number} in {folder} is not finished: run it first.") from error
+
+
+def _gather(parts: list[Path], target: Path) -> None:
+    """Put the unfinished outputs of all shards together to that of a whole run, interrupted at its end.
+
+    Pieces of a film are numbered anew; images keep their names, and the list of names is continued.
+    """
+    unfinished = target.with_name(f"{target.name}.joining")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(parts[0], unfinished)
+    for part in parts[1:]:
+        pieces = sorted(unfinished.glob("*.mkv"))
+        names = part / _NAMES_FILE
+        if names.exists():
+            with (unfinished / _NAMES_FILE).open("a", encoding="utf-8") as journal:
+                journal.write(names.read_text("utf-8"))
+        for path in part.iterdir():
+            if path.name in (_STATE_FILE, _NAMES_FILE):
+                continue
+            is_piece = not names.exists() and path.stem.isdecimal()
+            name = f"{int(path.stem) + len(pieces):06d}{path.suffix}" if is_piece else path.name
+            shutil.copyfile(path, unfinished / name)
+    unfinished.rename(target)
