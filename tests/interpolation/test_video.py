@@ -113,7 +113,7 @@ class TestTime:
         assert times(tmp_path / "out.mkv")[2] == Fraction(83, 1000)  # Matroska counts milliseconds
 
 
-def test_everything_else_is_carried_over(tmp_path: Path) -> None:
+def test_all_other_streams_are_kept(tmp_path: Path) -> None:
     film = make_source(tmp_path / "film.mkv", extras=True)
     report = run(film, tmp_path / "out.mkv")
     assert report.notes == ()
@@ -124,10 +124,11 @@ def test_everything_else_is_carried_over(tmp_path: Path) -> None:
         assert after.metadata["title"] == before.metadata["title"]
 
 
-def test_what_a_container_cannot_take_is_told(tmp_path: Path) -> None:
+def test_what_a_container_cannot_take_is_reported(tmp_path: Path) -> None:
     film = make_source(tmp_path / "film.mkv", extras=True)
     notes = run(film, tmp_path / "out.mp4").notes
-    assert any("subtitle" in note and ".mkv" in note for note in notes)
+    assert any("subtitle" in note and "converted to mov_text" in note for note in notes)
+    assert any("attachment" in note and ".mkv" in note for note in notes)
     assert [content for _, _, content in packets(tmp_path / "out.mp4", "audio")] == [
         content for _, _, content in packets(film, "audio")
     ]
