@@ -85,13 +85,13 @@ class SinkOptions:
     time_scale: Fraction = Fraction(1)
     """Output seconds per source second."""
     rate: Fraction | None = None
-    """Frames per second of the output where it is constant; None where only the time stamps tell."""
+    """Frames per second of the output where it is constant; None where only the timestamps state it."""
     divisions: int = 1
     """Into how many parts the intervals of the source are divided where there is no constant rate."""
     overwrite: bool = False
     """Replace an existing output."""
     resume: bool = False
-    """Go on where an interrupted run with the same fingerprint stopped."""
+    """Continue where an interrupted run with the same fingerprint stopped."""
     fingerprint: str = ""
     """Stands for everything that the frames depend on; runs of equal fingerprints give equal frames."""
     start: Fraction | None = None
@@ -99,7 +99,7 @@ class SinkOptions:
     end: Fraction | None = None
     """Source time at which the source was trimmed; None: it was not."""
     size: tuple[int, int] | None = None
-    """Height and width of the pictures if not those of the source."""
+    """Height and width of the frames in pixels, if not those of the source."""
     image_format: str = "png"
     """For a folder of images: one of :data:`vfi.io.images.sink.IMAGE_FORMATS`."""
     png_compression: int = 1
@@ -111,13 +111,20 @@ class SinkOptions:
 
 
 class FrameSink(Protocol):
-    """What pictures are written to. A context manager: leaving it without :meth:`finish` aborts."""
+    """What frames are written to. A context manager: leaving it without :meth:`finish` aborts."""
 
     completed: int
-    """Frames safely done by an interrupted run; the caller starts with the frame of this index."""
+    """Frames safely done by interrupted runs, from the first on; the caller starts with this index."""
+    held: tuple[range, ...]
+    """Indices of all frames safely done by interrupted runs: the caller may leave them out or write them
+    again, which does nothing."""
 
     def write(self, frame: OutputFrame) -> None:
         """Take the next frame; may wait while the encoder is behind."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until every frame that was handed over is encoded."""
         ...
 
     def finish(self) -> list[str]:
@@ -125,7 +132,7 @@ class FrameSink(Protocol):
         ...
 
     def abort(self) -> list[str]:
-        """Give up; returns a sentence that tells what can be resumed, or nothing."""
+        """Give up; returns a sentence that states what can be resumed, or nothing."""
         ...
 
     def __enter__(self) -> Self:
