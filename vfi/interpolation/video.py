@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vfi.config import OFFICIAL_MODELS, InterpolateConfig
-from vfi.errors import DamagedInputError, InputError, OutputError
+from vfi.errors import AlreadyComplete, DamagedInputError, InputError, OutputError
 from vfi.interpolation import settings
 from vfi.interpolation.records import ProgressCallback, Report
 from vfi.interpolation.run import interpolate_source
 from vfi.io.base import FrameSource
 from vfi.io.files import clips_in
 from vfi.io.open import find_clips, open_source
+from vfi.io.partial import is_complete
 
 if TYPE_CHECKING:
     from vfi.base.interpolator import Interpolator
@@ -96,7 +97,7 @@ def _interpolate_clips(
     root = _output(config)
     if not settings.is_image_folder(root):
         raise OutputError(f"{root} is one file, but there are {len(clips)} clips: name a folder.")
-    complete = [clip for clip in clips if config.resume and (root / clip.name).is_dir()]
+    complete = [clip for clip in clips if config.resume and is_complete(root / clip.name)]
     parts = [_clip_config(config, clip) for clip in clips if clip not in complete]
     for part in parts:
         with _open(part) as source:
@@ -109,6 +110,8 @@ def _interpolate_clips(
             with _open(part) as source:
                 output = root / source.info.path.name
                 reports.append(interpolate_source(source, part, model, output, progress))
+        except AlreadyComplete:  # killed between the last rename and the cleaning up
+            complete.append(source.info.path)
         except DamagedInputError as error:
             damages.append(str(error))
     if damages:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vfi.config import AssembleConfig
-from vfi.errors import ConfigError, InputError, OutputError
+from vfi.errors import AlreadyComplete, ConfigError, InputError, OutputError
 from vfi.interpolation import settings
 from vfi.interpolation.records import ProgressCallback, Report
 from vfi.interpolation.run import ProgressMeter, stopping
@@ -22,6 +22,7 @@ from vfi.io.base import FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.images.animation import ANIMATION_SUFFIXES
 from vfi.io.open import find_clips, open_sink, open_source
+from vfi.io.partial import is_complete
 from vfi.io.video.encoders import VIDEO_SUFFIXES
 from vfi.version import __version__
 
@@ -74,7 +75,7 @@ def _assemble_clips(config: AssembleConfig, clips: list[Path], progress: Progres
     if not settings.is_image_folder(root):
         raise OutputError(f"{root} is one film, but there are {len(clips)} clips: name a folder.")
     films = {clip: root / f"{clip.name}.{config.container}" for clip in clips}
-    complete = [clip for clip in clips if config.resume and films[clip].exists()]
+    complete = [clip for clip in clips if config.resume and is_complete(films[clip])]
     parts = [dataclasses.replace(config, input=clip) for clip in clips if clip not in complete]
     for part in parts:
         _open(part).close()
@@ -82,7 +83,10 @@ def _assemble_clips(config: AssembleConfig, clips: list[Path], progress: Progres
     for part in parts:
         assert part.input is not None
         with _open(part) as source:
-            reports.append(_assemble_source(source, part, films[part.input], progress))
+            try:
+                reports.append(_assemble_source(source, part, films[part.input], progress))
+            except AlreadyComplete:  # killed between the last rename and the cleaning up
+                complete.append(part.input)
     kept = [f"{films[clip]} was complete and is kept." for clip in complete]
     count = sum(report.frames_out for report in reports)
     return Report(
