@@ -1,78 +1,92 @@
-"""Runs that are killed at a chosen moment, and damage to what they left."""
+"""Runs that are killed at a chosen moment, and damage to what they left.
+
+A server that has loaded torch once forks a process for every run: loading it takes longer than all the rest.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-KILLED = 137
-
-RUN = """
-import os, sys
-from pathlib import Path
 import torch
-torch.set_num_threads(1)
+
 from tests.support.fakes import Blender
 from vfi.errors import AlreadyComplete
 from vfi.interpolation.video import interpolate_video
 
-source, output, moment, wait = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-names = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile")
-count = 0
-
-def watch(event, arguments):
-    # Python reports every access to a file before it happens: these are the moments at which a kill matters.
-    global count
-    if event not in names or not arguments or not str(arguments[0]).startswith(str(output)):
-        return
-    count += 1
-    if count == moment:
-        if not wait:
-            os._exit(137)
-        print("there", flush=True)
-        sys.stdin.readline()
-
-sys.addaudithook(watch)
-options = dict(resume="--resume" in sys.argv, overwrite="--overwrite" in sys.argv)
-try:
-    interpolate_video(source, output, Blender(), **options)
-except AlreadyComplete:
-    pass
-os.write(1, f"{count}\\n".encode())
-"""
+KILLED = 137
+_SECONDS = 120.0
+# Python reports every access to a file before it happens: these are the moments at which a kill matters.
+_ACCESSES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile")
 
 
-def start(
-    source: Path, output: Path, *flags: str, moment: int = 0, wait: bool = False
-) -> subprocess.Popen[str]:
-    """A process that interpolates with a model that only blends.
+class Run(NamedTuple):
+    """A process that interpolates with a model that only blends."""
+
+    process: Any
+    pipe: Any
+    """Gets ``"there"`` at the moment of a run that waits; at the end its count of accesses or its error."""
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end: the exit code, and the count of accesses or the error."""
+        try:
+            assert self.pipe.poll(_SECONDS)
+            message = str(self.pipe.recv())
+        except EOFError:  # it was killed
+            message = ""
+        self.process.join(_SECONDS)
+        return self.process.exitcode, message
+
+
+def start(source: Path, output: Path, *, moment: int = 0, wait: bool = False, **options: bool) -> Run:
+    """Start a run.
 
     Args:
         source: Film or folder.
-        output: Film or folder; how often it and what lies beside it is touched counts the moments.
-        flags: ``--resume`` or ``--overwrite``.
+        output: Film or folder; how often it and what lies beside it is accessed counts the moments.
         moment: Number of the access, from 1 on, at which the process dies or waits; 0: none.
-        wait: Whether it prints a line and waits for one instead of dying.
+        wait: Whether it sends ``"there"`` and waits for a message instead of dying.
+        options: ``resume`` or ``overwrite``.
     """
-    arguments = [str(source), str(output), str(moment), "wait" if wait else "", *flags]
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(there, source, output, moment, wait, options))
+    process.start()
+    there.close()
+    return Run(process, here)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit code, output and errors of a process that ends by itself."""
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+def _work(
+    pipe: Connection, source: Path, output: Path, moment: int, wait: bool, options: dict[str, Any]
+) -> None:
+    count = 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if event not in _ACCESSES or not arguments or not str(arguments[0]).startswith(str(output)):
+            return
+        count += 1
+        if count == moment and wait:
+            pipe.send("there")
+            pipe.recv()
+        elif count == moment:
+            os._exit(KILLED)
+
+    torch.set_num_threads(1)
+    sys.addaudithook(watch)
+    try:
+        interpolate_video(source, output, Blender(), **options)
+    except AlreadyComplete:
+        pass
+    except Exception as error:
+        pipe.send(str(error))
+        os._exit(2)
+    pipe.send(count)
 
 
 def contents(output: Path) -> dict[str, bytes]:
@@ -85,6 +99,4 @@ def spoil(path: Path, damage: str) -> None:
     """Damage a file as a disk or a power cut does it: ``flip`` a bit, make it ``empty``, or ``cut`` it."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(
-        {"flip": bytes(content), "empty": b"", "cut": bytes(content[: len(content) // 2])}[damage]
-    )
+    path.write_bytes({"flip": content, "empty": b"", "cut": content[: len(content) // 2]}[damage])
