@@ -27,6 +27,12 @@ class ModelError(VfiError):
     """A model or a checkpoint is unknown, missing, damaged, or does not fit."""
 
 
+class AlreadyComplete(VfiError):
+    """A run that shall be resumed has nothing left to do: its output is complete. No failure."""
+
+    exit_code = 0
+
+
 class DamagedInputError(InputError):
     """The input breaks off half-way: everything before the damage was used and written.
 

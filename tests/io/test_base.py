@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +24,6 @@ def reading_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("read ")]
 
 
-def wait_until_still(count: list[int]) -> int:
-    """The count once it has not changed for a while."""
-    before = -1
-    while before != count[0]:
-        before = count[0]
-        time.sleep(0.05)
-    return before
-
-
 def test_items_come_in_order_and_the_thread_ends() -> None:
     prefetch = Prefetch(lambda: iter(range(1000)), 3, "read numbers")
     assert list(prefetch) == list(range(1000))
@@ -41,17 +31,22 @@ def test_items_come_in_order_and_the_thread_ends() -> None:
 
 
 def test_no_more_than_the_capacity_is_read_ahead() -> None:
-    made = [0]
+    made, taken, full = [0], [0], threading.Event()
 
     def produce() -> Iterator[int]:
         while True:
             made[0] += 1
+            assert made[0] - taken[0] <= 5  # three wait, one is in the maker's hand, one in the taker's
+            if made[0] == 4:
+                full.set()
             yield made[0]
 
     prefetch = Prefetch(produce, 3, "read forever")
-    assert wait_until_still(made) == 4  # three wait, one is in the maker's hand
-    assert next(iter(prefetch)) == 1
-    assert wait_until_still(made) == 5
+    assert full.wait(20)
+    items = iter(prefetch)
+    for number in range(1, 100):
+        assert next(items) == number
+        taken[0] = number
     prefetch.close()
     prefetch.close()
     assert "read forever" not in reading_threads()

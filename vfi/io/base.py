@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -104,13 +105,13 @@ class SinkOptions:
     time_scale: Fraction = Fraction(1)
     """Output seconds per source second."""
     rate: Fraction | None = None
-    """Frames per second of the output where it is constant; None where only the time stamps tell."""
+    """Frames per second of the output where it is constant; None where only the timestamps state it."""
     divisions: int = 1
     """Into how many parts the intervals of the source are divided where there is no constant rate."""
     overwrite: bool = False
     """Replace an existing output."""
     resume: bool = False
-    """Go on where an interrupted run with the same fingerprint stopped."""
+    """Continue where an interrupted run with the same fingerprint stopped."""
     fingerprint: str = ""
     """Stands for everything that the frames depend on; runs of equal fingerprints give equal frames."""
     start: Fraction | None = None
@@ -118,25 +119,34 @@ class SinkOptions:
     end: Fraction | None = None
     """Source time at which the source was trimmed; None: it was not."""
     size: tuple[int, int] | None = None
-    """Height and width of the pictures if not those of the source."""
+    """Height and width of the frames in pixels, if not those of the source."""
     image_format: str = "png"
     """For a folder of images: one of :data:`vfi.io.images.sink.IMAGE_FORMATS`."""
     png_compression: int = 1
     """0 (none) to 9 (smallest, slow)."""
     loop: int = -1
     """How often an animation is played; 0: for ever; -1: as often as the source, for ever if that is none."""
+    first_frame: int = 0
+    """Index of the first output frame that is written: a shard of an output begins there."""
     segment_frames: int = 120
     """Frames per resumable piece of a video: what an interruption loses at most."""
 
 
 class FrameSink(Protocol):
-    """What pictures are written to. A context manager: leaving it without :meth:`finish` aborts."""
+    """What frames are written to. A context manager: leaving it without :meth:`finish` aborts."""
 
     completed: int
-    """Frames safely done by an interrupted run; the caller starts with the frame of this index."""
+    """Frames safely done by interrupted runs, from the first on; the caller starts with this index."""
+    held: tuple[range, ...]
+    """Indices of all frames safely done by interrupted runs: the caller may leave them out or write them
+    again, which does nothing."""
 
     def write(self, frame: OutputFrame) -> None:
         """Take the next frame; may wait while the encoder is behind."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until every frame that was handed over is encoded."""
         ...
 
     def finish(self) -> list[str]:
@@ -147,8 +157,12 @@ class FrameSink(Protocol):
         """Stop before the end; what was written is complete and kept for resuming or joining."""
         ...
 
+    def adopt(self, folder: Path) -> None:
+        """Take over the frames of a suspended run of the same output, given its unfinished folder."""
+        ...
+
     def abort(self) -> list[str]:
-        """Give up; returns a sentence that tells what can be resumed, or nothing."""
+        """Give up; returns a sentence that states what can be resumed, or nothing."""
         ...
 
     def __enter__(self) -> Self:

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from vfi.errors import InputError, OutputError
 from vfi.io.images.files import read_image
+from vfi.io.partial import synchronise
 from vfi.io.pixels import color
 from vfi.io.threads import output_errors
-from vfi.io.video.segments import synchronise
 
 FLOW_SUFFIXES = (".flo", ".png")
 

@@ -122,8 +122,10 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
         options: How to write; None: the defaults.
 
     Raises:
+        AlreadyComplete: If the output shall be resumed and is complete.
         ConfigError: If an option is wrong.
-        OutputError: If the output exists, cannot be written, or cannot be made as asked.
+        OutputError: If the output exists, is being written by another run, cannot be written, or cannot be
+            made as asked.
     """
     ffmpeg.keep_from_python()
     options = options or SinkOptions()
@@ -132,9 +134,10 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
     with output_errors(path):
         sink = _sink_for(path)
         if sink is ImageSink:
-            _check_folder(path, source.info, options)
+            _check_folder(path, source.info)
+            _check_names(source)
         else:
-            _check_file(path, source.info, options)
+            _check_file(path, source.info)
         if options.loop < 0:
             options = replace(options, loop=animation_plays(source.info.path))
         return sink(path, source.info, options)
@@ -173,18 +176,14 @@ def _check_options(options: SinkOptions) -> None:
         raise ConfigError(f"The png compression is a number from 0 to 9, not {options.png_compression}.")
 
 
-def _check_file(path: Path, info: SourceInfo, options: SinkOptions) -> None:
+def _check_file(path: Path, info: SourceInfo) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder: choose another name for the output.")
-    if not path.exists():
-        return
-    if info.path.exists() and path.samefile(info.path):
+    if path.exists() and info.path.exists() and path.samefile(info.path):
         raise OutputError(f"Output and input are the same file, {path}: choose another name for the output.")
-    if not options.overwrite:
-        raise OutputError(f"{path} exists: give --overwrite to replace it, or choose another name.")
 
 
-def _check_folder(path: Path, info: SourceInfo, options: SinkOptions) -> None:
+def _check_folder(path: Path, info: SourceInfo) -> None:
     if not path.exists():
         return
     if not path.is_dir():
@@ -192,5 +191,20 @@ def _check_folder(path: Path, info: SourceInfo, options: SinkOptions) -> None:
     source_folder = info.path if info.path.is_dir() else info.path.parent
     if info.kind != "video" and source_folder.exists() and path.samefile(source_folder):
         raise OutputError(f"Output and input are the same folder, {path}: choose another one for the output.")
-    if any(path.iterdir()) and not options.overwrite:
-        raise OutputError(f"{path} is not empty: give --overwrite to write into it, or choose another.")
+
+
+def _check_names(source: FrameSource) -> None:
+    """Refuse images whose names differ in their suffixes alone: they would become one file.
+
+    Raises:
+        InputError: If there are such images.
+    """
+    if not isinstance(source, ImageSource):
+        return
+    by_name: dict[str, Path] = {}
+    for image in source.images:
+        other = by_name.setdefault(image.stem, image)
+        if other is not image:
+            raise InputError(
+                f"{other} and {image} would both be written to {image.stem}: rename or remove one of them."
+            )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from vfi.errors import DamagedInputError
+from vfi.errors import AlreadyComplete, DamagedInputError
+from vfi.io.partial import is_complete
 from vfi.jobs.report import ProgressCallback, Report
 from vfi.jobs.runner import Job, run
 
@@ -39,7 +40,7 @@ def run_clips(
         Interrupted: If the user stopped the run.
     """
     begin = time.monotonic()
-    complete = [clip for clip in outputs if resume and outputs[clip].exists()]
+    complete = [clip for clip in outputs if resume and is_complete(outputs[clip])]
     clips = [clip for clip in outputs if clip not in complete]
     for clip in clips:
         check(clip)
@@ -49,6 +50,8 @@ def run_clips(
         try:
             with open_job(clip) as job:
                 reports.append(run(job, progress))
+        except AlreadyComplete:  # killed between the last rename and the cleaning up
+            complete.append(clip)
         except DamagedInputError as error:
             damages.append(str(error))
     if damages:

@@ -23,11 +23,12 @@ from pathlib import Path
 from vfi.errors import ConfigError, DamagedInputError, OutputError
 from vfi.io.images.animation import ANIMATION_SUFFIXES
 from vfi.io.open import is_image_folder, open_sink
+from vfi.io.partial import partial_path
 from vfi.jobs.journal import Journal, Log
 from vfi.jobs.report import ProgressCallback, ProgressMeter, Report
 from vfi.jobs.runner import Job, stopping
 
-_STATE_FILE, _NAMES_FILE, _RESULT_FILE = "state.json", "names.txt", "result.json"
+_RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True)
@@ -95,17 +96,17 @@ def run_shard(job: Job, shard: Shard, folder: Path, progress: ProgressCallback |
     """
     output = _shard_output(job, shard, folder)
     output.parent.mkdir(parents=True, exist_ok=True)
-    options = replace(job.options, resume=True, overwrite=False)
+    options = replace(job.options, resume=True, overwrite=False, first_frame=shard.first)
     with open_sink(output, job.source, options) as sink:
         journal = Journal(output, resume=True)
         count = None if shard.stop is None else shard.stop - shard.first
-        meter = ProgressMeter(output.name, count, sink.completed, progress)
-        done = sink.completed
+        done = sink.completed - shard.first
+        meter = ProgressMeter(output.name, count, done, progress)
         with stopping(sink, journal), job.surroundings():
-            for frame in job.frames(shard.first + done, journal, since=shard.first):
+            for frame in job.frames(sink.completed, journal, since=shard.first):
                 if shard.stop is not None and frame.index >= shard.stop:
                     break
-                sink.write(replace(frame, index=frame.index - shard.first))
+                sink.write(frame)
                 done = frame.index - shard.first + 1
                 meter.update(done)
             sink.suspend()
@@ -132,17 +133,12 @@ def join_shards(
     """
     results = [_result(job, shard, folder) for shard in shards]
     total = sum(result["frames"] for result in results)
-    part = job.output.absolute().with_name(f"{job.output.name}.part")
-    if part.exists():
-        raise OutputError(f"{part} is in the way: another run is not finished; delete it or go on with it.")
     outputs = [_shard_output(job, shard, folder) for shard in shards]
     with Log(job.log, job.description) as log:
-        options = replace(job.options, resume=True)
-        open_sink(
-            job.output, job.source, replace(options, resume=False)
-        ).abort()  # what it refuses, it refuses now
-        _gather([output.with_name(f"{output.name}.part") for output in outputs], part)
-        with open_sink(job.output, job.source, options) as sink:
+        # Frames of an interrupted joining are those of the same work: they are kept.
+        with open_sink(job.output, job.source, replace(job.options, resume=True)) as sink:
+            for output in outputs:
+                sink.adopt(partial_path(output))
             meter = ProgressMeter(job.output.name, total, total, progress)
             if sink.completed != total:
                 raise OutputError(
@@ -182,26 +178,3 @@ def _result(job: Job, shard: Shard, folder: Path) -> dict:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"Shard {shard.number} in {folder} is not finished: run it first.") from error
-
-
-def _gather(parts: list[Path], target: Path) -> None:
-    """Put the unfinished outputs of all shards together to that of a whole run, interrupted at its end.
-
-    Pieces of a film are numbered anew; images keep their names, and the list of names is continued.
-    """
-    unfinished = target.with_name(f"{target.name}.joining")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(parts[0], unfinished)
-    for part in parts[1:]:
-        pieces = sorted(unfinished.glob("*.mkv"))
-        names = part / _NAMES_FILE
-        if names.exists():
-            with (unfinished / _NAMES_FILE).open("a", encoding="utf-8") as journal:
-                journal.write(names.read_text("utf-8"))
-        for path in part.iterdir():
-            if path.name in (_STATE_FILE, _NAMES_FILE):
-                continue
-            is_piece = not names.exists() and path.stem.isdecimal()
-            name = f"{int(path.stem) + len(pieces):06d}{path.suffix}" if is_piece else path.name
-            shutil.copyfile(path, unfinished / name)
-    unfinished.rename(target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support.kills import spoil
 from tests.support.media import write_video
 from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
-from vfi.errors import ConfigError, OutputError
+from vfi.errors import AlreadyComplete, ConfigError, InputError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.open import open_sink, open_source
+from vfi.io.partial import PartialFolder
 from vfi.io.pixels.color import rgb_from_bgr
 from vfi.io.pixels.picture import Picture
 from vfi.io.pixels.tags import SRGB
@@ -115,21 +119,21 @@ def test_resuming_goes_on_at_the_first_missing_image(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Two frames"):
         write_all(tmp_path / "out", source(), [*frames(pictures[:4]), again], **options)
     folder = tmp_path / "out.part"
-    (folder / "000002.png").unlink()
+    (folder / "images" / "000002.png").unlink()
     with open_sink(tmp_path / "out", source(), SinkOptions(resume=True, **options)) as resumed:
         assert resumed.completed == 2
+        assert list(resumed.held) == [range(2), range(3, 4)]
         feed(resumed, frames(pictures, start=2)).finish()
     for number, picture in enumerate(pictures):
         np.testing.assert_array_equal(read(tmp_path / "out" / f"{number:06d}.png"), picture.rgb())
-    with pytest.raises(OutputError, match="not empty"):
+    with pytest.raises(AlreadyComplete, match="nothing to resume"):
         open_sink(tmp_path / "out", source(), SinkOptions(resume=True, **options))
 
 
 def test_another_fingerprint_is_not_resumed(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f"))
     feed(sink, frames([rgb_picture(0), rgb_picture(1)]))
-    while not (tmp_path / "out.part" / "000001.png").exists():
-        pass
+    sink.flush()
     sink.abort()
     with pytest.raises(ConfigError, match="begun with other settings"):
         open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="g", resume=True))
@@ -146,3 +150,85 @@ def test_made_pictures_of_a_ten_bit_source_keep_their_depth(tmp_path: Path) -> N
     made = Picture.from_rgb(rgb_picture(0, bits=16).rgb(), like)
     write_all(tmp_path / "out", source(bits=10), frames([made]))
     np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), made.rgb())
+
+
+@pytest.mark.parametrize("damage", ["flip", "empty", "cut"])
+def test_a_damaged_image_is_made_again(tmp_path: Path, damage: str) -> None:
+    pictures = [rgb_picture(number) for number in range(4)]
+    with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f")) as sink:
+        feed(sink, frames(pictures[:3])).flush()
+    spoil(tmp_path / "out.part" / "images" / "000001.png", damage)
+    with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f", resume=True)) as sink:
+        assert list(sink.held) == [range(1), range(2, 3)]
+        feed(sink, frames(pictures, start=1)).finish()
+    for number, picture in enumerate(pictures):
+        np.testing.assert_array_equal(read(tmp_path / "out" / f"{number:06d}.png"), picture.rgb())
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 90, b"[1, 2]\n7\n", b"\xff\xfe\x80", b"{" * 5000])
+def test_a_damaged_journal_means_that_images_are_made_again(tmp_path: Path, content: bytes) -> None:
+    pictures = [rgb_picture(number) for number in range(3)]
+    with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f")) as sink:
+        feed(sink, frames(pictures[:2])).flush()
+    (tmp_path / "out.part" / "images.jsonl").write_bytes(content)
+    with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f", resume=True)) as sink:
+        assert sink.completed == 0
+        feed(sink, frames(pictures)).finish()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "000000.png", "000001.png", "000002.png", "out",
+    ]  # fmt: skip
+
+
+def test_two_images_of_one_name_are_refused_before_any_work(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "a.jpg", "b.png"):
+        assert cv2.imwrite(str(folder / name), np.full((8, 9, 3), 77, np.uint8))
+    with (
+        open_source(folder) as opened,
+        pytest.raises(InputError, match=r"a\.jpg and .*a\.png would both be written to a: rename"),
+    ):
+        open_sink(tmp_path / "out", opened)
+    assert not (tmp_path / "out.part").exists()
+
+
+def test_a_move_into_an_existing_folder_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, pictures = tmp_path / "out", [rgb_picture(number) for number in range(5)]
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    real, moved = PartialFolder.move_into_output, []
+
+    def stop_at_third(self: PartialFolder, name: str) -> None:
+        moved.append(name)
+        if len(moved) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(self, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartialFolder, "move_into_output", stop_at_third)
+        with pytest.raises(OutputError, match="No space left"):
+            write_all(folder, source(), frames(pictures), overwrite=True, fingerprint="f")
+    assert len(list(folder.glob("*.png"))) == 2
+    with open_sink(folder, source(), SinkOptions(resume=True, fingerprint="f")) as sink:
+        assert sink.completed == 5
+        assert sink.finish() == [f"1 other files were in {folder} before and were left there."]
+    for number, picture in enumerate(pictures):
+        np.testing.assert_array_equal(read(folder / f"{number:06d}.png"), picture.rgb())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_output_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.replace
+
+    def refuse_between_folders(self: Path, target: Path) -> Path:
+        if self.parent != target.parent and self.suffix == ".png":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return real(self, target)
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Path, "replace", refuse_between_folders)
+    write_all(tmp_path / "out", source(), frames([rgb_picture(0)]))
+    np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), rgb_picture(0).rgb())
+    assert len(list(tmp_path.rglob("*"))) == 2

@@ -5,22 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.kills import spoil
 from tests.support.outputs import (
     decoded,
     feed,
     frames,
     native_picture,
-    rgb_picture,
     source,
     video_packets,
     write_all,
@@ -45,9 +42,7 @@ def interrupted(path: Path, after: int, **options: Any) -> list[str]:
     )
     with sink:
         feed(sink, list(frames(pictures(), RATE))[sink.completed : after])
-        while sink._queue.qsize():  # type: ignore[attr-defined]  # what was handed over is encoded
-            time.sleep(0.01)
-        time.sleep(0.05)
+        sink.flush()
         return sink.abort()
 
 
@@ -94,9 +89,9 @@ def test_segments_are_playable_and_the_state_says_what_they_are(tmp_path: Path) 
     interrupted(tmp_path / "out.mp4", after=13)
     folder = tmp_path / "out.mp4.part"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "000000.json", "000000.mkv", "000001.json", "000001.mkv", "state.json",
+        "000000.json", "000000.mkv", "000005.json", "000005.mkv", "state.json", "vfi-unfinished-output",
     ]  # fmt: skip
-    assert [len(decoded(folder / f"00000{number}.mkv")) for number in (0, 1)] == [SEGMENT, SEGMENT]
+    assert [len(decoded(folder / f"00000{first}.mkv")) for first in (0, 5)] == [SEGMENT, SEGMENT]
 
 
 def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
@@ -108,7 +103,7 @@ def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
             ConfigError, match=r"out\.mp4\.part was begun with other settings.*leave --resume out"
         ):
             open_sink(path, source(), SinkOptions(resume=True, **options))
-    assert (tmp_path / "out.mp4.part" / "000001.mkv").exists()
+    assert (tmp_path / "out.mp4.part" / "000005.mkv").exists()
 
 
 def test_without_resume_leftovers_are_removed(tmp_path: Path) -> None:
@@ -135,7 +130,7 @@ def test_an_incomplete_piece_is_done_again(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     interrupted(path, after=13)
     folder = tmp_path / "out.mp4.part"
-    (folder / "000001.mkv").rename(folder / "000001.unfinished")
+    (folder / "000005.mkv").rename(folder / "000005.unfinished")
     options = SinkOptions(rate=RATE, segment_frames=SEGMENT, fingerprint="f", resume=True)
     with open_sink(path, source(), options) as sink:
         assert sink.completed == SEGMENT
@@ -143,78 +138,74 @@ def test_an_incomplete_piece_is_done_again(tmp_path: Path) -> None:
     assert len(decoded(path)) == COUNT
 
 
-def test_a_damaged_piece_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["flip", "empty", "cut"])
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_damaged_piece_is_made_again_and_the_others_are_kept(
+    tmp_path: Path, damage: str, first: int
+) -> None:
+    path, whole = tmp_path / "out.mp4", tmp_path / "whole.mp4"
+    common: dict[str, Any] = {"rate": RATE, "segment_frames": SEGMENT, "fingerprint": "f"}
+    interrupted(path, after=17)
+    spoil(tmp_path / "out.mp4.part" / f"{first:06d}.mkv", damage)
+    with open_sink(path, source(), SinkOptions(resume=True, **common)) as sink:
+        assert sink.completed == first
+        assert sink.held[-1].stop == 15
+        wanted = [*frames(pictures()[:10], RATE, first), *frames(pictures(), RATE, 15)]
+        feed(sink, wanted).finish()
+    write_all(whole, source(), frames(pictures(), RATE), **common)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 90, b"[1, 2]", b"7", b'{"stamps": 5}', b"\xff\xfe\x80"])
+def test_damaged_stamps_mean_that_the_piece_is_made_again(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "out.mp4"
     interrupted(path, after=13)
-    piece = tmp_path / "out.mp4.part" / "000000.mkv"
-    piece.write_bytes(piece.read_bytes()[:600])
+    (tmp_path / "out.mp4.part" / "000000.json").write_bytes(content)
     options = SinkOptions(rate=RATE, segment_frames=SEGMENT, fingerprint="f", resume=True)
-    sink = open_sink(path, source(), options)
-    with pytest.raises(OutputError, match=r"000000\.mkv is damaged: delete .*out\.mp4\.part and start anew"):
-        feed(sink, frames(pictures(), RATE, start=sink.completed)).finish()
-    assert not path.exists()
+    with open_sink(path, source(), options) as sink:
+        assert sink.held == (range(5, 10),)
+        feed(sink, frames(pictures(), RATE)).finish()
+    assert len(decoded(path)) == COUNT
 
 
-KILLED = """
-import sys, time
-from fractions import Fraction
-from pathlib import Path
-from tests.support.outputs import feed, frames, native_picture, rgb_picture, source
-from vfi.io.sink import open_sink
-from vfi.io.writer import SinkOptions
-
-path = Path(sys.argv[1])
-if path.suffix:
-    pictures = [native_picture(number) for number in range(23)]
-else:
-    pictures = [rgb_picture(number) for number in range(23)]
-sink = open_sink(path, source(), SinkOptions(rate=Fraction(24000, 1001), segment_frames=5, fingerprint="f"))
-feed(sink, list(frames(pictures, Fraction(24000, 1001)))[:13])
-print("written", flush=True)
-time.sleep(60)
-"""
+def test_a_gap_that_is_not_filled_is_refused_and_everything_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    interrupted(path, after=17)
+    spoil(tmp_path / "out.mp4.part" / "000005.mkv", "cut")
+    options = SinkOptions(rate=RATE, segment_frames=SEGMENT, fingerprint="f", resume=True)
+    with (
+        open_sink(path, source(), options) as sink,
+        pytest.raises(OutputError, match=r"frames 5 to 9 of .* are missing: give --resume"),
+    ):
+        sink.finish()
+    assert len(list((tmp_path / "out.mp4.part").glob("*.mkv"))) == 2
 
 
-def killed(path: Path, evidence: Path) -> None:
-    """Run a writer in a process of its own and kill it as soon as ``evidence`` exists."""
-    root = Path(__file__).resolve().parents[3]
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)], cwd=root, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "written\n"
-        deadline = time.monotonic() + 20
-        while not evidence.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-    finally:
-        process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def test_a_killed_video_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
-    path, whole = tmp_path / "killed.mp4", tmp_path / "whole.mp4"
-    killed(path, tmp_path / "killed.mp4.part" / "000001.mkv")
-    assert not path.exists()
+def test_shards_are_joined_to_the_same_bytes(tmp_path: Path) -> None:
+    path, whole = tmp_path / "out.mp4", tmp_path / "whole.mp4"
     common: dict[str, Any] = {"rate": RATE, "segment_frames": SEGMENT, "fingerprint": "f"}
+    interrupted(path, after=COUNT)
+    parts, folder = tmp_path / "parts", tmp_path / "out.mp4.part"
+    shutil.copytree(folder, parts)
+    for piece in ("000000", "000010"):
+        for suffix in ("mkv", "json"):
+            (folder / f"{piece}.{suffix}").unlink()
+    store = segments.SegmentStore(folder)
+    assert (store.ranges(), store.missing()) == ([range(5, 10), range(15, 20)], [range(5), range(10, 15)])
+    assert store.adopt(parts) == [range(5), range(10, 15)]
+    assert store.ranges() == [range(20)]
     with open_sink(path, source(), SinkOptions(resume=True, **common)) as sink:
-        assert sink.completed == 10
-        feed(sink, frames(pictures(), RATE, start=10)).finish()
+        assert sink.completed == 20
+        feed(sink, frames(pictures(), RATE, start=20)).finish()
     write_all(whole, source(), frames(pictures(), RATE), **common)
-    assert video_packets(path) == video_packets(whole)
+    assert path.read_bytes() == whole.read_bytes()
 
 
-def test_a_killed_folder_of_images_is_resumed(tmp_path: Path) -> None:
-    folder = tmp_path / "killed"
-    killed(folder, tmp_path / "killed.part" / "000012.png")
-    options = SinkOptions(rate=RATE, segment_frames=SEGMENT, fingerprint="f", resume=True)
-    made = [rgb_picture(number) for number in range(COUNT)]
-    with open_sink(folder, source(), options) as sink:
-        assert sink.completed in (12, 13)
-        feed(sink, frames(made, RATE, start=sink.completed)).finish()
-    assert len(list(folder.iterdir())) == COUNT
+def test_pieces_of_other_work_are_not_adopted(tmp_path: Path) -> None:
+    interrupted(tmp_path / "a.mp4", after=6)
+    interrupted(tmp_path / "b.mp4", after=6, quality=30)
+    with pytest.raises(OutputError, match="of other settings or another input"):
+        segments.SegmentStore(tmp_path / "a.mp4.part").adopt(tmp_path / "b.mp4.part")
 
 
 def test_a_full_disk_while_encoding_is_one_sentence_and_keeps_what_is_complete(
@@ -236,7 +227,7 @@ def test_a_full_disk_while_encoding_is_one_sentence_and_keeps_what_is_complete(
         assert sink.abort() == sink.abort()
         assert "10 finished frames are kept" in sink.abort()[0]
     folder = tmp_path / "out.mp4.part"
-    assert sorted(piece.name for piece in folder.glob("*.mkv")) == ["000000.mkv", "000001.mkv"]
+    assert sorted(piece.name for piece in folder.glob("*.mkv")) == ["000000.mkv", "000005.mkv"]
     assert not list(folder.glob("*.unfinished"))
 
 
@@ -244,7 +235,7 @@ def test_a_full_disk_while_encoding_is_one_sentence_and_keeps_what_is_complete(
 def test_a_really_full_disk_is_one_sentence(tmp_path: Path) -> None:
     """The unfinished piece goes to /dev/full, which refuses every byte."""
     with open_sink(tmp_path / "out.mp4", source(), SinkOptions(segment_frames=SEGMENT)) as sink:
-        sink._store.unfinished.symlink_to("/dev/full")  # type: ignore[attr-defined]  # inside for the test
+        (tmp_path / "out.mp4.part" / "000000.unfinished").symlink_to("/dev/full")
         with pytest.raises(OutputError, match=r"Cannot write .*out\.mp4 \(No space left on device"):
             feed(sink, frames(pictures())).finish()
     assert list(tmp_path.iterdir()) == []

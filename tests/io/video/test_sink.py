@@ -289,7 +289,7 @@ def test_no_thread_outlives_the_sink(tmp_path: Path) -> None:
 def test_an_error_in_the_thread_reaches_the_caller(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "out.mp4", source())
     wrong = [native_picture(0, height=20)] * 99
-    with pytest.raises(ValueError, match="pictures of 48x64 expected"):
+    with pytest.raises(ValueError, match="frames of 48x64 expected"):
         feed(sink, frames(wrong)).finish()
     assert sink.abort() == []
     assert list(tmp_path.iterdir()) == []

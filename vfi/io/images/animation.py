@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from vfi.errors import ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
+from vfi.io.partial import PartialFolder, file_record, matches_record, read_json, synchronise, write_json
 from vfi.io.pixels import color, convert
 from vfi.io.pixels.tags import MATRIX_BT601, ColorTags
-from vfi.io.threads import QueuedSink, output_errors
+from vfi.io.threads import QueuedSink
 from vfi.io.video.ffmpeg import open_output
-from vfi.io.video.segments import PartialFolder, synchronise
 from vfi.io.video.timestamps import OutputClock
 
 ANIMATION_SUFFIXES = ("gif", "webp")
@@ -36,45 +36,76 @@ _ANY_RATE = 25  # animations have time stamps and no rate, but the encoders ask 
 
 
 class AnimationSink(QueuedSink):
-    """An animation. See :class:`vfi.io.base.FrameSink`. It cannot be resumed: it is written anew."""
+    """An animation. See :class:`vfi.io.base.FrameSink`.
+
+    An interrupted one is written anew; one that was complete and could not get its final name is kept.
+    """
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
         """Open the partial folder.
 
         Args:
-            path: The output; its folder is made if it is missing.
-            info: The source.
+            path: Output; its folder is made if it is missing.
+            info: Source.
             options: The user's wishes.
 
         Raises:
+            AlreadyComplete: If the output shall be resumed and is complete.
             ConfigError: If the quality is out of range.
             OutputError: If the file cannot be written.
         """
         self._options = options
-        self._kind = _GifWriter if path.suffix.lower() == ".gif" else _WebpWriter
+        suffix = path.suffix.lower()
+        self._kind = _GifWriter if suffix == ".gif" else _WebpWriter
         self._kind.check(options)
         self._alpha = info.has_alpha
         self._writer: _AnimationWriter | None = None
         self._clock = OutputClock(self._kind.ticks)
         self._rounded = self._crowded = False
         self._dropped = 0
+        self._frames = 0
         self._notes = [f"{info.bits}-bit samples were rounded to 8 bit."] if info.bits > 8 else []
-        self._folder = PartialFolder(path)
-        with output_errors(path):
-            self._folder.begin({"animation": path.suffix.lower()}, resume=False)
-        super().__init__(path, completed=0)
+        folder = PartialFolder(path, f"animation{suffix}")
+        folder.begin(self._identity(info), resume=options.resume, overwrite=options.overwrite)
+        with folder.released_on_error():
+            self._record_path = folder.path / "animation.json"
+            self._read_record(folder.result)
+            super().__init__(path, folder, [range(self._frames)] if self._frames else [])
 
-    @property
-    def _unfinished(self) -> Path:
-        return self._folder.path / f"animation{self.path.suffix.lower()}"
+    def _identity(self, info: SourceInfo) -> dict[str, object]:
+        options = self._options
+        return {
+            "fingerprint": options.fingerprint,
+            "animation": [options.quality, options.loop, options.size, str(options.time_scale)],
+            "source": [info.height, info.width, info.has_alpha],
+        }
+
+    def _read_record(self, result: Path) -> None:
+        """Take over what an earlier run completed, or delete what it did not."""
+        record = read_json(self._record_path)
+        try:
+            if isinstance(record, dict) and matches_record(result, record):
+                self._rounded, self._crowded = bool(record["rounded"]), bool(record["crowded"])
+                self._frames, self._dropped = int(record["frames"]), int(record["dropped"])
+                return
+        except (KeyError, TypeError, ValueError):
+            pass  # a damaged record: the animation is made again
+        result.unlink(missing_ok=True)
+        self._record_path.unlink(missing_ok=True)
 
     def _consume(self, frame: OutputFrame) -> None:
+        if self._frames and self._writer is None:
+            raise OutputError(
+                f"{self._folder.result} holds {self._frames} frames and cannot get more: leave --resume out "
+                "to start anew."
+            )
         samples = color.narrow(frame.picture.upright().rgb())
         if samples.shape[2] == 3:
             samples = np.dstack([samples, np.full(samples.shape[:2], 255, np.uint8)])
         if self._writer is None:
             height, width = samples.shape[:2]
-            self._writer = self._kind(self._unfinished, height, width, self._alpha, self._options)
+            self._writer = self._kind(self._folder.result, height, width, self._alpha, self._options)
+        self._frames += 1
         if self._clock.last is not None and round(frame.time * self._kind.ticks) <= self._clock.last:
             self._dropped += 1
             return
@@ -82,29 +113,41 @@ class AnimationSink(QueuedSink):
         self._crowded |= frame.duration < Fraction(1, _FASTEST_GIF)
         self._writer.write(samples, *self._clock.stamp(frame.time, frame.duration))
 
-    def _flush(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+    def _end(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._writer = None
+        synchronise(self._folder.result)
+        record = {
+            "frames": self._frames,
+            "dropped": self._dropped,
+            "rounded": self._rounded,
+            "crowded": self._crowded,
+            **file_record(self._folder.result),
+        }
+        write_json(self._record_path, record)
 
     def _complete(self) -> list[str]:
-        if self._writer is None:
+        if not self._frames:
             raise OutputError(f"There are no frames to write to {self.path}: see whether the range is right.")
         if self.path.exists() and not self._options.overwrite:
-            raise OutputError(f"{self.path} appeared meanwhile: give --overwrite to replace it.")
-        synchronise(self._unfinished)
-        self._unfinished.replace(self.path)
-        self._folder.remove()
+            raise OutputError(f"{self.path} appeared meanwhile: give --overwrite and --resume to replace it.")
+        self._folder.publish()
         notes = [*self._notes, *self._kind.notes(rounded=self._rounded, crowded=self._crowded)]
         if self._dropped:
             notes.append(
-                f"{self._dropped} frames were left out: the format cannot tell such close times apart."
+                f"{self._dropped} frames were left out: the format cannot distinguish such close times."
             )
         return notes
 
     def _discard(self) -> list[str]:
         if self._writer is not None:
             self._writer.abandon()
-        self._folder.remove()
+            self._writer = None
+        if self._record_path.exists():
+            return [f"The finished animation is kept in {self._folder.path}; --resume continues there."]
+        self._folder.clear()
         return []
 
 

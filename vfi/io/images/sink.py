@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,14 +17,23 @@ from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.images.profile import add_profile, video_profile
+from vfi.io.partial import (
+    IMAGE_FOLDER,
+    UNFINISHED,
+    PartialFolder,
+    file_record,
+    matches_record,
+    require_same_work,
+    synchronise,
+)
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
-from vfi.io.threads import QueuedSink, output_errors
-from vfi.io.video.segments import PartialFolder
+from vfi.io.threads import QueuedSink
+from vfi.io.video.segments import gaps, join_ranges
 
 IMAGE_FORMATS = ("png", "jpg", "tif", "webp")
 _SAME_FORMAT = {"jpg": ("jpg", "jpeg"), "tif": ("tif", "tiff")}
-_JOURNAL = "names.txt"
+_JOURNAL = "images.jsonl"
 _JPEG_QUALITY = 95
 _WEBP_LOSSLESS = 101  # OpenCV's value
 _EIGHT_BIT = ("jpg", "webp")
@@ -33,100 +43,204 @@ _WITHOUT_ALPHA = ("jpg",)
 class ImageSink(QueuedSink):
     """A folder of images named by the frames. See :class:`vfi.io.base.FrameSink`.
 
-    Images gather in a partial folder beside the final one; a journal tells which are complete.
+    Images gather in a partial folder beside the final one; a journal records which are complete, with their
+    sizes and checksums. A new folder appears by one rename; into an existing one the images are moved under
+    a mark that lets an interrupted move go on.
     """
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
         """Open the partial folder.
 
         Args:
-            path: The final folder; it and those above it are made if they are missing.
-            info: The source.
+            path: Final folder; those above it are made if they are missing.
+            info: Source.
             options: The user's wishes.
 
         Raises:
+            AlreadyComplete: If the output shall be resumed and is complete.
             ConfigError: If an interrupted run to be resumed had other settings.
             OutputError: If the folder cannot be made.
         """
         self._options = options
         self._format = options.image_format
         self._notes = _loss_notes(info, self._format)
-        self._folder = PartialFolder(path)
         settings = {
             key: asdict(options)[key] for key in ("quality", "image_format", "png_compression", "size")
         }
-        identity = json.loads(json.dumps({"fingerprint": options.fingerprint, "images": settings}))
-        with output_errors(path):
-            self._folder.begin(identity, resume=options.resume)
-            self._names = self._finished_names()
-        self._taken = set(self._names)
-        super().__init__(path, len(self._names))
-
-    def _finished_names(self) -> list[str]:
-        """The journal's names up to the first missing file; the journal is cut there."""
-        journal = self._folder.path / _JOURNAL
-        names: list[str] = []
-        for line in journal.read_text("utf-8").splitlines() if journal.exists() else []:
-            try:
-                name = json.loads(line)
-            except ValueError:  # a line that was not written to its end
-                break
-            if not self._file(name).exists():
-                break
-            names.append(name)
-        journal.write_text("".join(f"{json.dumps(name)}\n" for name in names), "utf-8")
-        return names
-
-    def _file(self, name: str) -> Path:
-        return self._folder.path / f"{name}.{self._format}"
+        folder = PartialFolder(path, IMAGE_FOLDER)
+        identity = {"fingerprint": options.fingerprint, "images": settings}
+        folder.begin(identity, resume=options.resume, overwrite=options.overwrite)
+        with folder.released_on_error():
+            folder.result.mkdir(exist_ok=True)
+            self._journal = _Journal(folder, self._format)
+            super().__init__(path, folder, self._journal.ranges(), options.first_frame)
 
     def _consume(self, frame: OutputFrame) -> None:
-        if frame.name in self._taken:
+        if self._journal.holds_name(frame.name):
             raise OutputError(f"Two frames would be written to {frame.name}.{self._format} in {self.path}.")
-        unfinished = self._folder.path / f"{frame.name}.unfinished"
+        unfinished = self._folder.result / f"{frame.name}{UNFINISHED}"
         picture = frame.picture
         if picture.path is not None and _same_format(picture, self._format) and not picture.rotation:
             shutil.copyfile(picture.path, unfinished)
         else:
             unfinished.write_bytes(encode_image(picture, self._format, self._options))
-        unfinished.replace(self._file(frame.name))
-        with (self._folder.path / _JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(f"{json.dumps(frame.name)}\n")
-        self._taken.add(frame.name)
-        self._names.append(frame.name)
+        self._journal.add(frame, unfinished)
 
-    def _flush(self) -> None:
+    def _end(self) -> None:
         """Every image is complete when it is consumed."""
 
+    def _adopt(self, folder: Path) -> list[range]:
+        self._journal.adopt(folder)
+        return self._journal.ranges()
+
     def _complete(self) -> list[str]:
-        if not self._names:
+        entries = dict(sorted(self._journal.entries.items()))
+        if not entries:
             raise OutputError(f"There are no frames to write to {self.path}: see whether the range is right.")
-        self.path.mkdir(exist_ok=True)
-        strangers = [path for path in self.path.iterdir() if path.stem not in self._taken]
-        if any(self.path.iterdir()) and not self._options.overwrite:
+        for missing in gaps(self._journal.ranges()):
+            raise OutputError(
+                f"The frames {missing.start} to {missing.stop - 1} of {self.path} are missing: give --resume "
+                "to make them."
+            )
+        files = [f"{entry.name}.{self._format}" for entry in entries.values()]
+        for file in files:
+            if (self._folder.result / file).exists():
+                synchronise(self._folder.result / file)
+        if not self.path.exists():
+            self._folder.publish()
+            return self._notes
+        return [*self._notes, *self._move(files)]
+
+    def _move(self, files: list[str]) -> list[str]:
+        """Move the images one by one into the existing folder."""
+        names = {entry.name for entry in self._journal.entries.values()}
+        present = list(self.path.iterdir())
+        unknown = [path for path in present if path.stem not in names]
+        if present and not self._options.overwrite and not self._folder.is_moving:
             raise OutputError(
                 f"{self.path} was filled meanwhile: give --overwrite and --resume to write into it."
             )
-        for name in self._names:
-            file = self._file(name)
-            file.replace(self.path / file.name)
-        self._folder.remove()
-        if strangers:
-            return [
-                *self._notes,
-                f"{len(strangers)} other files were in {self.path} before and were left there.",
-            ]
-        return self._notes
+        self._folder.mark_moving()
+        for file in files:
+            self._folder.move_into_output(file)
+        self._folder.clear()
+        if not unknown:
+            return []
+        return [f"{len(unknown)} other files were in {self.path} before and were left there."]
 
     def _discard(self) -> list[str]:
-        if not self._names:
-            self._folder.remove()
+        count = len(self._journal.entries)
+        if not count:
+            self._folder.clear()
             return []
-        for leftover in self._folder.path.glob("*.unfinished"):
+        for leftover in self._folder.result.glob(f"*{UNFINISHED}"):
             leftover.unlink()
-        return [
-            f"{len(self._names)} finished images are kept in {self._folder.path}; --resume goes on there."
+        return [f"{count} finished images are kept in {self._folder.path}; --resume continues there."]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One complete image."""
+
+    index: int
+    """Of the output frame."""
+    name: str
+    """File name without its suffix."""
+    record: dict[str, Any]
+    """Size and checksum."""
+
+
+class _Journal:
+    """Which images of an unfinished folder are complete: a file of one JSON object per line."""
+
+    def __init__(self, folder: PartialFolder, image_format: str) -> None:
+        """Read the journal, drop the images that are missing or damaged, and write it anew.
+
+        Args:
+            folder: Folder of the unfinished output.
+            image_format: Suffix of the images, without a dot.
+        """
+        self._path = folder.path / _JOURNAL
+        self._images = folder.result
+        self._format = image_format
+        # While the images are being moved, some have reached the output.
+        places = [folder.result, folder.output] if folder.is_moving else [folder.result]
+        found = [
+            entry
+            for entry in self._read(self._path)
+            if any(matches_record(place / f"{entry.name}.{image_format}", entry.record) for place in places)
         ]
+        self.entries = {entry.index: entry for entry in sorted(found, key=lambda entry: entry.index)}
+        self._names = {entry.name for entry in found}
+        unfinished = self._path.with_name(_JOURNAL + UNFINISHED)
+        unfinished.write_text("".join(_line(entry) for entry in self.entries.values()), "utf-8")
+        unfinished.replace(self._path)
+        self._discard_unknown()
+
+    def ranges(self) -> list[range]:
+        """Which output frames are there: ranges of indices, ascending, with gaps between them."""
+        return join_ranges([range(index, index + 1) for index in self.entries])
+
+    def holds_name(self, name: str) -> bool:
+        """Whether a complete image has this name, which is given without a suffix."""
+        return name in self._names
+
+    def add(self, frame: OutputFrame, unfinished: Path) -> None:
+        """Give a written image its name and record it.
+
+        Args:
+            frame: What it shows.
+            unfinished: Its file.
+        """
+        self._record(_Entry(frame.index, frame.name, file_record(unfinished)), unfinished)
+
+    def _record(self, entry: _Entry, unfinished: Path) -> None:
+        unfinished.replace(self._images / f"{entry.name}.{self._format}")
+        with self._path.open("a", encoding="utf-8") as journal:
+            journal.write(_line(entry))
+        self.entries[entry.index] = entry
+        self._names.add(entry.name)
+
+    def adopt(self, folder: Path) -> None:
+        """Copy the complete images of another run's unfinished folder.
+
+        Raises:
+            OutputError: If that run had other settings or another input.
+        """
+        require_same_work(folder, self._path.parent)
+        for entry in self._read(folder / _JOURNAL):
+            file = f"{entry.name}.{self._format}"
+            if entry.index in self.entries or not matches_record(folder / IMAGE_FOLDER / file, entry.record):
+                continue
+            copy = self._images / f"{entry.name}{UNFINISHED}"
+            shutil.copyfile(folder / IMAGE_FOLDER / file, copy)
+            self._record(entry, copy)
+
+    @staticmethod
+    def _read(path: Path) -> list[_Entry]:
+        """All entries that can be read; a damaged line stands for an image that is made again."""
+        entries: list[_Entry] = []
+        content = path.read_bytes() if path.exists() else b""
+        for line in content.splitlines():
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            match value:
+                case {"index": int(index), "name": str(name), **record} if name == Path(name).name:
+                    entries.append(_Entry(index, name, record))
+        return entries
+
+    def _discard_unknown(self) -> None:
+        """Delete images that are not recorded, so that none of them reaches the output."""
+        known = {f"{name}.{self._format}" for name in self._names}
+        for path in self._images.iterdir():
+            if path.name not in known and path.suffix in (f".{self._format}", UNFINISHED):
+                path.unlink()
+
+
+def _line(entry: _Entry) -> str:
+    return json.dumps({"index": entry.index, "name": entry.name, **entry.record}) + "\n"
 
 
 def encode_image(picture: Picture, image_format: str, options: SinkOptions) -> bytes:

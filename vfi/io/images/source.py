@@ -89,6 +89,11 @@ class ImageSource(FrameSource):
         self._first = math.ceil((start or 0) * rate)
         self._last = len(paths) if end is None else min(len(paths), math.ceil(end * rate))
 
+    @property
+    def images(self) -> Sequence[Path]:
+        """The files that are read, in order."""
+        return self._paths[self._first : self._last]
+
     def _frames(self) -> Iterator[SourceFrame]:
         for index, place in enumerate(range(self._first, self._last)):
             path, header = self._paths[place], self._headers[place]

@@ -1,17 +1,19 @@
-"""The unfinished output on disk: a folder of short, closed, playable pieces beside the final file.
+"""The finished pieces of an unfinished video: short, closed, playable files in its partial folder.
 
-Every piece holds a fixed number of frames and was encoded on its own, so that a run that is interrupted and
-resumed gives the same bytes as one that is not. A piece is written under a temporary name and renamed when
-it is complete. Matroska, which takes every codec, keeps only milliseconds; the exact time stamps lie in a
-small JSON file beside each piece.
+Every piece begins at a fixed output frame and was encoded on its own, so that a run that is interrupted and
+resumed gives the same bytes as one that is not, and so that pieces may be made in any order and by several
+runs. A piece is written under a temporary name and renamed when it is complete. Matroska, which takes every
+codec, keeps only milliseconds; the exact timestamps lie in a small JSON file beside each piece, together with
+the size and the checksum of the piece.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,20 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from vfi.errors import ConfigError, OutputError
+from vfi.errors import OutputError
+from vfi.io.partial import (
+    UNFINISHED,
+    file_record,
+    matches_record,
+    read_json,
+    require_same_work,
+    synchronise,
+    write_json,
+)
 from vfi.io.video import ffmpeg
 
-STATE_FILE = "state.json"
-VERSION = 1
+_PIECE = re.compile(r"(\d{6,})\.mkv")
+_LEFTOVER = re.compile(rf"\d{{6,}}(\.mkv|\.json)?({re.escape(UNFINISHED)})?|joined\.\w+")
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,24 @@ class Segment:
     """One complete piece."""
 
     path: Path
+    first: int
+    """Index of its first output frame."""
     stamps: tuple[tuple[int, int], ...]
-    """Time stamp and duration in ticks of every packet, in the order of decoding."""
+    """Timestamp and duration in ticks of every packet, in the order of decoding."""
+
+    @property
+    def frames(self) -> range:
+        """Indices of its output frames."""
+        return range(self.first, self.first + len(self.stamps))
+
+    @property
+    def last_stamp(self) -> int:
+        """Timestamp of the last frame in the order of display, in ticks."""
+        return max(stamp for stamp, _ in self.stamps)
 
     @property
     def reorder_delay(self) -> int:
-        """By how many ticks decoding must run ahead of showing."""
+        """By how many ticks decoding must run ahead of display."""
         shown = sorted(stamp for stamp, _ in self.stamps)
         return max(turn - stamp for turn, (stamp, _) in zip(shown, self.stamps, strict=True))
 
@@ -47,72 +70,18 @@ class Segment:
             yield from (packet for packet in container.demux(video=0) if packet.size)
 
 
-class PartialFolder:
-    """The folder of an unfinished output, recognised by its state file."""
-
-    def __init__(self, output: Path) -> None:
-        """Name the folder; nothing is touched yet.
-
-        Args:
-            output: The final file or folder.
-        """
-        self.output = output
-        self.path = output.with_name(output.name + ".part")
-
-    def begin(self, identity: Mapping[str, Any], *, resume: bool) -> None:
-        """Make the folder ready: empty, or with what an interrupted run of the same identity left.
-
-        Args:
-            identity: What must be equal for a run to be continued; plain JSON values.
-            resume: Continue if there is something to continue.
-
-        Raises:
-            OutputError: If something that is not ours has the folder's name.
-            ConfigError: If the interrupted run had other settings.
-        """
-        state = {"vfi": VERSION, **identity}
-        found = self._state()
-        if resume and found == state:
-            return
-        if resume and found is not None:
-            raise ConfigError(
-                f"{self.path} was begun with other settings or another input: give the same ones to "
-                "resume it, or leave --resume out to start anew."
-            )
-        if found is None and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise OutputError(
-                f"{self.path} is in the way and was not made by vfi: move it away or choose another output."
-            )
-        self.remove()
-        self.path.mkdir(parents=True)
-        write_json(self.path / STATE_FILE, state)
-
-    def remove(self) -> None:
-        """Delete the folder, which must be ours."""
-        if self.path.is_dir():
-            shutil.rmtree(self.path)
-
-    def _state(self) -> dict[str, Any] | None:
-        try:
-            return json.loads((self.path / STATE_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-
-
 class SegmentStore:
-    """The pieces of an unfinished video in its partial folder."""
+    """The pieces of an unfinished video in its partial folder. They need not be contiguous."""
 
     def __init__(self, folder: Path) -> None:
-        """Find what is complete and delete what is not.
+        """Find the complete and undamaged pieces, and delete the others.
 
         Args:
-            folder: Of an unfinished output, made by :class:`PartialFolder`.
+            folder: Folder of an unfinished video, begun as a :class:`~vfi.io.partial.PartialFolder`.
         """
         self.folder = folder
-        self.segments: list[Segment] = []
-        while (path := self._path(len(self.segments))).exists():
-            stamps = json.loads(path.with_suffix(".json").read_text("utf-8"))
-            self.segments.append(Segment(path, tuple((stamp, duration) for stamp, duration in stamps)))
+        self.segments: list[Segment] = _undamaged_pieces(folder)
+        """In the order of their frames."""
         self.discard_incomplete()
 
     @property
@@ -121,39 +90,76 @@ class SegmentStore:
         return sum(len(segment.stamps) for segment in self.segments)
 
     @property
-    def last_stamp(self) -> int | None:
-        """The greatest time stamp in complete pieces, in ticks."""
-        return max((stamp for stamp, _ in self.segments[-1].stamps), default=None) if self.segments else None
-
-    @property
     def end_stamp(self) -> int:
         """When the last complete frame ends, in ticks."""
         return max((stamp + duration for stamp, duration in self.segments[-1].stamps), default=0)
 
-    @property
-    def unfinished(self) -> Path:
-        """Where the next piece is to be written before :meth:`add`."""
-        return self._path(len(self.segments)).with_suffix(".unfinished")
+    def ranges(self) -> list[range]:
+        """Which output frames are there: ranges of indices, ascending, neither overlapping nor touching."""
+        return join_ranges(segment.frames for segment in self.segments)
 
-    def add(self, stamps: list[tuple[int, int]]) -> None:
-        """Take the piece at :attr:`unfinished` as complete.
+    def missing(self) -> list[range]:
+        """Which output frames are not there although later ones are."""
+        return gaps(self.ranges())
+
+    def stamp_before(self, frame: int) -> int | None:
+        """The timestamp of the frame before the one of this index, in ticks; None where it is not there."""
+        return next((segment.last_stamp for segment in self.segments if segment.frames.stop == frame), None)
+
+    def unfinished(self, first: int) -> Path:
+        """Where a new piece is to be written before :meth:`add`.
 
         Args:
-            stamps: Time stamp and duration in ticks of every packet, in the order of decoding.
+            first: Index of its first output frame.
         """
-        path, unfinished = self._path(len(self.segments)), self.unfinished
-        write_json(path.with_suffix(".json"), stamps)
+        return self.folder / f"{first:06d}{UNFINISHED}"
+
+    def add(self, first: int, stamps: list[tuple[int, int]]) -> None:
+        """Take the piece at :meth:`unfinished` as complete.
+
+        Args:
+            first: Index of its first output frame.
+            stamps: Timestamp and duration in ticks of every packet, in the order of decoding.
+        """
+        path, unfinished = self._path(first), self.unfinished(first)
         synchronise(unfinished)
-        unfinished.rename(path)
-        self.segments.append(Segment(path, tuple(stamps)))
+        write_json(path.with_suffix(".json"), {"first": first, "stamps": stamps, **file_record(unfinished)})
+        unfinished.replace(path)
+        self._insert(Segment(path, first, tuple(stamps)))
+
+    def adopt(self, folder: Path) -> list[range]:
+        """Take over the complete pieces of another run of the same output, such as one of several shards.
+
+        Args:
+            folder: Partial folder of the other run, which has ended; it is left as it is.
+
+        Returns:
+            Indices of the output frames that were taken over; what was there already is not.
+
+        Raises:
+            OutputError: If the other run had other settings, or one of its pieces holds a part of what is
+                here.
+        """
+        require_same_work(folder, self.folder)
+        taken: list[range] = []
+        for piece in _undamaged_pieces(folder):
+            overlaps = [own for own in self.segments if _overlap(own.frames, piece.frames)]
+            if any(own.frames == piece.frames for own in overlaps):
+                continue
+            if overlaps:
+                raise OutputError(
+                    f"{piece.path} and {overlaps[0].path} hold some frames twice: join only parts that were "
+                    "divided at the ends of segments."
+                )
+            self._copy(piece)
+            taken.append(piece.frames)
+        return join_ranges(taken)
 
     def discard_incomplete(self) -> None:
-        """Delete whatever is in the folder beside complete pieces and the state."""
-        kept = {self.folder / STATE_FILE}
-        for segment in self.segments:
-            kept |= {segment.path, segment.path.with_suffix(".json")}
+        """Delete pieces that are not complete, and what is left of joining them."""
+        kept = {path for own in self.segments for path in (own.path, own.path.with_suffix(".json"))}
         for path in self.folder.iterdir():
-            if path not in kept:
+            if path not in kept and _LEFTOVER.fullmatch(path.name):
                 path.unlink()
 
     def template(self) -> InputContainer:
@@ -161,7 +167,7 @@ class SegmentStore:
         return ffmpeg.open_input(self.segments[0].path)
 
     def packets(self) -> Iterator[Packet]:
-        """All packets with exact presentation and decoding time stamps and durations, in ticks.
+        """All packets with exact presentation and decoding timestamps and durations, in ticks.
 
         Decoding times are the sorted presentation times moved back by one delay for all: so they increase
         strictly at any frame rate and across the joints, and their span is the video's true length, which
@@ -177,24 +183,77 @@ class SegmentStore:
                     packet.pts, packet.dts, packet.duration = stamp, turn - delay, duration
                     yield packet
             except (ValueError, FFmpegError) as error:
-                mend = f"delete {self.folder} and start anew"
-                raise OutputError(f"The finished piece {segment.path} is damaged: {mend}.") from error
+                raise OutputError(
+                    f"The finished piece {segment.path} is damaged: give --resume to make it again."
+                ) from error
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.mkv"
+    def _copy(self, piece: Segment) -> None:
+        """Copy a piece of another folder, or link it where the file system can."""
+        unfinished = self.unfinished(piece.first)
+        unfinished.unlink(missing_ok=True)
+        try:
+            os.link(piece.path, unfinished)
+        except OSError:
+            shutil.copyfile(piece.path, unfinished)
+        self.add(piece.first, list(piece.stamps))
+
+    def _insert(self, segment: Segment) -> None:
+        self.segments = sorted([*self.segments, segment], key=lambda own: own.first)
+
+    def _path(self, first: int) -> Path:
+        return self.folder / f"{first:06d}.mkv"
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(content), "utf-8")
-    unfinished.replace(path)
+def join_ranges(parts: Iterator[range] | list[range]) -> list[range]:
+    """Ranges in ascending order with touching and overlapping ones joined.
+
+    Args:
+        parts: Ranges of step 1.
+    """
+    joined: list[range] = []
+    for part in sorted(parts, key=lambda part: part.start):
+        if joined and part.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, max(joined[-1].stop, part.stop))
+        elif part:
+            joined.append(part)
+    return joined
 
 
-def synchronise(path: Path) -> None:
-    """Wait until a file's content is on the disk, so that its renaming cannot overtake it."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def gaps(ranges: list[range]) -> list[range]:
+    """What lies between 0 and the end of the last range, and in none of them.
+
+    Args:
+        ranges: Result of :func:`join_ranges`.
+    """
+    starts = [0, *(part.stop for part in ranges)]
+    return [
+        range(start, part.start) for start, part in zip(starts, ranges, strict=False) if start < part.start
+    ]
+
+
+def _overlap(left: range, right: range) -> bool:
+    return left.start < right.stop and right.start < left.stop
+
+
+def _undamaged_pieces(folder: Path) -> list[Segment]:
+    """The complete pieces of a folder in the order of their frames, none of them overlapping."""
+    found: list[Segment] = []
+    numbered = [(int(match[1]), path) for path in folder.iterdir() if (match := _PIECE.fullmatch(path.name))]
+    for first, path in sorted(numbered):
+        record = read_json(path.with_suffix(".json"))
+        stamps = _read_stamps(record, first)
+        after_others = not found or first >= found[-1].frames.stop
+        if stamps and after_others and matches_record(path, record):
+            found.append(Segment(path, first, stamps))
+    return found
+
+
+def _read_stamps(record: Any, first: int) -> tuple[tuple[int, int], ...] | None:
+    """The timestamps in the record of a piece; None if the record is damaged or belongs to another piece."""
+    if not isinstance(record, dict) or record.get("first") != first:
+        return None
+    with suppress(TypeError, ValueError):
+        stamps = tuple((stamp, duration) for stamp, duration in record["stamps"])
+        if all(type(number) is int for pair in stamps for number in pair):
+            return stamps
+    return None

@@ -15,11 +15,12 @@ from av.error import FFmpegError
 from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
+from vfi.io.partial import PartialFolder, synchronise
 from vfi.io.pixels import convert
-from vfi.io.threads import QueuedSink, output_errors
+from vfi.io.threads import QueuedSink
 from vfi.io.video import ffmpeg, mux
 from vfi.io.video.encoders import EncodingPlan, plan_encoding
-from vfi.io.video.segments import PartialFolder, SegmentStore, synchronise
+from vfi.io.video.segments import SegmentStore
 from vfi.io.video.timestamps import OutputClock, Timeline, choose_ticks
 
 _ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
@@ -40,8 +41,8 @@ class SegmentEncoder:
         Args:
             path: File, replaced if it exists, or memory.
             plan: What to encode with.
-            info: Size and shape of the pictures.
-            ticks: Time stamps per second.
+            info: Source; size and shape of its frames.
+            ticks: Timestamps per second.
             rate: About how many frames per second there are.
         """
         self._plan = plan
@@ -49,7 +50,7 @@ class SegmentEncoder:
         self._durations: dict[int, int] = {}
         self._first: int | None = None
         self.stamps: list[tuple[int, int]] = []
-        """Time stamp and duration of the packets so far, in the order of decoding."""
+        """Timestamp and duration of the packets so far, in the order of decoding."""
         in_memory = isinstance(path, io.BytesIO)
         self._container = (
             av.open(path, "w", format="matroska") if in_memory else ffmpeg.open_output(path, "matroska")
@@ -136,6 +137,7 @@ class VideoSink(QueuedSink):
             options: The user's wishes.
 
         Raises:
+            AlreadyComplete: If the output shall be resumed and is complete.
             ConfigError: If an option is wrong.
             OutputError: If the output cannot be made like this.
         """
@@ -166,12 +168,12 @@ class VideoSink(QueuedSink):
         )
         self._try_encoder()
         self._try_container()
-        self._folder = PartialFolder(path)
-        with output_errors(path):
-            self._folder.begin(self._identity(), resume=options.resume)
-            self._store = SegmentStore(self._folder.path)
-        self._clock.last = self._store.last_stamp
-        super().__init__(path, self._store.frames)
+        self._encoder_first = 0
+        folder = PartialFolder(path, f"joined{path.suffix.lower()}")
+        folder.begin(self._identity(), resume=options.resume, overwrite=options.overwrite)
+        with folder.released_on_error():
+            self._store = SegmentStore(folder.path)
+            super().__init__(path, folder, self._store.ranges(), options.first_frame)
 
     def _identity(self) -> dict[str, object]:
         plan = asdict(self._plan)
@@ -216,32 +218,43 @@ class VideoSink(QueuedSink):
     def _consume(self, frame: OutputFrame) -> None:
         size = frame.picture.height, frame.picture.width
         if size != (self._info.height, self._info.width):
-            raise ValueError(f"pictures of {self._info.height}x{self._info.width} expected, got {size}")
+            raise ValueError(f"frames of {self._info.height}x{self._info.width} expected, got {size}")
         if self._encoder is None:
-            unfinished = self._store.unfinished
+            unfinished = self._store.unfinished(frame.index)
             self._encoder = SegmentEncoder(unfinished, self._plan, self._info, self._clock.ticks, self._rate)
+            self._encoder_first = frame.index
+            self._clock.last = self._store.stamp_before(frame.index)
         native_frame = frame.picture.to_video_frame(self._plan.pixel_format, self._plan.color)
         self._encoder.encode(native_frame, *self._clock.stamp(frame.time, frame.duration))
-        if self._encoder.frames == self._options.segment_frames:
-            self._flush()
+        following = frame.index + 1
+        if following % self._options.segment_frames == 0 or self._is_held(following):
+            self._end()
 
-    def _flush(self) -> None:
+    def _end(self) -> None:
         if self._encoder is None:
             return
         self._encoder.close()
-        self._store.add(self._encoder.stamps)
+        self._store.add(self._encoder_first, self._encoder.stamps)
         self._encoder = None
+
+    def _adopt(self, folder: Path) -> list[range]:
+        self._store.adopt(folder)
+        return self._store.ranges()
 
     def _complete(self) -> list[str]:
         if not self._store.segments:
             raise OutputError(f"There are no frames to write to {self.path}: see whether the range is right.")
-        joined = self._folder.path / f"joined{self.path.suffix.lower()}"
+        for missing in self._store.missing():
+            raise OutputError(
+                f"The frames {missing.start} to {missing.stop - 1} of {self.path} are missing: give --resume "
+                "to make them."
+            )
+        joined = self._folder.result
         notes = mux.assemble(joined, self._store, self._assembly)
         synchronise(joined)
         if self.path.exists() and not self._options.overwrite:
             raise OutputError(f"{self.path} appeared meanwhile: give --overwrite and --resume to replace it.")
-        joined.replace(self.path)
-        self._folder.remove()
+        self._folder.publish()
         return [*self._plan.notes, *notes]
 
     def _discard(self) -> list[str]:
@@ -249,11 +262,11 @@ class VideoSink(QueuedSink):
             self._encoder.abandon()
             self._encoder = None
         if not self._store.segments:
-            self._folder.remove()
+            self._folder.clear()
             return []
         self._store.discard_incomplete()
         return [
-            f"{self._store.frames} finished frames are kept in {self._folder.path}; --resume goes on there."
+            f"{self._store.frames} finished frames are kept in {self._folder.path}; --resume continues there."
         ]
 
 
@@ -269,7 +282,7 @@ def _intervals(info: SourceInfo, options: SinkOptions) -> list[Fraction]:
 
 
 def _time_unit(info: SourceInfo) -> Fraction:
-    """The unit of the source's time stamps, in seconds."""
+    """The unit of the source's timestamps, in seconds."""
     try:
         with ffmpeg.open_input(info.path) as container:
             return container.streams.video[0].time_base or _DEFAULT_TIME_UNIT

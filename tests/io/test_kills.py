@@ -1,0 +1,82 @@
+"""A run that is killed at any moment is resumed to the same bytes; two runs never share one output."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.interpolation.conftest import write_images
+from tests.support.kills import KILLED, contents, start
+from tests.support.media import write_video
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
+KINDS = ("film", "images", "clips")
+CASES = [(kind, seed) for kind in KINDS for seed in (1, 2)]
+SLOW_CASES = [pytest.param(KINDS[seed % 3], seed, marks=pytest.mark.slow) for seed in range(100, 300)]
+
+
+def make_source(kind: str, folder: Path) -> Path:
+    if kind == "film":
+        return write_video(folder / "in.mp4", 6, audio_seconds=0.2)
+    if kind == "images":
+        return write_images(folder / "in", 4)
+    for name in ("a", "b"):
+        write_images(folder / "in" / name, 3, seed=ord(name))
+    return folder / "in"
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*CASES, *SLOW_CASES])
+def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, seed: int) -> None:
+    chance = random.Random(f"{kind} {seed}")
+    source = make_source(kind, tmp_path)
+    suffix = ".mp4" if kind == "film" else ""
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole, killed = tmp_path / "whole" / f"out{suffix}", tmp_path / "killed" / f"out{suffix}"
+    code, count = start(source, whole).finish()
+    assert code == 0, count
+    if kind == "images" and chance.random() < 0.5:  # the images then move one by one
+        killed.mkdir()
+    for attempt in range(chance.randint(1, 3)):
+        moment = chance.randint(1, int(count))
+        code, message = start(source, killed, moment=moment, resume=attempt > 0).finish()
+        assert code in (0, KILLED), message
+    code, message = start(source, killed, resume=True).finish()
+    assert code == 0, message
+    assert contents(killed) == contents(whole)
+    assert [path.name for path in killed.parent.iterdir()] == [killed.name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        ("film", 0.3),
+        ("images", 0.8),
+        *(pytest.param("film", n / 10, marks=pytest.mark.slow) for n in range(1, 9)),
+        *(pytest.param("images", n / 10, marks=pytest.mark.slow) for n in range(1, 9)),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"resume": True, "overwrite": True}])
+def test_of_two_runs_on_one_output_the_second_is_refused(
+    tmp_path: Path, kind: str, share: float, options: dict[str, bool]
+) -> None:
+    source = make_source(kind, tmp_path)
+    suffix = ".mp4" if kind == "film" else ""
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "both").mkdir()
+    whole, both = tmp_path / "whole" / f"out{suffix}", tmp_path / "both" / f"out{suffix}"
+    code, count = start(source, whole).finish()
+    assert code == 0, count
+    first = start(source, both, moment=max(8, round(share * int(count))), wait=True)
+    assert first.pipe.recv() == "there"
+    code, message = start(source, both, **options).finish()
+    assert code == 2
+    assert f"is being written by another run (process {first.process.pid} on " in message
+    first.pipe.send("go on")
+    code, message = first.finish()
+    assert code == 0, message
+    assert contents(both) == contents(whole)
+    assert [path.name for path in both.parent.iterdir()] == [both.name]

@@ -1,0 +1,336 @@
+"""The unfinished output on disk: a locked, marked folder beside the final file or folder.
+
+Everything that is computed gathers in ``NAME.part``. The folder is recognised by a marker file and by a mark
+in its state; nothing is ever deleted that does not bear a name which this program gives. The finished result
+gets its final name by one rename, before which the folder is marked: so a run that is killed at any moment
+leaves either an output that is complete or a folder that tells how to go on.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from vfi.errors import AlreadyComplete, ConfigError, OutputError
+from vfi.io.lock import OutputLock
+
+STATE_FILE = "state.json"
+MARKER_FILE = "vfi-unfinished-output"
+IMAGE_FOLDER = "images"
+UNFINISHED = ".unfinished"
+_PUBLISHING_FILE = "publishing.json"
+_PROGRAM = "vfi unfinished output"
+_VERSION = 2
+_LAST_REMOVED = (STATE_FILE, _PUBLISHING_FILE, MARKER_FILE)
+_OWN_FILE = re.compile(
+    r"(\d{6,}\.(mkv|json)|\d{6,}|(state|publishing|animation)\.json|(joined|animation)\.\w+|images\.jsonl)"
+    rf"({re.escape(UNFINISHED)})?|{MARKER_FILE}"
+)
+_OWN_IMAGE = re.compile(rf".*(\.(png|jpg|tif|webp)|{re.escape(UNFINISHED)})", re.DOTALL)
+_CHUNK_BYTES = 1 << 20
+
+
+class PartialFolder:
+    """The folder of an unfinished output. From :meth:`begin` to :meth:`release` no other run can use it."""
+
+    def __init__(self, output: Path, result: str) -> None:
+        """Name the folder; nothing is touched yet.
+
+        Args:
+            output: Final file or folder.
+            result: Name, inside the folder, of what becomes the output.
+        """
+        self.output = output
+        self.path = partial_path(output)
+        self.result = self.path / result
+        self._lock = OutputLock(output.with_name(f"{self.path.name}.lock"), output)
+
+    def begin(self, identity: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        """Lock the output and make the folder ready: empty, or with what an interrupted run left.
+
+        Args:
+            identity: What must be equal for a run to be continued; JSON values.
+            resume: Continue if there is something to continue.
+            overwrite: An existing output may be replaced.
+
+        Raises:
+            AlreadyComplete: If ``resume`` finds the output complete.
+            OutputError: If another run writes there, the output exists, or a folder of other origin is in
+                the way.
+            ConfigError: If the interrupted run had other settings, or its state is damaged.
+        """
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        with self.released_on_error():
+            self._prepare({"program": _PROGRAM, "version": _VERSION, **identity}, resume, overwrite)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a run was interrupted while its complete result was given its final place."""
+        return (self.path / _PUBLISHING_FILE).exists() and self.result.exists()
+
+    def mark_moving(self) -> None:
+        """Record that the result is complete and is about to get its final name."""
+        write_json(self.path / _PUBLISHING_FILE, {"result": self.result.name})
+
+    def publish(self) -> None:
+        """Give the result its final name, by one rename, and delete the rest."""
+        self.mark_moving()
+        self.result.replace(self.output)
+        synchronise_folder(self.output.parent)
+        self.clear()
+
+    def move_into_output(self, name: str) -> None:
+        """Move one file of a result that is a folder into the output, an existing folder.
+
+        Args:
+            name: Name of the file; nothing is done if it has been moved already.
+        """
+        file, target = self.result / name, self.output / name
+        if not file.exists():
+            return
+        try:
+            file.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # The output is a mounted disk: copy beside the final name, then rename.
+            copy = target.with_name(f"{name}{UNFINISHED}")
+            shutil.copyfile(file, copy)
+            synchronise(copy)
+            copy.replace(target)
+            file.unlink()
+
+    def clear(self) -> None:
+        """Delete everything in the folder that bears a name of ours, and the folder if that empties it."""
+        if not self.path.is_dir():
+            return
+        own = [path for path in self.path.iterdir() if _OWN_FILE.fullmatch(path.name)]
+        for path in own:
+            if path.name not in _LAST_REMOVED:
+                path.unlink()
+        images = self.path / IMAGE_FOLDER
+        if images.is_dir():
+            for path in images.iterdir():
+                if _OWN_IMAGE.fullmatch(path.name):
+                    path.unlink()
+            images.rmdir()
+        for name in _LAST_REMOVED:  # what makes the folder recognised goes last
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # something of the user's is in it
+            self.path.rmdir()
+
+    def release(self) -> None:
+        """Let other runs in; may be called twice."""
+        self._lock.release()
+
+    @contextmanager
+    def released_on_error(self) -> Iterator[None]:
+        """Let other runs in if the block fails, such as the rest of an output's opening."""
+        try:
+            yield
+        except BaseException:
+            self.release()
+            raise
+
+    def _prepare(self, state: dict[str, Any], resume: bool, overwrite: bool) -> None:
+        state = json.loads(json.dumps(state))
+        found = self._find_state()
+        present = is_filled(self.output)
+        begun = found is not None or (self.path / _PUBLISHING_FILE).exists()
+        if resume and present and self._was_published():
+            self.clear()
+            raise AlreadyComplete(f"{self.output} is complete; what was left of the work on it is deleted.")
+        if resume and present and not begun and not overwrite:
+            self.clear()
+            raise AlreadyComplete(
+                f"{self.output} is complete: there is nothing to resume; give --overwrite to make it anew."
+            )
+        entering = self.output.is_dir() and self.is_moving  # then it was allowed before
+        if present and not overwrite and not (resume and entering and found == state):
+            raise OutputError(self._exists_message(begun=begun and resume))
+        if resume and found == state:
+            if not self.result.is_dir():
+                (self.path / _PUBLISHING_FILE).unlink(missing_ok=True)  # the result is made again
+            return
+        if resume and found is not None:
+            raise ConfigError(self._other_settings_message(found))
+        self._start_anew(state)
+
+    def _start_anew(self, state: Mapping[str, Any]) -> None:
+        foreign = next(self._foreign_files(), None)
+        if foreign is not None:
+            raise OutputError(
+                f"{foreign} is in the way and was not made by vfi: move it away or choose another output."
+            )
+        self.clear()
+        self.path.mkdir(exist_ok=True)
+        (self.path / MARKER_FILE).touch()
+        write_json(self.path / STATE_FILE, state)
+
+    def _find_state(self) -> dict[str, Any] | None:
+        """The state of an interrupted run, empty where it is damaged; None if there is no such run.
+
+        Raises:
+            OutputError: If something of other origin has the folder's name.
+        """
+        if not self.path.exists() and not self.path.is_symlink():
+            return None
+        ours = self.path.is_dir() and not self.path.is_symlink()
+        marked = ours and (self.path / MARKER_FILE).is_file()
+        file = self.path / STATE_FILE
+        if ours and marked and not file.exists():
+            return None
+        if ours and not marked and not any(self.path.iterdir()):
+            return None
+        state = read_json(file) if marked else None
+        if isinstance(state, dict) and state.get("program") == _PROGRAM:
+            return state
+        if marked and not isinstance(state, dict):
+            return {}
+        raise OutputError(
+            f"{self.path} is in the way and was not made by vfi: move it away or choose another output."
+        )
+
+    def _was_published(self) -> bool:
+        """Whether an interrupted run got as far as giving the result its final name."""
+        mark = read_json(self.path / _PUBLISHING_FILE)
+        return isinstance(mark, dict) and mark.get("result") == self.result.name and not self.result.exists()
+
+    def _foreign_files(self) -> Iterator[Path]:
+        """What is in the folder and bears no name that this program gives."""
+        if self.path.is_dir():
+            images = self.path / IMAGE_FOLDER
+            own_folder = images.is_dir() and not images.is_symlink()
+            for path in self.path.iterdir():
+                if not (_OWN_FILE.fullmatch(path.name) or (path == images and own_folder)):
+                    yield path
+            if own_folder:
+                yield from (path for path in images.iterdir() if not _OWN_IMAGE.fullmatch(path.name))
+
+    def _exists_message(self, *, begun: bool) -> str:
+        if self.output.is_dir():
+            return f"{self.output} is not empty: give --overwrite to write into it, or choose another name."
+        if begun:
+            return (
+                f"{self.output} exists: give --overwrite and --resume to replace it by the result of the "
+                "interrupted run, or choose another name."
+            )
+        return f"{self.output} exists: give --overwrite to replace it, or choose another name."
+
+    def _other_settings_message(self, found: Mapping[str, Any]) -> str:
+        if not found:
+            return f"The state in {self.path / STATE_FILE} is damaged: leave --resume out to start anew."
+        if found.get("version") != _VERSION:
+            return f"{self.path} was begun by another version of vfi: leave --resume out to start anew."
+        return (
+            f"{self.path} was begun with other settings or another input: give the same ones to "
+            "resume it, or leave --resume out to start anew."
+        )
+
+
+def partial_path(output: Path) -> Path:
+    """The folder in which the unfinished ``output`` gathers."""
+    return output.with_name(output.name + ".part")
+
+
+def require_same_work(folder: Path, other: Path) -> None:
+    """Make sure that two unfinished outputs hold frames of the same input and settings.
+
+    Args:
+        folder: Folder of one unfinished output.
+        other: Folder of the other one.
+
+    Raises:
+        OutputError: If they do not.
+    """
+    state = read_json(folder / STATE_FILE)
+    if state is None or state != read_json(other / STATE_FILE):
+        raise OutputError(
+            f"{folder} holds frames of other settings or another input than {other}: join only parts of the "
+            "same work."
+        )
+
+
+def is_complete(output: Path) -> bool:
+    """Whether a finished output is there, without the remains of an interrupted run beside it.
+
+    Args:
+        output: Final file or folder.
+    """
+    return is_filled(output) and not partial_path(output).exists()
+
+
+def is_filled(output: Path) -> bool:
+    """Whether a file or a folder with something in it has this name."""
+    return any(output.iterdir()) if output.is_dir() else output.exists()
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    """Size in bytes and SHA-256 of a file, for :func:`matches_record`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+        return {"size": file.tell(), "sha256": digest.hexdigest()}
+
+
+def matches_record(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a file is there and has the recorded size and content.
+
+    Args:
+        path: File, which may be missing.
+        record: Entries ``size`` and ``sha256``; others are ignored.
+    """
+    try:
+        if path.stat().st_size != record.get("size"):
+            return False
+        return file_record(path)["sha256"] == record.get("sha256")
+    except OSError:
+        return False
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; None if it is missing, damaged, or not JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    unfinished.write_text(json.dumps(content), "utf-8")
+    synchronise(unfinished)
+    unfinished.replace(path)
+
+
+def synchronise(path: Path) -> None:
+    """Wait until a file's content is on the disk, so that its renaming cannot overtake it."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def synchronise_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can do that."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # some network file systems cannot, and need not
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
