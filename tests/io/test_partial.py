@@ -31,7 +31,7 @@ def begun(path: Path, count: int = 4) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}])
 def test_a_second_run_is_refused_and_names_the_first(
-    tmp_path: Path, name: str, options: dict[str, bool]
+    tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     with open_sink(tmp_path / name, source()) as sink:
         feed(sink, make(name)).flush()
@@ -79,7 +79,7 @@ def test_a_damaged_state_is_one_sentence_and_starting_anew_works(
 ) -> None:
     begun(tmp_path / name)
     (tmp_path / f"{name}.part" / "state.json").write_bytes(content)
-    options = {"fingerprint": "f", "segment_frames": 2}
+    options: dict[str, Any] = {"fingerprint": "f", "segment_frames": 2}
     with pytest.raises(ConfigError, match="is damaged: leave --resume out to start anew"):
         open_sink(tmp_path / name, source(), SinkOptions(resume=True, **options))
     write_all(tmp_path / name, source(), make(name), **options)

@@ -111,7 +111,8 @@ def _interpolate_clips(
                 output = root / source.info.path.name
                 reports.append(interpolate_source(source, part, model, output, progress))
         except AlreadyComplete:  # killed between the last rename and the cleaning up
-            complete.append(source.info.path)
+            assert part.input is not None
+            complete.append(part.input)
         except DamagedInputError as error:
             damages.append(str(error))
     if damages:
