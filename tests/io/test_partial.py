@@ -11,7 +11,7 @@ import pytest
 from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
 from vfi.errors import AlreadyComplete, ConfigError, OutputError
 from vfi.io.base import SinkOptions
-from vfi.io.open import open_sink
+from vfi.io.open import find_clips, open_sink
 from vfi.io.partial import PartialFolder, file_record, is_complete, matches_record
 
 NAMES = ("out.mp4", "out", "out.gif")
@@ -79,7 +79,7 @@ def test_a_damaged_state_is_one_sentence_and_starting_anew_works(
 ) -> None:
     begun(tmp_path / name)
     (tmp_path / f"{name}.part" / "state.json").write_bytes(content)
-    options = {"fingerprint": "f", "segment_frames": 2}
+    options: dict[str, Any] = {"fingerprint": "f", "segment_frames": 2}
     with pytest.raises(ConfigError, match="is damaged: leave --resume out to start anew"):
         open_sink(tmp_path / name, source(), SinkOptions(resume=True, **options))
     write_all(tmp_path / name, source(), make(name), **options)
@@ -149,6 +149,10 @@ def test_long_names_are_refused_in_one_sentence(tmp_path: Path, length: int) -> 
         with pytest.raises(OutputError, match="choose a shorter name"):
             write_all(tmp_path / name, source(), make(name))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_name_of_an_input_is_no_dataset() -> None:
+    assert find_clips("x" * 300) == []
 
 
 def test_a_record_knows_its_file(tmp_path: Path) -> None:

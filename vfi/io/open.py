@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -71,7 +72,7 @@ def find_clips(path: str | Path) -> list[Path]:
         The folders in natural order; empty if ``path`` is not such a dataset.
     """
     folder = Path(path)
-    if not folder.is_dir() or images_in(folder):
+    if not os.path.isdir(folder) or images_in(folder):  # unlike Path.is_dir, it bears names of any length
         return []
     return clips_in(folder)
 
