@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -50,6 +52,28 @@ class FrameSource(ABC):
             raise RuntimeError(f"{self.info.path} can be read once; open it again")
         self._prefetch = Prefetch(self._frames, self._read_ahead, name=f"read {self.info.path.name}")
         return iter(self._prefetch)
+
+    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
+        """Frames ``first`` to ``last``, as the iteration delivers them; may be called again and again.
+
+        Args:
+            first: Index of the first frame, from 0.
+            last: Index of the last frame, inclusive; None: to the end.
+
+        Raises:
+            ValueError: If ``first`` is negative.
+        """
+        self._check_range(first)
+        with closing(self._frames()) as frames:
+            yield from islice(frames, first, None if last is None else max(0, last + 1))
+
+    def timestamps(self) -> list[tuple[Fraction, Fraction]]:
+        """Time and duration of every frame, in seconds, as the iteration delivers them."""
+        return [(frame.time, frame.duration) for frame in self.read()]
+
+    def _check_range(self, first: int) -> None:
+        if first < 0:
+            raise ValueError(f"frames are counted from 0, so {first} cannot be the first one")
 
     def close(self) -> None:
         """Stop reading and free everything; may be called twice."""

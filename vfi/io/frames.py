@@ -93,6 +93,8 @@ class SourceInfo:
     """Names of what the pictures carry one by one and no output can: new pictures have none of it."""
     streams: tuple[StreamRecord, ...] = ()
     """All streams but the one that is read."""
+    notes: tuple[str, ...] = ()
+    """One sentence for everything about the input that its user should know."""
 
     @property
     def display_height(self) -> int:
