@@ -105,3 +105,58 @@ def noise_frame(number: int, pixel_format: str) -> av.VideoFrame:
     """A frame that does not compress, for files that are cut somewhere."""
     values = np.random.default_rng(number).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     return av.VideoFrame.from_ndarray(values, "rgb24").reformat(format=pixel_format)
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """The bytes of several files, one after the other, as recorders and ``cat`` join transport streams."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def cut(path: Path, part: float) -> Path:
+    """A file cut off after a part of its bytes, from 0 to 1."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    return path
+
+
+def with_empty_chunks(path: Path) -> Path:
+    """An avi file without index, with empty chunks here and there and at its end, as captures have them."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"movi") + 4
+    chunks = []
+    position = start
+    while content[position : position + 4] == b"00dc":
+        length = int.from_bytes(content[position + 4 : position + 8], "little")
+        chunks.append((position, 8 + length + length % 2))
+        position += chunks[-1][1]
+    body = bytearray()
+    for number, (at, length) in enumerate(chunks):
+        dropped = number >= len(chunks) - 4 or number % 8 == 5
+        body += b"00dc\0\0\0\0" if dropped else content[at : at + length]
+    content[start - 8 : start - 4] = (4 + len(body)).to_bytes(4, "little")
+    whole = content[:start] + body
+    whole[4:8] = (len(whole) - 8).to_bytes(4, "little")
+    path.write_bytes(whole)
+    return path
+
+
+def interlaced_frame(number: int, pixel_format: str) -> av.VideoFrame:
+    """A frame of two fields: even lines (first) of level 40 + 4 * number, odd lines 2 codes brighter."""
+    frame = gray_frame(40 + 4 * number, pixel_format)
+    plane: Any = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+    rows[1::2] += 2
+    return frame
+
+
+def write_interlaced(path: Path, count: int = 12) -> Path:
+    """An interlaced MPEG-2 film, 25 frames and 50 fields per second, top field first."""
+
+    def two_fields(stream: Any) -> None:
+        stream.codec_context.flags |= 0x20000000 | 0x00040000  # FFmpeg's +ilme +ildct
+
+    return write_video(
+        path, count, codec="mpeg2video", rate=25, make_frame=interlaced_frame, prepare=two_fields,
+        options={"qmin": "1", "qmax": "1", "g": "6", "top": "1"},
+    )  # fmt: skip

@@ -89,6 +89,7 @@ def interpolate_source(
     timing = settings.build_timing(config, source.info, hold_last=not settings.is_image_folder(output))
     height, width = transform.output_size(source.info.height, source.info.width)
     tile, notes = settings.choose_tile(config, model, height, width)
+    notes = [*source.info.notes, *notes]
     mark = settings.fingerprint(config, source.info, model, tile)
     head = settings.describe_run(config, source.info, model, output, tile)
     options = settings.sink_options(config, source.info, timing, transform, mark)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -64,12 +63,11 @@ class FrameSource(ABC):
             ValueError: If ``first`` is negative.
         """
         self._check_range(first)
-        with closing(self._frames()) as frames:
-            yield from islice(frames, first, None if last is None else max(0, last + 1))
+        yield from islice(self._frames(), first, None if last is None else max(first, last + 1))
 
     def timestamps(self) -> list[tuple[Fraction, Fraction]]:
         """Time and duration of every frame, in seconds, as the iteration delivers them."""
-        return [(frame.time, frame.duration) for frame in self.read()]
+        return [(frame.time, frame.duration) for frame in self._frames()]
 
     def _check_range(self, first: int) -> None:
         if first < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ from vfi.io.frames import SourceFrame, SourceInfo, trimmed_info
 from vfi.io.pixels.picture import Picture
 from vfi.io.threads import read_ahead_count
 from vfi.io.video.decoding import Decoding
-from vfi.io.video.interlaced import Deinterlacing, deinterlaced, field_times, interlaced_note
+from vfi.io.video.interlaced import Deinterlacing, Timed, deinterlaced, field_times, interlaced_note
 from vfi.io.video.jumps import ClockJump
 from vfi.io.video.probe import open_container, probe_video
 from vfi.io.video.timestamps import timed
@@ -70,9 +70,9 @@ class VideoSource(FrameSource):
         self._whole_times: FrameTimes | None = None
         self._times: FrameTimes | None = None
         self.clock_jumps: list[ClockJump] = []
-        """Jumps of the container's clock, in reading order: those found at opening, for files
-        whose clock looked broken then, else those found so far by reading. The times of the frames are free of
-        them; packets of other streams are moved by :class:`vfi.io.video.jumps.OtherStreamClock`."""
+        """Jumps of the container's clock, in reading order. For files whose clock looked broken at opening: those
+        found then; else those found so far by reading. The times of the frames are free of them; packets of
+        other streams are moved by :class:`vfi.io.video.jumps.OtherStreamClock`."""
         whole = self._probe.info
         if self._probe.looks_joined:
             whole = self._measured(whole)
@@ -152,9 +152,7 @@ class VideoSource(FrameSource):
                 index += 1
             self.damage = self._damage(decoding, complete=False)
 
-    def _timed(
-        self, decoding: Decoding, frames: Iterator[av.VideoFrame]
-    ) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
+    def _timed(self, decoding: Decoding, frames: Iterator[av.VideoFrame]) -> Iterator[Timed]:
         """Time, duration and frame for all frames of a pass; fields as frames where that is wanted."""
         stamped = (
             (decoding.frame_stamp(frame), decoding.duration(frame.duration), frame) for frame in frames
@@ -162,7 +160,7 @@ class VideoSource(FrameSource):
         whole = timed(stamped, self._probe.interval)
         return deinterlaced(whole) if self._fields else whole
 
-    def _timed_from(self, start: Fraction) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
+    def _timed_from(self, start: Fraction) -> Generator[Timed, None, None]:
         decoding, decoded = self._decode_from(start)
         with decoding.container:
             yield from self._timed(decoding, decoded)
