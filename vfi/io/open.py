@@ -50,7 +50,7 @@ def open_source(
             ``.h264`` (None: what they state).
         mixed_sizes: Whether images may differ in size; the source then has that of the first.
         deinterlace: Treatment of interlaced film: ``"auto"`` adds a note to ``info.notes`` and leaves it
-            as it is, ``"off"`` leaves it without a note, ``"bwdif"`` makes every field a frame, at twice the rate.
+            as it is, ``"off"`` leaves it without a note, ``"bwdif"`` makes every field a frame.
 
     Returns:
         A context manager that can be iterated once; see :class:`~vfi.io.base.FrameSource`.

@@ -70,9 +70,9 @@ class VideoSource(FrameSource):
         self._whole_times: FrameTimes | None = None
         self._times: FrameTimes | None = None
         self.clock_jumps: list[ClockJump] = []
-        """Jumps of the container's clock, in reading order. For files whose clock looked broken at opening: those
-        found then; else those found so far by reading. The times of the frames are free of them; packets of
-        other streams are moved by :class:`vfi.io.video.jumps.OtherStreamClock`."""
+        """Jumps of the container's clock, in reading order. For files whose clock looked broken at opening:
+        those found then; else those found so far by reading. The times of the frames are free of them, and
+        :class:`vfi.io.video.jumps.OtherStreamClock` moves the packets of other streams by them."""
         whole = self._probe.info
         if self._probe.looks_joined:
             whole = self._measured(whole)
