@@ -20,6 +20,7 @@ from vfi.io.pixels import convert
 from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.video import ffmpeg
 from vfi.io.video.jumps import clock_looks_broken, may_reset
+from vfi.io.video.matroska import tagged_duration
 from vfi.io.video.side_data import hdr_metadata, lost_metadata
 from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
 
@@ -88,7 +89,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def _reason(path: Path) -> str:
-    """Why FFmpeg may have refused a file, with the mend."""
+    """Why FFmpeg may have refused a file, with the remedy."""
     with path.open("rb") as file:
         head = file.read(12)
     if not head:
@@ -375,7 +376,7 @@ def _expected_end(
     container: InputContainer, stream: VideoStream, start: Fraction, clock_zero: Fraction
 ) -> Fraction | None:
     """When the stream should end on the source's clock: its own word, else the container's."""
-    own = _tagged_duration(stream.metadata.get("DURATION", ""))
+    own = tagged_duration(stream.metadata.get("DURATION", ""))
     if own is not None:  # mkvmerge and FFmpeg write the time of the stream's end
         return own - clock_zero
     if stream.duration is not None and stream.time_base is not None:
@@ -383,16 +384,6 @@ def _expected_end(
     if container.duration is not None:
         return Fraction(container.duration + (container.start_time or 0), av.time_base) - clock_zero
     return None
-
-
-def _tagged_duration(text: str) -> Fraction | None:
-    """Seconds of a Matroska statistics tag such as ``00:01:02.345000000``."""
-    parts = text.split(":")
-    try:
-        hours, minutes, seconds = parts
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-    except ValueError:
-        return None
 
 
 def _stream_record(stream: Any) -> StreamRecord:
