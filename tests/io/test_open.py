@@ -28,7 +28,7 @@ from vfi.io import Picture, SourceFrame, SourceInfo, open_source
 from vfi.io.frames import ContentLight, StreamRecord
 from vfi.io.pixels import convert
 from vfi.io.pixels.tags import ColorTags
-from vfi.io.video.probe import lost_metadata
+from vfi.io.video.side_data import lost_metadata
 
 FILM = Fraction(24000, 1001)
 

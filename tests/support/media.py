@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from PIL import Image
 
 HEIGHT, WIDTH = 48, 64
 
@@ -105,3 +106,104 @@ def noise_frame(number: int, pixel_format: str) -> av.VideoFrame:
     """A frame that does not compress, for files that are cut somewhere."""
     values = np.random.default_rng(number).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     return av.VideoFrame.from_ndarray(values, "rgb24").reformat(format=pixel_format)
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """The bytes of several files, one after the other, as recorders and ``cat`` join transport streams."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def cut(path: Path, part: float) -> Path:
+    """A file cut off after a part of its bytes, from 0 to 1."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    return path
+
+
+def with_empty_chunks(path: Path) -> Path:
+    """An avi file without index, with empty chunks here and there and at its end, as captures have them."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"movi") + 4
+    chunks = []
+    position = start
+    while content[position : position + 4] == b"00dc":
+        length = int.from_bytes(content[position + 4 : position + 8], "little")
+        chunks.append((position, 8 + length + length % 2))
+        position += chunks[-1][1]
+    body = bytearray()
+    for number, (at, length) in enumerate(chunks):
+        dropped = number >= len(chunks) - 4 or number % 8 == 5
+        body += b"00dc\0\0\0\0" if dropped else content[at : at + length]
+    content[start - 8 : start - 4] = (4 + len(body)).to_bytes(4, "little")
+    whole = content[:start] + body
+    whole[4:8] = (len(whole) - 8).to_bytes(4, "little")
+    path.write_bytes(whole)
+    return path
+
+
+def interlaced_frame(number: int, pixel_format: str) -> av.VideoFrame:
+    """A frame of two fields: odd lines (first) of level 40 + 4 * number, even lines 2 codes brighter."""
+    frame = gray_frame(40 + 4 * number, pixel_format)
+    plane: Any = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+    rows[::2] += 2
+    return frame
+
+
+def write_interlaced(path: Path, count: int = 12) -> Path:
+    """An interlaced MPEG-2 film, 25 frames and 50 fields per second, bottom field first."""
+
+    def two_fields(stream: Any) -> None:
+        stream.codec_context.flags |= 0x20000000 | 0x00040000  # FFmpeg's +ilme +ildct
+
+    return write_video(
+        path, count, codec="mpeg2video", rate=25, make_frame=interlaced_frame, prepare=two_fields,
+        options={"qmin": "1", "qmax": "1", "g": "6"},
+    )  # fmt: skip
+
+
+HOSTILE_COUNT = 150
+_HOSTILE_KINDS = (
+    ("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx"),
+    ("a.mov", "mjpeg"), ("a.gif", "gif"), ("a.png", "png"), ("a.jpg", "jpg"), ("a.tif", "tif"),
+)  # fmt: skip
+_WRONG_SUFFIXES = (".mp4", ".mkv", ".png", ".gif", ".avi", ".h264", ".ts", ".webp", "")
+
+
+def hostile_input(folder: Path, number: int) -> Path:
+    """One of :data:`HOSTILE_COUNT` files that are damaged, cut off, misnamed, or not what they claim to be.
+
+    Args:
+        folder: Where to; empty.
+        number: Which one, from 0; the same number gives the same file.
+    """
+    random = np.random.default_rng(number)
+    name, codec = _HOSTILE_KINDS[number % len(_HOSTILE_KINDS)]
+    path = folder / name
+    if codec in ("png", "jpg", "tif", "gif"):
+        images = [Image.fromarray(random.integers(0, 255, (24, 32, 3), np.uint8)) for _ in range(3)]
+        animated = {"save_all": True, "append_images": images[1:]} if codec == "gif" else {}
+        images[0].save(path, **animated)
+    else:
+        pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        write_video(path, 12, codec=codec, pixel_format=pixel_format, make_frame=noise_frame)
+    content = bytearray(path.read_bytes())
+    attack = (number // len(_HOSTILE_KINDS)) % 6
+    if attack == 0:  # flipped bits
+        for place in random.integers(0, len(content), 1 + len(content) // 200):
+            content[place] ^= 1 << int(random.integers(8))
+    elif attack == 1:
+        content = content[: int(random.integers(len(content)))]
+    elif attack == 2:  # the content of another format than the name says
+        path = path.with_suffix(_WRONG_SUFFIXES[int(random.integers(len(_WRONG_SUFFIXES)))])
+    elif attack == 3:  # lengths and sizes of the header at their greatest
+        place = int(random.integers(4, 64))
+        content[place : place + 4] = b"\xff\xff\xff\x7f"
+    elif attack == 4:
+        content = bytearray() if number % 2 else bytearray(random.bytes(5000))
+    else:  # a hole, or a piece twice
+        start, stop = sorted(random.integers(0, len(content), 2))
+        content[start:stop] = bytes(stop - start) if number % 2 else content[start:stop] * 2
+    path.write_bytes(content)
+    return path

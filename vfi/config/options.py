@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from vfi.config import parsers
 from vfi.config.fields import Spelling, option
@@ -48,7 +48,9 @@ ImageFormat = Annotated[str, Spelling(parsers.choice("png", "jpg", "tif", "webp"
 Rounding = Annotated[str, Spelling(parsers.choice("nearest", "truncate"), "nearest|truncate")]
 Naming = Annotated[str, Spelling(parsers.choice("generic", "reds_vtsr"), "generic|reds_vtsr")]
 Cuts = Annotated[str, Spelling(parsers.choice("repeat", "blend", "off"), "repeat|blend|off")]
-Deinterlacing = Annotated[str, Spelling(parsers.choice("off", "bwdif"), "off|bwdif")]
+Deinterlacing = Annotated[
+    Literal["auto", "off", "bwdif"], Spelling(parsers.choice("auto", "off", "bwdif"), "auto|off|bwdif")
+]
 Container = Annotated[str, Spelling(parsers.choice("mp4", "mkv", "mov", "webm", "gif", "webp"), "NAME")]
 
 
@@ -70,8 +72,8 @@ class SourceOptions:
     """end before this time"""
     input_fps: Rate | None = None
     """frames per second of a folder of images (default: 24)"""
-    deinterlace: Deinterlacing = "off"
-    """interlaced film: bwdif makes a full frame of every field, at twice the frame rate"""
+    deinterlace: Deinterlacing = "auto"
+    """interlaced film: auto reports it, bwdif makes a frame of every field, at twice the frame rate"""
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class InterpolationJob(Job):
         Raises:
             InputError: If there are not two frames.
         """
-        for frame in self.source.read(begin):
+        for frame in self.source.stream(begin):
             self.frames_in = frame.index + 1
             self.plan.append(Timestamp(frame.time, frame.duration, frame.name))
             yield replace(frame, picture=self._transform.apply(frame.picture))

@@ -164,7 +164,7 @@ def _open(config: InterpolateConfig) -> FrameSource:
         end=config.end,
         rate=config.input_fps,
         mixed_sizes=config.resize is not None,  # it makes them alike
-        **({} if config.deinterlace == "off" else {"deinterlace": config.deinterlace}),
+        deinterlace=config.deinterlace,
     )
 
 

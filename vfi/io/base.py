@@ -43,33 +43,48 @@ class FrameSource(ABC):
         """All frames in order; runs in the reading thread."""
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """The frames in order of time; as :meth:`read`."""
-        return self.read()
+        """The frames in order of time; as :meth:`stream`."""
+        return self.stream()
 
-    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """The frames from one number to another, exactly as a full reading delivers them.
+    def stream(self, first: int = 0) -> Iterator[SourceFrame]:
+        """The frames from one on, decoded a few ahead in a thread; once per source.
 
         Args:
-            first: Number of the first wanted frame.
-            last: Number of the last wanted frame, inclusive; None: to the end.
+            first: Index of the first frame, from 0.
 
         Raises:
-            RuntimeError: If the source was read or closed before.
+            RuntimeError: If the source was streamed or closed before.
         """
         if self._prefetch is not None or self._closed:
             raise RuntimeError(f"{self.info.path} can be read once; open it again")
-        stop = None if last is None else last + 1
-        self._prefetch = Prefetch(
-            lambda: islice(self._frames(), first, stop), self._read_ahead, name=f"read {self.info.path.name}"
-        )
+        self._check_range(first)
+        name = f"read {self.info.path.name}"
+        self._prefetch = Prefetch(lambda: self.read(first), self._read_ahead, name=name)
         return iter(self._prefetch)
 
+    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
+        """Frames ``first`` to ``last``, as the iteration delivers them; may be called again and again.
+
+        Args:
+            first: Index of the first frame, from 0.
+            last: Index of the last frame, inclusive; None: to the end.
+
+        Raises:
+            ValueError: If ``first`` is negative.
+        """
+        self._check_range(first)
+        yield from islice(self._frames(), first, None if last is None else max(first, last + 1))
+
     def timestamps(self) -> list[tuple[Fraction, Fraction]]:
-        """Time and duration of every frame, in seconds of the source's clock."""
+        """Time and duration of every frame, in seconds, as the iteration delivers them."""
         damage = self.damage
         found = [(frame.time, frame.duration) for frame in self._frames()]
-        self.damage = damage
+        self.damage = damage  # it is about the frames that were delivered
         return found
+
+    def _check_range(self, first: int) -> None:
+        if first < 0:
+            raise ValueError(f"frames are counted from 0, so {first} cannot be the first one")
 
     def close(self) -> None:
         """Stop reading and free everything; may be called twice."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from vfi.errors import printable
+
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pnm"}
 )
@@ -13,6 +15,14 @@ ANIMATION_SUFFIXES = frozenset({".gif", ".apng", ".webp", ".png"})
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mkv", ".mov", ".webm", ".avi", ".ts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".gif"}
 )
+UNREAD_IMAGE_SUFFIXES = frozenset(
+    {
+        ".heic", ".heif", ".avif", ".exr", ".gif", ".dng", ".jp2", ".j2k", ".jxl", ".hdr", ".tga", ".dpx",
+        ".psd", ".svg", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+    }
+)  # fmt: skip
+"""Images that are not read from folders: other formats, raw files of cameras, animations."""
+_MOST_NAMED = 3
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -33,6 +43,19 @@ def natural_key(name: str | Path) -> tuple[tuple[tuple[int, int, str], ...], str
 def images_in(folder: Path) -> list[Path]:
     """The image files directly in a folder, in natural order; hidden ones and everything else left out."""
     return _sorted_files(folder, IMAGE_SUFFIXES)
+
+
+def unread_images_note(folder: Path) -> str | None:
+    """One sentence on the files directly in a folder that are images, but of no format that is read."""
+    names = [printable(path.name) for path in _sorted_files(folder, UNREAD_IMAGE_SUFFIXES)]
+    if not names:
+        return None
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    count = "1 file is an image" if len(names) == 1 else f"{len(names)} files are images"
+    return (
+        f"{count} of a kind that vfi does not read and left out: {', '.join(names[:_MOST_NAMED])}{more}; "
+        "convert to png, jpg, tif or webp to use all frames."
+    )
 
 
 def videos_in(folder: Path) -> list[Path]:

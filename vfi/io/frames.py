@@ -100,6 +100,8 @@ class SourceInfo:
     """Names of the colour profiles of images, once each; an empty one stands for sRGB."""
     streams: tuple[StreamRecord, ...] = ()
     """All streams but the one that is read."""
+    notes: tuple[str, ...] = ()
+    """One sentence for everything about the input that its user should know."""
 
     @property
     def display_height(self) -> int:

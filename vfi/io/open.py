@@ -1,8 +1,10 @@
-"""The way in: from a path to pictures with times, whatever the path holds."""
+"""Opens sources and sinks: from a path to frames with times, and from frames to a path."""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from vfi.errors import ConfigError, InputError, OutputError
 from vfi.io.base import FrameSink, FrameSource, SinkOptions
-from vfi.io.files import IMAGE_SUFFIXES, clips_in, images_in, videos_in
+from vfi.io.files import IMAGE_SUFFIXES, clips_in, images_in, unread_images_note, videos_in
 from vfi.io.frames import SourceInfo, check_trim
 from vfi.io.images.animation import ANIMATION_SUFFIXES, AnimationSink
 from vfi.io.images.files import animation_plays
@@ -19,8 +21,14 @@ from vfi.io.images.source import AnimationSource, ImageSource, is_animation
 from vfi.io.threads import output_errors
 from vfi.io.video import ffmpeg
 from vfi.io.video.encoders import VIDEO_SUFFIXES
+from vfi.io.video.interlaced import DEINTERLACING, Deinterlacing
 from vfi.io.video.sink import VideoSink
 from vfi.io.video.source import VideoSource
+
+# An address on the network; a path has already lost one of its slashes.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,3}(?=[^/])")
+# Names of numbered images as other programs take them: f%03d.png, *.png, f####.exr
+_PATTERN = re.compile(r"%0?\d*d|[*?]|##")
 
 
 def open_source(
@@ -31,38 +39,49 @@ def open_source(
     end: Fraction | None = None,
     rate: Fraction | None = None,
     mixed_sizes: bool = False,
+    deinterlace: Deinterlacing = "auto",
 ) -> FrameSource:
-    """Open pictures for reading.
+    """Open frames for reading.
 
     Args:
         path: A video file, an animated image, a folder of images, or one image.
         second: A second image, which makes a pair with ``path``.
-        start: Time of the first wanted picture, seconds on the source's clock, inclusive.
-        end: Time before which the last wanted picture begins, seconds.
-        rate: Pictures per second of images, which have no time of their own; None: 24.
+        start: Time of the first wanted frame, seconds on the source's clock, inclusive.
+        end: Time before which the last wanted frame begins, seconds.
+        rate: Frames per second of what has no time of its own: images (None: 24) and bare streams such as
+            ``.h264`` (None: what they state).
         mixed_sizes: Whether images may differ in size; the source then has that of the first.
+        deinterlace: Treatment of interlaced film: ``"auto"`` adds a note to ``info.notes`` and leaves it
+            as it is, ``"off"`` leaves it without a note, ``"bwdif"`` makes every field a frame.
 
     Returns:
         A context manager that can be iterated once; see :class:`~vfi.io.base.FrameSource`.
 
     Raises:
-        InputError: If the input cannot be used; the message names it and the mend.
+        InputError: If the input cannot be used; the message names it and the remedy.
         ConfigError: If the options contradict each other.
     """
+    if deinterlace not in DEINTERLACING:
+        raise ConfigError(
+            f"Unknown way to deinterlace, {deinterlace!r}: choose one of {', '.join(DEINTERLACING)}."
+        )
     path = _existing(path)
     check_trim(start, end)
     if rate is not None and rate <= 0:
-        raise ConfigError(f"a rate of {rate} pictures per second is not positive: give a positive one.")
+        raise ConfigError(f"a rate of {rate} frames per second is not positive: give a positive one.")
     images = partial(ImageSource, root=path, rate=rate, start=start, end=end, mixed_sizes=mixed_sizes)
     if second is not None:
         return images([_image_file(path), _image_file(_existing(second))], kind="pair")
     if path.is_dir():
-        return images(_folder_images(path))
+        source = images(_folder_images(path))
+        note = unread_images_note(path)
+        source.info = replace(source.info, notes=(note,) if note else ())
+        return source
     if is_animation(path):
         return AnimationSource(path, start, end)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return images([path])
-    return VideoSource(path, start, end)
+    return VideoSource(path, start, end, rate=rate, deinterlace=deinterlace)
 
 
 def find_clips(path: str | Path) -> list[Path]:
@@ -78,14 +97,36 @@ def find_clips(path: str | Path) -> list[Path]:
 
 
 def _existing(path: str | Path) -> Path:
-    path = Path(path)
+    """The path of a file or folder; refuses at once what cannot be opened as one, or would never end."""
+    text, path = str(path), Path(path)
+    if text == "-":
+        raise InputError("Standard input (-) cannot be read: save it to a file and give the name of that.")
     try:
-        exists = path.exists()
-    except OSError:  # a name that the file system refuses
-        exists = False
-    if not exists:
-        raise InputError(f"{path} does not exist: check the name.")
-    return path
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise InputError(f"{text} may not be read: change its permissions.") from error
+    except (OSError, ValueError) as error:  # not there, or a name that the file system refuses
+        raise InputError(_missing(text, path)) from error
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return path
+    kind = _special_kind(mode)
+    raise InputError(f"{text} is a {kind}, not a file: save what it delivers to a file, and give that.")
+
+
+def _special_kind(mode: int) -> str:
+    """What a path is that is neither a file nor a folder, by its mode."""
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
+
+
+def _missing(text: str, path: Path) -> str:
+    """The sentence on a path that is not there, by what its name looks like."""
+    if _ADDRESS.match(text):
+        return f"{text} is an address, and vfi reads only files: download it first."
+    if _PATTERN.search(path.name):
+        return f"{text} is a pattern of names: name the folder of the images instead, {path.parent}."
+    return f"{text} does not exist: check the name."
 
 
 def _image_file(path: Path) -> Path:
@@ -104,6 +145,9 @@ def _folder_images(folder: Path) -> list[Path]:
         raise InputError(f"{folder} may not be read: change its permissions.") from error
     if videos:
         raise InputError(f"{folder} is a folder of videos: name one of them, such as {videos[0]}.")
+    unread = unread_images_note(folder)
+    if unread:
+        raise InputError(f"{folder} holds no images that can be read: {unread}")
     if clips:
         raise InputError(
             f"{folder} is a dataset of {len(clips)} clips: name one of them, such as {clips[0]}."
@@ -131,9 +175,10 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
     ffmpeg.keep_from_python()
     options = options or SinkOptions()
     _check_options(options)
-    path = Path(path).absolute()
+    path = Path(path)
     with output_errors(path):
         sink = _sink_for(path)
+        path = path.absolute()
         if sink is ImageSink:
             _check_folder(path, source.info)
             _check_names(source)
@@ -151,6 +196,10 @@ def is_image_folder(output: Path) -> bool:
 
 def _sink_for(path: Path) -> type[VideoSink] | type[AnimationSink] | type[ImageSink]:
     """The kind of output that a name stands for."""
+    if path.name == "-":
+        raise ConfigError("Standard output (-) cannot be written to: give the name of a file or a folder.")
+    if _ADDRESS.match(str(path)):
+        raise ConfigError(f"{path} is an address, and vfi writes only files: give the name of a file.")
     suffix = path.suffix[1:].lower()
     if suffix in VIDEO_SUFFIXES:
         return VideoSink
@@ -180,7 +229,11 @@ def _check_options(options: SinkOptions) -> None:
 def _check_file(path: Path, info: SourceInfo) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder: choose another name for the output.")
-    if path.exists() and info.path.exists() and path.samefile(info.path):
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise OutputError(f"{path} is a {_special_kind(path.stat().st_mode)}: name a file for the output.")
+    if info.path.exists() and path.samefile(info.path):
         raise OutputError(f"Output and input are the same file, {path}: choose another name for the output.")
 
 

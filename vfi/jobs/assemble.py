@@ -53,7 +53,7 @@ class AssemblyJob(Job):
     def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
         """The images from one number on, as frames."""
         self.frames_in = first
-        for frame in self.source.read(first):
+        for frame in self.source.stream(first):
             self.frames_in = frame.index + 1
             yield OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name)
 

@@ -41,7 +41,7 @@ class Job(ABC):
         self.expected = expected
         self.frames_in = 0
         """Number of source frames so far."""
-        self.notes: list[str] = []
+        self.notes = list(source.info.notes)
         """Sentences for the report."""
         self.log: Path | None = None
         """Where the log of decisions goes; None: nowhere."""

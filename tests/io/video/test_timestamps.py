@@ -89,6 +89,7 @@ def test_constant_rate_does_not_fall_for_a_fine_grid() -> None:
         ([0, 10, 5, 30], [0, 10, 20, 30]),
         ([0, 10, None, 100], [0, 10, 20, 100]),
         ([1000, 1010, 1020, 0, 10, 20], [1000, 1010, 1020, 1030, 1040, 1050]),  # the clock was restarted
+        ([None] * 7 + [0, 10, 20], [n * 10 for n in range(10)]),  # more unstamped ones than may wait
     ],
 )
 def test_stamps_are_repaired(stamps: list[int | None], expected: list[int]) -> None:

@@ -94,14 +94,36 @@ class ImageSource(FrameSource):
         """The files that are read, in order."""
         return self._paths[self._first : self._last]
 
+    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
+        """Frames ``first`` to ``last``, as the iteration delivers them; no other image is decoded.
+
+        Args:
+            first: Index of the first frame, from 0.
+            last: Index of the last frame, inclusive; None: to the end.
+
+        Raises:
+            ValueError: If ``first`` is negative.
+        """
+        self._check_range(first)
+        count = max(0, self._last - self._first)
+        yield from map(self._frame, range(first, count if last is None else min(count, last + 1)))
+
+    def timestamps(self) -> list[tuple[Fraction, Fraction]]:
+        """Time and duration of every frame, in seconds; no image is decoded."""
+        return [(place / self._rate, 1 / self._rate) for place in range(self._first, self._last)]
+
     def _frames(self) -> Iterator[SourceFrame]:
-        for index, place in enumerate(range(self._first, self._last)):
-            path, header = self._paths[place], self._headers[place]
-            array = self._conformed(read_image(path), path, header)
-            # A file that is only upright by its EXIF tag is not "exactly this picture" for other readers.
-            upright = path if header.orientation == 1 else None
-            picture = Picture.from_rgb(array, path=upright, storage=header.storage)
-            yield SourceFrame(index, place / self._rate, 1 / self._rate, picture, path.stem)
+        return self.read()
+
+    def _frame(self, index: int) -> SourceFrame:
+        place = self._first + index
+        path, header = self._paths[place], self._headers[place]
+        array = self._conformed(read_image(path), path, header)
+        # A file that is only upright by its EXIF tag is not "exactly this image" for other readers.
+        picture = Picture.from_rgb(
+            array, path=path if header.orientation == 1 else None, storage=header.storage
+        )
+        return SourceFrame(index, place / self._rate, 1 / self._rate, picture, path.stem)
 
     def _conformed(self, array: np.ndarray, path: Path, header: ImageHeader) -> np.ndarray:
         """The picture with the depth and the channels of the whole source."""

@@ -18,7 +18,7 @@ from vfi.errors import ConfigError, OutputError
 from vfi.io.frames import ContentLight, MasteringDisplay, SourceInfo
 from vfi.io.pixels import formats
 from vfi.io.pixels.tags import ColorTags
-from vfi.io.video.probe import CLOSED_CAPTIONS
+from vfi.io.video.side_data import CLOSED_CAPTIONS
 
 X26X_PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",

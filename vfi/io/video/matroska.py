@@ -1,4 +1,4 @@
-"""What FFmpeg does not tell about a Matroska or WebM file: whether it is all there.
+"""What FFmpeg does not report about a Matroska or WebM file: whether it is all there, its stated duration.
 
 Such a file is one EBML header and one segment, and the segment states its length in bytes. FFmpeg reads what
 there is and says nothing when the file ends before the segment does. Elements: RFC 8794 (EBML), RFC 9559.
@@ -6,6 +6,7 @@ there is and says nothing when the file ends before the segment does. Elements: 
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 _EBML_HEADER = 0x1A45DFA3
@@ -25,6 +26,16 @@ def ends_within_segment(path: Path) -> bool:
     if segment is None or segment[0] != _SEGMENT or segment[2] is None:
         return False
     return segment[1] + segment[2] > path.stat().st_size
+
+
+def tagged_duration(text: str) -> Fraction | None:
+    """Seconds of a Matroska statistics tag such as ``00:01:02.345000000``."""
+    parts = text.split(":")
+    try:
+        hours, minutes, seconds = parts
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    except ValueError:
+        return None
 
 
 def _element(data: bytes, position: int) -> tuple[int, int, int | None] | None:

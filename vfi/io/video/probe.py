@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vfi.errors import InputError
-from vfi.io.frames import ContentLight, MasteringDisplay, SourceInfo, StreamRecord
+from vfi.errors import ConfigError, InputError
+from vfi.io.frames import SourceInfo, StreamRecord
 from vfi.io.pixels import convert
 from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.video import ffmpeg
+from vfi.io.video.jumps import clock_looks_broken, may_reset
+from vfi.io.video.matroska import tagged_duration
+from vfi.io.video.side_data import display_matrix, hdr_metadata, lost_metadata, orientation
 from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
-
-CLOSED_CAPTIONS = "closed captions"
-LOST_METADATA = {
-    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
-    "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
-    "DOVI_METADATA": "Dolby Vision metadata",
-    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
-    "SPHERICAL": "the mark of spherical video",
-    "STEREO3D": "the mark of stereoscopic video",
-    "A53_CC": CLOSED_CAPTIONS,
-    "S12M_TIMECODE": "time codes",
-    "GOP_TIMECODE": "time codes",
-}
-"""FFmpeg's names of side data that outputs do not get."""
 
 # Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
 _ARBITRARY_START = Fraction(1, 2)
 # How much of the file's head is looked at to tell a constant rate from a variable one.
 _HEAD_PACKETS, _HEAD_BYTES = 240, 32 << 20
 _FALLBACK_RATE = Fraction(25)
-_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that turns and mirrors
+# FFmpeg's flag of formats without timestamps (AVFMT_NOTIMESTAMPS): bare streams of a codec.
+_NO_TIMESTAMPS = 0x0080
 # FFmpeg opens any text as a film of a terminal, and subtitles as a container.
 _NOT_VIDEO = {"tty", "bin", "xbin", "adf", "idf"}
+
+
+Stamping = Literal["pts", "sorted pts", "sorted dts", "none"]
+"""What a stream's time stamps are worth: they tell when frames are shown; they rise in the order of decoding,
+and each frame takes the earliest free one; or nothing, as in bare streams."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +56,16 @@ class VideoProbe:
     expected_frames: int | None
     """How many packets of pictures the container promises, where that can be trusted."""
     chroma_site: convert.ChromaSite
+    stamping: Stamping = "pts"
+    """Which stored times of the packets count."""
+    can_seek: bool = True
+    """Whether a time can be looked up: not without stamps, nor where they do not belong to their frames."""
+    interlaced: bool = False
+    """Whether the first frame holds two fields of different times."""
+    resets: bool = False
+    """Whether the container's clock may jump ahead as well as back."""
+    looks_joined: bool = False
+    """Whether samples of the container's clock contradict one clock that goes on."""
 
 
 def open_container(path: Path) -> InputContainer:
@@ -84,7 +87,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def _reason(path: Path) -> str:
-    """Why FFmpeg may have refused a file, with the mend."""
+    """Why FFmpeg may have refused a file, with the remedy."""
     with path.open("rb") as file:
         head = file.read(12)
     if not head:
@@ -108,17 +111,27 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     raise InputError(f"{path} holds no moving pictures: give a video file, or a folder of images.")
 
 
-def probe_video(path: Path) -> VideoProbe:
-    """Look at the head of a video file, as far as its first picture and its first time stamps.
+def probe_video(path: Path, rate: Fraction | None = None) -> VideoProbe:
+    """Look at the head of a video file, as far as its first frame and its first time stamps.
+
+    Args:
+        path: The file.
+        rate: Frames per second of a bare stream, which has no time of its own; None: what the stream states.
 
     Raises:
-        InputError: If it cannot be read, holds no pictures, or none can be decoded.
+        InputError: If it cannot be read, holds no frames, or none can be decoded.
+        ConfigError: If a rate is given for a file with times of its own.
     """
     with open_container(path) as container:
         stream = picture_stream(container, path)
+        if rate is not None and not container.format.flags & _NO_TIMESTAMPS:
+            raise ConfigError(
+                f"{path} has times of its own, so --input-fps cannot set its rate: leave it out "
+                "(it is for images and for bare streams such as .h264)."
+            )
         decoder = alternative_decoder(stream)
         head = _read_head(container, stream, decoder, path)
-        return _describe(container, stream, decoder, head, path)
+        return _describe(container, stream, decoder, head, path, rate)
 
 
 def alternative_decoder(stream: VideoStream) -> str | None:
@@ -147,6 +160,12 @@ class _Head:
     frame: av.VideoFrame
     stamps: list[Fraction]
     """Times of the first packets on the container's clock, seconds."""
+    decoding_stamps: list[Fraction]
+    """Decoding times of the first packets on the container's clock, seconds."""
+    leads: set[int | None]
+    """Differences between presentation and decoding times that occur, in ticks."""
+    packet_duration: Fraction
+    """Seconds of the first packet; 0 where unknown."""
 
 
 def _read_head(container: InputContainer, stream: VideoStream, decoder: str | None, path: Path) -> _Head:
@@ -158,8 +177,17 @@ def _read_head(container: InputContainer, stream: VideoStream, decoder: str | No
     context = stream_decoder(stream, decoder)
     frame: av.VideoFrame | None = None
     stamps: list[Fraction] = []
+    decoding_stamps: list[Fraction] = []
+    leads: set[int | None] = set()
+    duration = Fraction(0)
     size = 0
     for packet in _readable_packets(container, stream):
+        if packet.size:
+            lead = None if packet.pts is None or packet.dts is None else packet.pts - packet.dts
+            leads.add(lead)
+            if packet.dts is not None:
+                decoding_stamps.append(packet.dts * packet.time_base)
+            duration = duration or (packet.duration or 0) * packet.time_base
         if packet.pts is not None:
             stamps.append(packet.pts * packet.time_base)
         size += packet.size
@@ -171,7 +199,7 @@ def _read_head(container: InputContainer, stream: VideoStream, decoder: str | No
         raise InputError(
             f"{path} holds no picture that can be decoded: the file is damaged, try another copy."
         )
-    return _Head(frame, stamps)
+    return _Head(frame, stamps, decoding_stamps, leads, duration)
 
 
 def _readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
@@ -189,9 +217,18 @@ def _decoded(context: Any, packet: av.Packet) -> list[av.VideoFrame]:
 
 
 def _describe(
-    container: InputContainer, stream: VideoStream, decoder: str | None, head: _Head, path: Path
+    container: InputContainer,
+    stream: VideoStream,
+    decoder: str | None,
+    head: _Head,
+    path: Path,
+    rate: Fraction | None,
 ) -> VideoProbe:
-    clock, end = _clock(container, stream, head)
+    stamping = _stamping(container, stream, head)
+    if stamping == "none":
+        clock, end = _bare_clock(stream, head, rate), None
+    else:
+        clock, end = _clock(container, stream, head, stamping)
     return VideoProbe(
         info=_source_info(container, stream, head.frame, path, clock, end),
         stream_index=stream.index,
@@ -201,7 +238,33 @@ def _describe(
         expected_end=end if _promises_duration(container) else None,
         expected_frames=stream.frames if container.format.name == "avi" and stream.frames else None,
         chroma_site="center" if "jpeg" in stream.codec_context.name else "left",
+        stamping=stamping,
+        can_seek=stamping == "pts" or (stamping != "none" and not stream.codec_context.has_b_frames),
+        interlaced=bool(head.frame.interlaced_frame),
+        resets=may_reset(container.format.flags),
+        looks_joined=clock_looks_broken(path, container.format.name),
     )
+
+
+def _stamping(container: InputContainer, stream: VideoStream, head: _Head) -> Stamping:
+    """What the time stamps are worth.
+
+    Avi stores no presentation times; other muxers are at times given none. FFmpeg then makes them from the
+    order of decoding, which is wrong for streams with B frames: there all leads are equal.
+    """
+    if container.format.flags & _NO_TIMESTAMPS:
+        return "none"
+    same_order = len(head.leads) == 1 and None not in head.leads
+    if container.format.name == "avi":
+        return "sorted dts"
+    return "sorted pts" if same_order and stream.codec_context.has_b_frames else "pts"
+
+
+def _bare_clock(stream: VideoStream, head: _Head, rate: Fraction | None) -> _Clock:
+    """The clock of a bare stream, whose average rate is FFmpeg's default and means nothing."""
+    told = 1 / head.packet_duration if head.packet_duration else None
+    rate = rate or likely_rates([told, stream.guessed_rate, stream.base_rate, _FALLBACK_RATE])[0]
+    return _Clock(Fraction(0), TimeGrid(rate, Fraction(0)), 1 / rate, Fraction(0))
 
 
 @dataclass(frozen=True)
@@ -214,21 +277,35 @@ class _Clock:
     """Time of the first picture."""
 
 
-def _clock(container: InputContainer, stream: VideoStream, head: _Head) -> tuple[_Clock, Fraction | None]:
+def _clock(
+    container: InputContainer, stream: VideoStream, head: _Head, stamping: Stamping
+) -> tuple[_Clock, Fraction | None]:
     """How a stream counts its time, and when it should end."""
     tick = Fraction(stream.time_base or Fraction(1, 1000))
-    zero = Fraction(container.start_time or 0, av.time_base)
-    if zero < _ARBITRARY_START:
-        zero = Fraction(0)
+    stamps = head.decoding_stamps if stamping == "sorted dts" else head.stamps
+    zero = _clock_zero(container, head.frame, tick)
     named = likely_rates([stream.average_rate, stream.base_rate, stream.guessed_rate])
-    rate = constant_rate(head.stamps, tick, named)
-    interval = 1 / rate if rate else _mean_interval(head.stamps, stream)
-    pts = head.frame.pts
-    first = (pts * tick if pts is not None else min(head.stamps, default=Fraction(0))) - zero
+    rate = constant_rate(stamps, tick, named)
+    interval = 1 / rate if rate else _mean_interval(stamps, stream)
+    pts = head.frame.pts if stamping == "pts" else None
+    first = (pts * tick if pts is not None else min(stamps, default=Fraction(0))) - zero
     grid = TimeGrid.at(rate, tick, first)
     start = grid.snapped(first)
     end = _expected_end(container, stream, start, zero)
     return _Clock(zero, grid, interval, start), None if end is None else grid.snapped(end)
+
+
+def _clock_zero(container: InputContainer, frame: av.VideoFrame, tick: Fraction) -> Fraction:
+    """The container time that counts as 0.
+
+    Sound may begin a little before 0, with what only primes its decoder, and stays there. A film whose first
+    frame lies before 0 would lose it in most containers: its clock wrapped, or was moved by its author.
+    """
+    zero = Fraction(container.start_time or 0, av.time_base)
+    if abs(zero) >= _ARBITRARY_START:
+        return zero
+    first = None if frame.pts is None else frame.pts * tick
+    return first if first is not None and first < 0 else Fraction(0)
 
 
 def _source_info(
@@ -301,7 +378,7 @@ def _expected_end(
     container: InputContainer, stream: VideoStream, start: Fraction, clock_zero: Fraction
 ) -> Fraction | None:
     """When the stream should end on the source's clock: its own word, else the container's."""
-    own = _tagged_duration(stream.metadata.get("DURATION", ""))
+    own = tagged_duration(stream.metadata.get("DURATION", ""))
     if own is not None:  # mkvmerge and FFmpeg write the time of the stream's end
         return own - clock_zero
     if stream.duration is not None and stream.time_base is not None:
@@ -309,79 +386,6 @@ def _expected_end(
     if container.duration is not None:
         return Fraction(container.duration + (container.start_time or 0), av.time_base) - clock_zero
     return None
-
-
-def _tagged_duration(text: str) -> Fraction | None:
-    """Seconds of a Matroska statistics tag such as ``00:01:02.345000000``."""
-    parts = text.split(":")
-    try:
-        hours, minutes, seconds = parts
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-    except ValueError:
-        return None
-
-
-def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
-    """What a decoded frame carries that is not passed on, in words for the user."""
-    entries: Any = frame.side_data
-    kinds = [getattr(entry.type, "name", "") for entry in entries]
-    return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
-
-
-def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, ContentLight | None]:
-    """Static HDR metadata of a decoded frame, as FFmpeg's side data structures hold it."""
-    mastering = light = None
-    entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
-    for entry in entries:
-        kind = getattr(entry.type, "name", "")
-        if kind == "MASTERING_DISPLAY_METADATA":
-            mastering = _mastering_display(np.frombuffer(bytes(entry), np.int32))
-        elif kind == "CONTENT_LIGHT_LEVEL":
-            content, average = np.frombuffer(bytes(entry), np.uint32)[:2]
-            light = ContentLight(int(content), int(average))
-    return mastering, light
-
-
-def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
-    """The matrix by which players turn and mirror a decoded frame; empty if they show it as it is stored."""
-    entries: Any = frame.side_data
-    for entry in entries:
-        if getattr(entry.type, "name", "") == "DISPLAYMATRIX":
-            matrix = tuple(np.frombuffer(bytes(entry), np.int32)[:9].tolist())
-            turning = matrix[0], matrix[1], matrix[3], matrix[4]
-            return matrix if any(turning) and turning != _AS_STORED else ()
-    return ()
-
-
-def orientation(matrix: tuple[int, ...]) -> tuple[int, bool]:
-    """Degrees counter-clockwise to turn a frame by, and whether to mirror it left to right before.
-
-    Args:
-        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: as it is stored.
-    """
-    if not matrix:
-        return 0, False
-    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, b = -a, -b
-    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
-
-
-def _mastering_display(numbers: np.ndarray) -> MasteringDisplay | None:
-    """Ten rationals (red, green, blue, white as x, y; least and greatest luminance) and two flags."""
-    pairs = numbers[:20].reshape(10, 2).tolist()
-    if not all(numbers[20:22]) or not all(denominator for _, denominator in pairs):
-        return None
-    values = [Fraction(numerator, denominator) for numerator, denominator in pairs]
-    return MasteringDisplay(
-        red=(values[0], values[1]),
-        green=(values[2], values[3]),
-        blue=(values[4], values[5]),
-        white=(values[6], values[7]),
-        luminance_min=values[8],
-        luminance_max=values[9],
-    )
 
 
 def _stream_record(stream: Any) -> StreamRecord:

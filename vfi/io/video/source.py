@@ -1,176 +1,143 @@
-"""A video file as a source of pictures: decoding, seeking, exact times, and what was broken."""
+"""A video file as a source of frames: seeking, exact times, and what was broken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import av
-from av.container import InputContainer
 from av.error import FFmpegError
 
 from vfi.io.base import FrameSource
-from vfi.io.frames import SourceFrame, trimmed_info
+from vfi.io.frames import SourceFrame, SourceInfo, trimmed_info
 from vfi.io.pixels.picture import Picture
 from vfi.io.threads import read_ahead_count
-from vfi.io.video.matroska import ends_within_segment
-from vfi.io.video.probe import VideoProbe, open_container, probe_video, stream_decoder
+from vfi.io.video.decoding import Decoding
+from vfi.io.video.interlaced import Deinterlacing, Timed, deinterlaced, field_times, interlaced_note
+from vfi.io.video.jumps import ClockJump
+from vfi.io.video.probe import open_container, probe_video
 from vfi.io.video.timestamps import timed
 
-# How far before the wanted start to look for a key picture whose own time is not after it, in seconds.
+logger = logging.getLogger(__name__)
+
+# How far before the wanted start to look for a key frame whose own time is not after it, in seconds.
 _SEEK_BACK = (Fraction(0), Fraction(2), Fraction(15))
-# A stream that ends this much before its stated end was cut off.
-_SHORTFALL_SECONDS = Fraction(1, 2)
-_SHORTFALL_FRAMES = 2
+# Codecs of which every packet with content is one frame that is shown.
+_ONE_FRAME_A_PACKET = {
+    "h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores", "dnxhd", "ffv1", "png", "vp9",
+    "libvpx-vp9",
+}  # fmt: skip
 
-
-class Decoding:
-    """One pass over the pictures of an open container, remembering what went wrong on the way."""
-
-    def __init__(self, container: InputContainer, probe: VideoProbe) -> None:
-        """Prepare to decode; the container stays the caller's to close.
-
-        Args:
-            container: Freshly opened or freshly sought.
-            probe: What is known of the file.
-        """
-        self.container = container
-        self.time = Fraction(0)
-        """Time of the latest decoded picture, seconds on the source's clock."""
-        self.reached = Fraction(0)
-        """End of the latest packet of any stream, seconds on the source's clock."""
-        self.packets = 0
-        self.lost = False
-        """Whether the decoder refused something after the first picture."""
-        self.broken_off = False
-        """Whether the data ended within a picture."""
-        self.sought = False
-        """Whether the pass began in the middle of the file."""
-        self._probe = probe
-        self._stream: Any = container.streams[probe.stream_index]
-        self._context: Any = stream_decoder(self._stream, probe.decoder)
-
-    def frames(self) -> Iterator[av.VideoFrame]:
-        """The pictures in order of presentation; a last one that was cut off is left out."""
-        held: av.VideoFrame | None = None
-        for packet in self._packets():
-            for frame in self._decode(packet, started=held is not None):
-                if held is not None:
-                    yield held
-                held = frame
-        if held is not None and held.is_corrupt:
-            self.broken_off = True
-        elif held is not None:
-            yield held
-
-    def stamp(self, frame: av.VideoFrame) -> Fraction | None:
-        """Time of a picture on the source's clock, seconds."""
-        ticks = frame.pts if frame.pts is not None else frame.dts
-        if ticks is None:
-            return None
-        return self._probe.grid.snapped(ticks * self._time_base - self._probe.info.clock_zero)
-
-    def duration(self, frame: av.VideoFrame) -> Fraction | None:
-        """A picture's own duration where it has one, seconds."""
-        own = frame.duration * self._time_base
-        if own <= 0:
-            return None
-        near = abs(own - self._probe.interval) <= self._time_base
-        return self._probe.interval if near and self._probe.grid.rate else own
-
-    @property
-    def _time_base(self) -> Fraction:
-        return Fraction(self._stream.time_base or Fraction(1, 1000))
-
-    def _packets(self) -> Iterator[av.Packet | None]:
-        """Packets of pictures, then None to flush; a last one that is incomplete is left out."""
-        suspect: av.Packet | None = None
-        try:
-            for packet in self.container.demux():
-                self._note_extent(packet)
-                if packet.stream_index != self._probe.stream_index or not packet.size:
-                    continue
-                if suspect is not None:
-                    yield suspect  # more follows, so it was not the end of the data
-                suspect = packet if packet.is_corrupt else None
-                self.packets += 1
-                if suspect is None:
-                    yield packet
-        except FFmpegError:
-            self.broken_off = True
-        if suspect is not None:
-            self.broken_off = True
-        yield None
-
-    def _note_extent(self, packet: av.Packet) -> None:
-        if packet.pts is not None and packet.size and not packet.is_corrupt:
-            end = (packet.pts + (packet.duration or 0)) * packet.time_base - self._probe.info.clock_zero
-            self.reached = max(self.reached, end)
-
-    def _decode(self, packet: av.Packet | None, started: bool) -> list[av.VideoFrame]:
-        try:
-            return self._context.decode(packet)
-        except EOFError:
-            return []
-        except FFmpegError:
-            # Before the first picture that is a seek into the middle of a group, not damage.
-            self.lost = self.lost or started
-            return []
-
-    def missing(self) -> bool:
-        """Whether the data ended before the container's stated end."""
-        probe = self._probe
-        if self.broken_off:
-            return True
-        if probe.expected_frames is not None and not self.sought:
-            return self.packets + _SHORTFALL_FRAMES < probe.expected_frames
-        if _index_exceeds_file(self._stream, probe.info.path) or ends_within_segment(probe.info.path):
-            return True
-        tolerance = max(_SHORTFALL_SECONDS, _SHORTFALL_FRAMES * probe.interval)
-        return probe.expected_end is not None and self.reached + tolerance < probe.expected_end
-
-
-def _index_exceeds_file(stream: Any, path: Path) -> bool:
-    """Whether the container's index points beyond the end of the file."""
-    entries = stream.index_entries
-    return len(entries) > 0 and entries[-1].pos + entries[-1].size > path.stat().st_size
+FrameTimes = list[tuple[Fraction, Fraction]]
 
 
 class VideoSource(FrameSource):
-    """The pictures of a video file in stored orientation, with exact times.
+    """The frames of a video file in stored orientation, with exact times.
 
-    Times are seconds on the container's clock (moved back by ``info.clock_zero``); the rotation tag is
-    reported in ``info.rotation`` and kept with every picture, but the pictures are not turned: a video
-    output sets the tag again. Each picture lasts until the next one.
+    Times are seconds on the container's clock (moved back by ``info.clock_zero``, and without its jumps); the
+    rotation tag is reported in ``info.rotation`` and kept with every frame, but the frames are not turned: a
+    video output sets the tag again. Each frame lasts until the next one.
     """
 
-    def __init__(self, path: Path, start: Fraction | None = None, end: Fraction | None = None) -> None:
-        """Look at the file; nothing but its head is read yet.
+    def __init__(
+        self,
+        path: Path,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        *,
+        rate: Fraction | None = None,
+        deinterlace: Deinterlacing = "auto",
+    ) -> None:
+        """Look at the file; nothing but its head is read, and all packets where its clock jumps.
 
         Args:
             path: The file.
-            start: Time of the first wanted picture, seconds, inclusive; None: from the beginning.
-            end: Time before which the last wanted picture begins, seconds; None: to the end.
+            start: Time of the first wanted frame, seconds, inclusive; None: from the beginning.
+            end: Time before which the last wanted frame begins, seconds; None: to the end.
+            rate: Frames per second of a bare stream; None: what the stream states.
+            deinterlace: What to do with interlaced film; see :data:`vfi.io.video.interlaced.DEINTERLACING`.
 
         Raises:
             InputError: If it cannot be read or the wanted part is empty.
+            ConfigError: If a rate is given for a file with times of its own.
         """
-        self._probe = probe_video(path)
-        info = trimmed_info(self._probe.info, start, end)
+        self._probe = probe_video(path, rate)
+        self._whole_times: FrameTimes | None = None
+        self._times: FrameTimes | None = None
+        self.clock_jumps: list[ClockJump] = []
+        """Jumps of the container's clock, in reading order. For files whose clock looked broken at opening:
+        those found then; else those found so far by reading. The times of the frames are free of them, and
+        :class:`vfi.io.video.jumps.OtherStreamClock` moves the packets of other streams by them."""
+        whole = self._probe.info
+        if self._probe.looks_joined:
+            whole = self._measured(whole)
+        self._fields = deinterlace == "bwdif" and self._probe.interlaced
+        if self._fields:
+            count = None if whole.frame_count is None else whole.frame_count * 2
+            whole = replace(whole, rate=whole.rate and whole.rate * 2, frame_count=count)
+        elif deinterlace == "auto" and self._probe.interlaced:
+            whole = replace(whole, notes=(*whole.notes, interlaced_note(path)))
+        info = trimmed_info(whole, start, end)
         bytes_per_pixel = 2 * 3 if info.bits > 8 else 3
         super().__init__(info, read_ahead_count(info.height, info.width, bytes_per_pixel))
         self._start, self._end = start, end
 
+    def timestamps(self) -> list[tuple[Fraction, Fraction]]:
+        """Time and duration of every frame, in seconds, as reading delivers them.
+
+        Read off the packets where each is known to be one frame, else found by decoding.
+        """
+        if self._times is None:
+            whole = self._whole_times or self._packet_times()
+            if whole is None:
+                logger.info("%s is decoded to find the times of its frames", self.info.path)
+                self._times = super().timestamps()
+            else:
+                self._times = list(self._trimmed_times(field_times(whole) if self._fields else whole))
+        return list(self._times)
+
+    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
+        """Frames ``first`` to ``last``, as a whole reading delivers them; may be called again and again.
+
+        Begins at a key frame before and compares all times; where the file's index turns out to be wrong, it
+        is read from its beginning instead.
+
+        Args:
+            first: Index of the first frame, from 0.
+            last: Index of the last frame, inclusive; None: to the end.
+
+        Raises:
+            ValueError: If ``first`` is negative.
+        """
+        self._check_range(first)
+        wanted = self.timestamps()[first : None if last is None else last + 1]
+        done = 0
+        if first and wanted and not self._fields:
+            with closing(self._timed_from(wanted[0][0])) as frames:
+                for time, _, frame in frames:
+                    if time < wanted[done][0]:
+                        continue
+                    if time > wanted[done][0] or self._other_size(frame):
+                        break
+                    index = first + done
+                    yield SourceFrame(index, *wanted[done], self._picture(frame), f"{index:06d}")
+                    done += 1
+                    if done == len(wanted):
+                        return
+            logger.info("%s cannot be sought exactly and is read from its beginning", self.info.path)
+        yield from super().read(first + done, last)
+
     def _frames(self) -> Iterator[SourceFrame]:
-        decoding, frames = self._decode_from(self._start)
+        decoding, decoded = self._decode_from(self._start)
         with decoding.container:
-            stamped = ((decoding.stamp(frame), decoding.duration(frame), frame) for frame in frames)
             index = 0
-            for time, duration, frame in timed(stamped, self._probe.interval):
-                if (frame.height, frame.width) != (self.info.height, self.info.width):
+            for time, duration, frame in self._timed(decoding, decoded):
+                if self._other_size(frame):
                     self.damage = self._resized(frame, time)
                     return
                 decoding.time = time
@@ -185,10 +152,66 @@ class VideoSource(FrameSource):
                 index += 1
             self.damage = self._damage(decoding, complete=False)
 
-    def _decode_from(self, start: Fraction | None) -> tuple[Decoding, Iterator[av.VideoFrame]]:
-        """Open the file and begin to decode at a key picture that is not after ``start``."""
+    def _timed(self, decoding: Decoding, frames: Iterator[av.VideoFrame]) -> Iterator[Timed]:
+        """Time, duration and frame for all frames of a pass; fields as frames where that is wanted."""
+        stamped = (
+            (decoding.frame_stamp(frame), decoding.duration(frame.duration), frame) for frame in frames
+        )
+        whole = timed(stamped, self._probe.interval)
+        return deinterlaced(whole) if self._fields else whole
+
+    def _timed_from(self, start: Fraction) -> Generator[Timed, None, None]:
+        decoding, decoded = self._decode_from(start)
+        with decoding.container:
+            yield from self._timed(decoding, decoded)
+
+    def _trimmed_times(self, times: FrameTimes) -> Iterator[tuple[Fraction, Fraction]]:
+        for time, duration in times:
+            if self._start is not None and time < self._start:
+                continue
+            if self._end is not None and time >= self._end:
+                return
+            yield time, duration if self._end is None else min(duration, self._end - time)
+
+    def _measured(self, info: SourceInfo) -> SourceInfo:
+        """The information on a file whose clock jumps, with what its packets really cover."""
+        times = self._packet_times() or []
+        self._whole_times = times or None
+        if not times:
+            return replace(info, duration=None, frame_count=None)
+        end = sum(times[-1], Fraction(0))
+        return replace(info, duration=end - info.start, frame_count=len(times))
+
+    def _packet_times(self) -> FrameTimes | None:
+        """Times of all frames from the packets alone; None where packets and frames may differ."""
         probe = self._probe
-        targets = [] if start is None else [start - back for back in _SEEK_BACK]
+        if probe.info.codec not in _ONE_FRAME_A_PACKET or probe.stamping == "none":
+            return None
+        with open_container(probe.info.path) as container:
+            decoding = Decoding(container, probe)
+            packets: list[tuple[int, int]] = []
+            sound = True
+            for packet in decoding.packets():
+                if packet is None:
+                    break
+                sound = sound and packet.pts is not None and not packet.is_discard
+                packets.append((packet.pts or 0, packet.duration or 0))
+            self.clock_jumps = decoding.clock.jumps
+            first, is_key = decoding.first_packet or (None, False)
+            ordered = sorted(packets)
+            distinct = len({stamp for stamp, _ in packets}) == len(packets)
+            if not (sound and distinct and is_key and ordered[0][0] == first) or decoding.broken_off:
+                return None
+            stamped = (
+                (decoding.stamp(stamp), decoding.duration(duration), None) for stamp, duration in ordered
+            )
+            return [(time, duration) for time, duration, _ in timed(stamped, probe.interval)]
+
+    def _decode_from(self, start: Fraction | None) -> tuple[Decoding, Iterator[av.VideoFrame]]:
+        """Open the file and begin to decode at a key frame that is not after ``start``."""
+        probe = self._probe
+        exact = probe.can_seek and not probe.looks_joined and not self.clock_jumps
+        targets = [] if start is None or not exact else [start - back for back in _SEEK_BACK]
         for target in targets:
             if target <= probe.info.start:
                 break
@@ -196,16 +219,22 @@ class VideoSource(FrameSource):
             frames = decoding.frames()
             first = self._first_after_seek(decoding, frames, target)
             if first is not None:
-                time = decoding.stamp(first)
+                time = decoding.frame_stamp(first)
                 if start is not None and time is not None and time <= start:
                     return decoding, chain([first], frames)
             decoding.container.close()
         decoding = Decoding(open_container(probe.info.path), probe)
+        self.clock_jumps = decoding.clock.jumps  # filled while reading
         return decoding, decoding.frames()
 
     def _first_after_seek(
         self, decoding: Decoding, frames: Iterator[av.VideoFrame], target: Fraction
     ) -> av.VideoFrame | None:
+        """The key frame at which decoding begins after a seek; None where that is not exact.
+
+        Frames that are shown before it lean on frames that were not decoded. Where the frame of the first
+        packet does not come out, as with intra refresh, all that follows may be incomplete.
+        """
         stream = decoding.container.streams[self._probe.stream_index]
         ticks = int((target + self._probe.info.clock_zero) / (stream.time_base or Fraction(1, 1000)))
         try:
@@ -213,7 +242,16 @@ class VideoSource(FrameSource):
             decoding.sought = True
         except FFmpegError:
             return None  # a format that cannot seek is read from its beginning
-        return next(frames, None)
+        for frame in frames:
+            stamp, is_key = decoding.first_packet or (None, False)
+            if stamp is None or frame.pts is None or not is_key or frame.pts > stamp:
+                return None
+            if frame.pts == stamp:
+                return frame
+        return None
+
+    def _other_size(self, frame: av.VideoFrame) -> bool:
+        return (frame.height, frame.width) != (self.info.height, self.info.width)
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
         probe = self._probe

@@ -13,12 +13,12 @@ from fractions import Fraction
 from math import lcm
 from typing import TypeVar
 
+from vfi.io.video.jumps import RESET_INTERVALS, RESET_SECONDS
+
 Item = TypeVar("Item")
 
 # How many frames without a usable stamp may wait for the next usable one.
 _MOST_WAITING = 4
-# A step back by more than this many seconds (or frame intervals) is a restarted clock, not disorder.
-_RESET_SECONDS, _RESET_INTERVALS = 1, 10
 # How far a rate that was estimated from stamps may lie from the true one, relatively; less than half of
 # what lies between 60 and 60000/1001.
 _ESTIMATE_ERROR = Fraction(1, 2500)
@@ -141,15 +141,20 @@ def _increasing(
     """Repair missing, repeated and backward stamps.
 
     Items without a usable stamp wait for the next usable one and share the time before it. A clock that
-    jumps far back was restarted: what follows is appended one interval later.
+    jumps far back was restarted: what follows is appended one interval later. So is the first stamp of a
+    stream that began with more unstamped items than may wait: their places are given away by then.
     """
+    stamped_before = False
     last: Fraction | None = None
     offset = Fraction(0)
     waiting: list[tuple[Fraction | None, Item]] = []
-    farthest_back = max(Fraction(_RESET_SECONDS), _RESET_INTERVALS * interval)
+    farthest_back = max(Fraction(RESET_SECONDS), RESET_INTERVALS * interval)
     for stamp, own, item in stamped:
         time = None if stamp is None else stamp + offset
-        if time is not None and last is not None and time < last - farthest_back:
+        restarted = time is not None and last is not None and time < last - farthest_back
+        late_first = time is not None and not stamped_before and last is not None
+        stamped_before = stamped_before or stamp is not None
+        if time is not None and last is not None and (restarted or late_first):
             offset += last + interval * (len(waiting) + 1) - time
             time = last + interval * (len(waiting) + 1)
         if time is not None and (last is None or time > last):
