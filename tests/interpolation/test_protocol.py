@@ -323,8 +323,8 @@ class TestEnsembles:
         kept: list[int] = []
 
         class Keeping(Blender):
-            def keep(self, windows: int) -> None:
-                kept.append(windows)
+            def reserve_cache(self, variants: int) -> None:
+                kept.append(variants)
 
         model = Keeping()
         interpolate_video(folder, tmp_path / "a", model, flip_test=True)
