@@ -65,7 +65,7 @@ class TestTimes:
     @pytest.mark.parametrize(
         "t",
         ["0.5", b"0.5", None, {0.5: 1}, [[0.25, 0.75]], np.array([[0.5]]), ["0.5"], 0.5j, object(), [None]],
-        ids=repr,
+        ids=lambda value: type(value).__name__,
     )
     def test_what_is_no_time_is_refused(self, t: Any) -> None:
         with pytest.raises(ValueError, match="t must be a number between 0 and 1, a flat list of such, or a"):
