@@ -55,7 +55,7 @@ def test_prefix_and_cached_masks_are_left_out(official_sgm: Official) -> None:
     assert checkpoint.prefix == "module."
     assert checkpoint.raw.container == "model"
     assert len(checkpoint.notes) == 2
-    assert checkpoint.notes[0].startswith("*.attn_mask (2) is left out: a mask kept from")
+    assert checkpoint.notes[0].startswith("*.attn_mask (2) is left out: a mask cached from")
     assert checkpoint.notes[1].startswith("*.HW (2) is left out")
     state, wanted = network.state_dict(), sgm_weights("local_small")
     assert state.keys() == wanted.keys()

@@ -210,15 +210,15 @@ class TestRefusals:
 
 def stop_after(count: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Make the reading of images end in an error."""
-    read = FrameSource.read
+    stream = FrameSource.stream
 
-    def stopped(source: FrameSource, *stretch: int) -> Any:
-        for frame in read(source, *stretch):
+    def stopped(source: FrameSource, first: int = 0) -> Any:
+        for frame in stream(source, first):
             if frame.index == count:
                 raise error
             yield frame
 
-    monkeypatch.setattr(FrameSource, "read", stopped)
+    monkeypatch.setattr(FrameSource, "stream", stopped)
 
 
 def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,8 +259,8 @@ def test_images_are_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.Mon
     alive: list[int] = []
     construct = Picture.__init__
 
-    def noted(picture: Picture, **values: Any) -> None:
-        construct(picture, **values)
+    def noted(picture: Picture, *values: Any, **named: Any) -> None:
+        construct(picture, *values, **named)
         pictures.add(picture)
         alive.append(len(pictures))
 

@@ -279,8 +279,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytes
     pictures: WeakSet[Picture] = WeakSet()
     construct = Picture.__init__
 
-    def noted(picture: Picture, **values: Any) -> None:
-        construct(picture, **values)
+    def noted(picture: Picture, *values: Any, **named: Any) -> None:
+        construct(picture, *values, **named)
         pictures.add(picture)
 
     monkeypatch.setattr(Picture, "__init__", noted)

@@ -23,13 +23,13 @@ from vfi.io.base import FrameSource
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of the first frame of every reading."""
     found: list[int] = []
-    read = FrameSource.read
+    stream = FrameSource.stream
 
-    def noted(source: FrameSource, first: int = 0, last: int | None = None) -> Any:
+    def noted(source: FrameSource, first: int = 0) -> Any:
         found.append(first)
-        return read(source, first, last)
+        return stream(source, first)
 
-    monkeypatch.setattr(FrameSource, "read", noted)
+    monkeypatch.setattr(FrameSource, "stream", noted)
     return found
 
 
@@ -37,7 +37,7 @@ def stopped(source: Path, output: Path, pairs: int, **options: Any) -> None:
     model = StoppingBlender(pairs)
     with pytest.raises(Interrupted, match="--resume"):
         interpolate_video(source, output, model, **options)
-    assert output.with_name(f"{output.name}.decisions").exists()
+    assert output.with_name(f"{output.name}.part.decisions").exists()
 
 
 @pytest.mark.parametrize("duplicates", [False, True])
@@ -68,7 +68,7 @@ def test_without_its_decisions_a_run_is_resumed_by_reading_everything(
     options: dict[str, Any] = {"codec": "ffv1", "inter_frames": 3}
     whole = interpolate_video(source, tmp_path / "whole.mkv", Blender(), **options)
     stopped(source, tmp_path / "out.mkv", 55, **options)
-    (tmp_path / "out.mkv.decisions").unlink()
+    (tmp_path / "out.mkv.part.decisions").unlink()
     model = Blender()
     report = interpolate_video(source, tmp_path / "out.mkv", model, resume=True, **options)
     assert begun == [0, 0, 0]

@@ -369,10 +369,13 @@ def is_large(height: int, width: int) -> bool:
 
 
 def _value_range(window: Window) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value of the two frames in the middle, but at most 0 and at least 1."""
+    """Smallest and largest value of the two frames in the middle, but at most 0 and at least 1.
+
+    NaN, which a caller may have chosen to let through, does not spread to where there is none.
+    """
     low = torch.minimum(window.start.amin(), window.end.amin()).float()
     high = torch.maximum(window.start.amax(), window.end.amax()).float()
-    return low.clamp(max=0), high.clamp(min=1)
+    return low.nan_to_num(nan=0).clamp(max=0), high.nan_to_num(nan=1).clamp(min=1)
 
 
 def require_interpolator(model: Any) -> Interpolator:

@@ -54,7 +54,7 @@ class Journal:
             resume: Whether an interrupted run of the same output goes on; else its decisions are dropped.
         """
         output = output.absolute()
-        self.path = output.with_name(f"{output.name}.decisions")
+        self.path = output.with_name(f"{output.name}.part.decisions")
         self._file: TextIO | None = None
         self._resume = resume
 

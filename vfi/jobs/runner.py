@@ -13,7 +13,7 @@ from pathlib import Path
 
 from typing_extensions import Self
 
-from vfi.errors import DamagedInputError, Interrupted, OutputError
+from vfi.errors import AlreadyComplete, DamagedInputError, Interrupted, OutputError
 from vfi.io.base import FrameSink, FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.open import open_sink
@@ -83,10 +83,7 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
             the output is complete as far as the input could be read.
         Interrupted: If the user stopped the run.
     """
-    with (
-        Log(job.log, job.description) as log,
-        open_sink(job.output, job.source, job.options) as sink,
-    ):
+    with Log(job.log, job.description) as log, _opened(job) as sink:
         journal = Journal(job.output, resume=sink.completed > 0)
         meter = ProgressMeter(job.output.name, job.expected, sink.completed, progress)
         meter.update(sink.completed)
@@ -112,6 +109,15 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
     if report.damage:
         raise DamagedInputError(f"{report.damage} What could be read is in {job.output}.")
     return report
+
+
+def _opened(job: Job) -> FrameSink:
+    """The sink of a job; what is left of a run that was killed after its last rename is cleaned up."""
+    try:
+        return open_sink(job.output, job.source, job.options)
+    except AlreadyComplete:
+        Journal(job.output, resume=True).remove()
+        raise
 
 
 @contextmanager
