@@ -25,7 +25,7 @@ from vfi.errors import InputError, OutputError
 from vfi.io.images.files import read_image
 from vfi.io.partial import synchronise
 from vfi.io.pixels import color
-from vfi.io.threads import output_errors
+from vfi.io.queued_sink import output_errors
 
 FLOW_SUFFIXES = (".flo", ".png")
 

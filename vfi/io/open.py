@@ -18,7 +18,7 @@ from vfi.io.images.animation import ANIMATION_SUFFIXES, AnimationSink
 from vfi.io.images.files import animation_plays
 from vfi.io.images.sink import IMAGE_FORMATS, ImageSink
 from vfi.io.images.source import AnimationSource, ImageSource, is_animation
-from vfi.io.threads import output_errors
+from vfi.io.queued_sink import output_errors
 from vfi.io.video import ffmpeg
 from vfi.io.video.encoders import VIDEO_SUFFIXES
 from vfi.io.video.interlaced import DEINTERLACING, Deinterlacing

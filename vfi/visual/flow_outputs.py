@@ -187,7 +187,7 @@ def _encode_image(image: Tensor, path: Path) -> bytes:
     """``[1, 3, H, W]`` in [0, 1] as the content of an image file of the suffix of ``path``."""
     from vfi.io import Picture, SinkOptions
     from vfi.io.images.sink import encode_image
-    from vfi.io.threads import output_errors
+    from vfi.io.queued_sink import output_errors
 
     with output_errors(path):
         return encode_image(

@@ -23,7 +23,7 @@ from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.partial import PartialFolder, file_record, matches_record, read_json, synchronise, write_json
 from vfi.io.pixels import color, convert
 from vfi.io.pixels.tags import MATRIX_BT601, ColorTags
-from vfi.io.threads import QueuedSink
+from vfi.io.queued_sink import QueuedSink
 from vfi.io.video.ffmpeg import open_output
 from vfi.io.video.timestamps import OutputClock
 

@@ -28,7 +28,7 @@ from vfi.io.partial import (
 )
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
-from vfi.io.threads import QueuedSink
+from vfi.io.queued_sink import QueuedSink
 from vfi.io.video.segments import gaps, join_ranges
 
 IMAGE_FORMATS = ("png", "jpg", "tif", "webp")

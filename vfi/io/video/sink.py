@@ -17,7 +17,7 @@ from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.partial import PartialFolder, synchronise
 from vfi.io.pixels import convert
-from vfi.io.threads import QueuedSink
+from vfi.io.queued_sink import QueuedSink
 from vfi.io.video import ffmpeg, mux
 from vfi.io.video.encoders import EncodingPlan, plan_encoding
 from vfi.io.video.segments import SegmentStore
