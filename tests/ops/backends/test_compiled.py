@@ -124,6 +124,10 @@ def test_lesser_processors_give_the_same(instructions: str) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
-    told = [sys.executable, "-c", "from vfi.ops import compiled; print(compiled.STATE.kernels['cpu'])"]
+    told = [
+        sys.executable,
+        "-c",
+        "from vfi.ops.backends import compiled; print(compiled.STATE.kernels['cpu'])",
+    ]
     state = subprocess.run(told, env=environment, capture_output=True, text=True, check=True).stdout
     assert f"{instructions} instructions" in state or "baseline instructions" in state
