@@ -19,7 +19,7 @@ import pytest
 from torch import Tensor
 
 from tests.interpolation.conftest import write_images
-from tests.io.video.test_streams import make_source, packets
+from tests.io.video.streams.test_copying import make_source, packets
 from tests.support.fakes import HEIGHT, WIDTH, Blender, scene_array
 from tests.support.media import noise_frame, write_video
 from tests.support.outputs import decoded, times, video_packets

@@ -35,6 +35,13 @@ LAYERS: list[set[str]] = [
     {"vfi.interpolation", "vfi.engine"},
     {"vfi.cli", "benchmark"},
 ]
+# Within video files: clocks and side data lie below what reads and what copies other streams, and those below writing.
+VIDEO = "vfi.io.video"
+VIDEO_MAY_USE = {
+    f"{VIDEO}.reading": set[str](),
+    f"{VIDEO}.streams": set[str](),
+    f"{VIDEO}.writing": {f"{VIDEO}.streams"},
+}
 LEVEL = {part: level for level, layer in enumerate(LAYERS) for part in layer}
 SOURCES = [path for path in python_files() if not module_name(path).startswith("tests")]
 
@@ -81,6 +88,16 @@ def test_imports_point_one_way(path: Path) -> None:
                 f"{path.relative_to(REPOSITORY)}:{found.line}: only build functions choose {found.name}"
             )
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if within(module_name(path), VIDEO)], ids=module_name
+)
+def test_imports_within_video_point_one_way(path: Path) -> None:
+    home = next((room for room in VIDEO_MAY_USE if within(module_name(path), room)), None)
+    usable = VIDEO_MAY_USE.get(home or "", set())
+    used = {room for found in imports(path) for room in VIDEO_MAY_USE if within(found.name, room)}
+    assert not used - usable - {home}
 
 
 def test_every_module_has_its_layer() -> None:

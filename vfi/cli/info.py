@@ -87,7 +87,7 @@ def backends() -> Rows:
 
 def encoders() -> Rows:
     """What can be given as ``--codec``, and which encoder does it."""
-    from vfi.io.video.encoders import CODECS, encoder_formats
+    from vfi.io.video.writing.encoders import CODECS, encoder_formats
 
     rows: Rows = []
     for name, codec in CODECS.items():

@@ -15,8 +15,8 @@ from vfi.io.base import FrameSource
 from vfi.io.files import clips_in
 from vfi.io.images.animation import ANIMATION_SUFFIXES
 from vfi.io.open import find_clips, is_image_folder, open_source
-from vfi.io.video.containers import default_suffix
-from vfi.io.video.encoders import VIDEO_SUFFIXES
+from vfi.io.video.streams.containers import default_suffix
+from vfi.io.video.writing.encoders import VIDEO_SUFFIXES
 from vfi.jobs.clips import run_clips
 from vfi.jobs.report import ProgressCallback, Report
 from vfi.jobs.runner import run

@@ -108,7 +108,7 @@ class SinkOptions:
     """How an output is written. Everything has a default that suits most."""
 
     codec: str = "auto"
-    """A key of :data:`vfi.io.video.encoders.CODECS`, FFmpeg's name of an encoder, or ``"auto"``."""
+    """A key of :data:`vfi.io.video.writing.encoders.CODECS`, FFmpeg's name of an encoder, or ``"auto"``."""
     quality: float | None = None
     """On the codec's own scale (CRF; ProRes profile number; 1 to 100 for jpg and webp); None: a good one."""
     preset: str | None = None

@@ -20,10 +20,10 @@ from vfi.io.images.sink import IMAGE_FORMATS, ImageSink
 from vfi.io.images.source import AnimationSource, ImageSource, is_animation
 from vfi.io.queued_sink import output_errors
 from vfi.io.video import ffmpeg
-from vfi.io.video.encoders import VIDEO_SUFFIXES
-from vfi.io.video.interlaced import DEINTERLACING, Deinterlacing
-from vfi.io.video.sink import VideoSink
-from vfi.io.video.source import VideoSource
+from vfi.io.video.reading.interlaced import DEINTERLACING, Deinterlacing
+from vfi.io.video.reading.source import VideoSource
+from vfi.io.video.writing.encoders import VIDEO_SUFFIXES
+from vfi.io.video.writing.sink import VideoSink
 
 # An address on the network; a path has already lost one of its slashes.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,3}(?=[^/])")

@@ -15,7 +15,7 @@ from vfi.io.base import FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.images.animation import ANIMATION_SUFFIXES
 from vfi.io.open import find_clips, is_image_folder, open_source
-from vfi.io.video.encoders import VIDEO_SUFFIXES
+from vfi.io.video.writing.encoders import VIDEO_SUFFIXES
 from vfi.jobs.clips import run_clips
 from vfi.jobs.identity import fingerprint
 from vfi.jobs.journal import Journal

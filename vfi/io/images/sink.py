@@ -29,7 +29,7 @@ from vfi.io.partial import (
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
 from vfi.io.queued_sink import QueuedSink
-from vfi.io.video.segments import gaps, join_ranges
+from vfi.io.video.writing.segments import gaps, join_ranges
 
 IMAGE_FORMATS = ("png", "jpg", "tif", "webp")
 _SAME_FORMAT = {"jpg": ("jpg", "jpeg"), "tif": ("tif", "tiff")}

@@ -1,1 +1,1 @@
-"""Video files: probing, decoding, time stamps, encoding, segments, muxing, the other streams."""
+"""Video files: timestamps, clocks and side data; reading, writing and other streams in their own folders."""

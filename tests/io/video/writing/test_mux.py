@@ -13,15 +13,16 @@ import pytest
 from av.error import ArgumentError, FFmpegError, PatchWelcomeError
 from av.stream import Discard
 
-from tests.io.video.test_streams import double, make_source
+from tests.io.video.streams.test_copying import double, make_source
 from tests.support.media import HEIGHT, WIDTH, numbered_frame, write_video
 from tests.support.outputs import frames, native_picture, source, times, write_all
 from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import open_sink, open_source
-from vfi.io.video import mux, stream_plans, streams
-from vfi.io.video.probe import orientation
-from vfi.io.video.stream_plans import StreamPlan, Treatment
+from vfi.io.video.reading.probe import orientation
+from vfi.io.video.streams import copying, planning
+from vfi.io.video.streams.planning import StreamPlan, Treatment
+from vfi.io.video.writing import mux
 
 ONE = 1 << 16  # of the display matrix
 LAST = 1 << 30
@@ -116,7 +117,7 @@ def test_a_track_that_the_whole_file_is_refused_with_costs_itself_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     # Alone the track passes for .mov; beside frames whose rate FFmpeg does not know it does not.
-    monkeypatch.setattr(stream_plans, "is_timecode", lambda _: False)
+    monkeypatch.setattr(planning, "is_timecode", lambda _: False)
     origin, output = with_timecode(tmp_path / "in.mov", "01:00:00:10"), tmp_path / f"out.{suffix}"
     notes = double(origin, output)
     assert [note.split(" was ")[0] for note in notes] == [
@@ -183,7 +184,7 @@ def test_only_the_streams_at_fault_are_left_out(at_fault: set[int], left_out: se
     def fits(tried: list[StreamPlan]) -> bool:
         return not at_fault & {one.index for one in tried if one.written}
 
-    settled = stream_plans.settled(plans, fits, ".mov refuses it")
+    settled = planning.settled(plans, fits, ".mov refuses it")
     assert settled is not None
     assert {one.index for one in settled if not one.written} == left_out
     assert all(one.note is not None for one in settled if one.index in left_out)
@@ -191,7 +192,7 @@ def test_only_the_streams_at_fault_are_left_out(at_fault: set[int], left_out: se
 
 def test_of_two_that_do_not_go_together_the_less_needed_is_left_out() -> None:
     plans = [plan(1, "audio"), plan(2, "data")]
-    settled = stream_plans.settled(plans, lambda tried: sum(one.written for one in tried) < 2, "it is full")
+    settled = planning.settled(plans, lambda tried: sum(one.written for one in tried) < 2, "it is full")
     assert settled is not None
     assert [one.index for one in settled if not one.written] == [2]
 
@@ -213,7 +214,7 @@ def test_a_refusal_while_packets_are_written_costs_one_stream(
         raise error
         yield
 
-    monkeypatch.setattr(streams, "encoded_packets", breaking)
+    monkeypatch.setattr(copying, "encoded_packets", breaking)
     origin = make_source(tmp_path / "in.mkv", extras=True)
     notes = double(origin, tmp_path / "out.mkv", audio="stretch", time_scale=Fraction(2))
     assert [note.split(":")[0] for note in notes] == [

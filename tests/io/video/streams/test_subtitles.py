@@ -11,7 +11,7 @@ import av
 import pytest
 from av.subtitles.subtitle import SubtitleSet
 
-from tests.io.video.test_streams import double, packets
+from tests.io.video.streams.test_copying import double, packets
 from tests.support.media import write_video
 
 ASS_HEADER = b"""[Script Info]

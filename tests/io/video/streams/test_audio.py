@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from tests.io.video.test_streams import RATE, double, make_source
-from vfi.io.video import audio
-from vfi.io.video.audio import tempo_stages
+from tests.io.video.streams.test_copying import RATE, double, make_source
+from vfi.io.video.streams import audio
+from vfi.io.video.streams.audio import tempo_stages
 from vfi.io.video.timestamps import Timeline
 
 AAC_FRAME = Fraction(1024, RATE)

@@ -17,10 +17,10 @@ from vfi.io.base import FrameSource
 from vfi.io.frames import SourceFrame, SourceInfo, trimmed_info
 from vfi.io.pixels.picture import Picture
 from vfi.io.threads import read_ahead_count
-from vfi.io.video.decoding import Decoding
-from vfi.io.video.interlaced import Deinterlacing, Timed, deinterlaced, field_times, interlaced_note
 from vfi.io.video.jumps import ClockJump
-from vfi.io.video.probe import open_container, probe_video
+from vfi.io.video.reading.decoding import Decoding
+from vfi.io.video.reading.interlaced import Deinterlacing, Timed, deinterlaced, field_times, interlaced_note
+from vfi.io.video.reading.probe import open_container, probe_video
 from vfi.io.video.timestamps import timed
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class VideoSource(FrameSource):
             start: Time of the first wanted frame, seconds, inclusive; None: from the beginning.
             end: Time before which the last wanted frame begins, seconds; None: to the end.
             rate: Frames per second of a bare stream; None: what the stream states.
-            deinterlace: What to do with interlaced film; see :data:`vfi.io.video.interlaced.DEINTERLACING`.
+            deinterlace: With interlaced film; see :data:`vfi.io.video.reading.interlaced.DEINTERLACING`.
 
         Raises:
             InputError: If it cannot be read or the wanted part is empty.

@@ -25,7 +25,7 @@ from tests.support.outputs import (
 from vfi.errors import ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import open_sink
-from vfi.io.video import segments
+from vfi.io.video.writing import segments
 
 COUNT, SEGMENT = 23, 5
 RATE = Fraction(24000, 1001)
@@ -73,7 +73,7 @@ def test_a_finished_encoding_whose_joining_failed_is_only_joined(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("vfi.io.video.sink.mux.assemble", full)
+        patched.setattr("vfi.io.video.writing.sink.mux.assemble", full)
         with pytest.raises(
             OutputError, match=r"Cannot write .*out\.mp4 \(No space left on device\): free some"
         ):

@@ -20,7 +20,7 @@ from vfi.io.pixels import convert
 from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 from vfi.io.video import ffmpeg
 from vfi.io.video.jumps import clock_looks_broken, may_reset
-from vfi.io.video.matroska import tagged_duration
+from vfi.io.video.reading.matroska import tagged_duration
 from vfi.io.video.side_data import display_matrix, hdr_metadata, lost_metadata, orientation
 from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
 

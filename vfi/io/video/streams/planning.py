@@ -10,8 +10,8 @@ from fractions import Fraction
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
-from vfi.io.video.containers import TEXT_CODECS, takes
-from vfi.io.video.subtitles import is_text
+from vfi.io.video.streams.containers import TEXT_CODECS, takes
+from vfi.io.video.streams.subtitles import is_text
 
 COVER_TYPES = {"png": ("png", "image/png"), "mjpeg": ("jpg", "image/jpeg")}
 """Suffix and media type of the covers that Matroska has, by FFmpeg's name of the codec."""

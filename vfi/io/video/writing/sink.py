@@ -18,10 +18,11 @@ from vfi.io.frames import OutputFrame, SourceInfo
 from vfi.io.partial import PartialFolder, synchronise
 from vfi.io.pixels import convert
 from vfi.io.queued_sink import QueuedSink
-from vfi.io.video import ffmpeg, mux
-from vfi.io.video.encoders import EncodingPlan, plan_encoding
-from vfi.io.video.segments import SegmentStore
+from vfi.io.video import ffmpeg
 from vfi.io.video.timestamps import OutputClock, Timeline, choose_ticks
+from vfi.io.video.writing import mux
+from vfi.io.video.writing.encoders import EncodingPlan, plan_encoding
+from vfi.io.video.writing.segments import SegmentStore
 
 _ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
 _BEFORE_ALL = 1 << 20  # more than there are frames in a segment

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.io.video.test_audio import WAVE, film_with_sound
-from vfi.io.video.containers import default_suffix, muxer_options
+from tests.io.video.streams.test_audio import WAVE, film_with_sound
+from vfi.io.video.streams.containers import default_suffix, muxer_options
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from tests.support.outputs import INFO
 from vfi.io.frames import SourceInfo
 from vfi.io.pixels import formats
 from vfi.io.pixels.tags import SRGB, ColorTags
-from vfi.io.video import encoders
-from vfi.io.video.encoders import available_codecs, output_tags, plan_encoding
 from vfi.io.video.timestamps import MAX_TICKS, OutputClock, Timeline, choose_ticks
+from vfi.io.video.writing import encoders
+from vfi.io.video.writing.encoders import available_codecs, output_tags, plan_encoding
 
 
 def info(pixel_format: str, bits: int = 8, **changes: Any) -> SourceInfo:

@@ -15,11 +15,11 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from vfi.io.video import ffmpeg
-from vfi.io.video.audio import SoundTarget, encoded_packets
-from vfi.io.video.containers import MATROSKA_SUFFIXES, TEXT_CODECS
-from vfi.io.video.restarts import ClockOffsets
-from vfi.io.video.stream_plans import COVER_TYPES, StreamPlan, StreamRefusal, Treatment
-from vfi.io.video.subtitles import SubtitleConverter
+from vfi.io.video.streams.audio import SoundTarget, encoded_packets
+from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, TEXT_CODECS
+from vfi.io.video.streams.planning import COVER_TYPES, StreamPlan, StreamRefusal, Treatment
+from vfi.io.video.streams.restarts import ClockOffsets
+from vfi.io.video.streams.subtitles import SubtitleConverter
 from vfi.io.video.timestamps import Timeline
 
 logger = logging.getLogger(__name__)

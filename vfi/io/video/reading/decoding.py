@@ -13,9 +13,9 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from vfi.io.video.jumps import ClockFollower
-from vfi.io.video.matroska import ends_within_segment
-from vfi.io.video.probe import VideoProbe, stream_decoder
-from vfi.io.video.riff import ends_within_riff
+from vfi.io.video.reading.matroska import ends_within_segment
+from vfi.io.video.reading.probe import VideoProbe, stream_decoder
+from vfi.io.video.reading.riff import ends_within_riff
 
 # A stream that ends this much before its stated end was cut off.
 _SHORTFALL_SECONDS = Fraction(1, 2)

@@ -23,13 +23,14 @@ from av.video.stream import VideoStream
 
 from vfi.errors import OutputError
 from vfi.io.frames import SourceInfo
-from vfi.io.video import ffmpeg, stream_plans, streams
-from vfi.io.video.containers import MATROSKA_SUFFIXES, muxer_options, open_muxer
-from vfi.io.video.encoders import EncodingPlan
-from vfi.io.video.restarts import find_offsets
-from vfi.io.video.segments import SegmentStore
-from vfi.io.video.stream_plans import StreamPlan, StreamPlanner, StreamRefusal
+from vfi.io.video import ffmpeg
+from vfi.io.video.streams import copying, planning
+from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, muxer_options, open_muxer
+from vfi.io.video.streams.planning import StreamPlan, StreamPlanner, StreamRefusal
+from vfi.io.video.streams.restarts import find_offsets
 from vfi.io.video.timestamps import Timeline
+from vfi.io.video.writing.encoders import EncodingPlan
+from vfi.io.video.writing.segments import SegmentStore
 
 AudioMode = Literal["copy", "stretch", "drop"]
 TimedPackets = Iterator[tuple[Fraction, Packet]]
@@ -75,7 +76,7 @@ def settle_streams(template: InputContainer, assembly: Assembly) -> list[StreamP
     def fits(tried: list[StreamPlan]) -> bool:
         return _header_fits(template, assembly, tried)
 
-    settled = stream_plans.settled(plans, fits, f".{assembly.suffix} refuses it beside the other streams")
+    settled = planning.settled(plans, fits, f".{assembly.suffix} refuses it beside the other streams")
     if settled is None:
         raise OutputError(
             f"A .{assembly.suffix} file cannot hold {assembly.plan.codec} in {assembly.plan.pixel_format}: "
@@ -102,12 +103,12 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
         try:
             return _join(target, store, assembly, plans)
         except StreamRefusal as refusal:
-            plans = stream_plans.without(plans, refusal.index, reason)
+            plans = planning.without(plans, refusal.index, reason)
         except FFmpegError as error:
-            written = stream_plans.least_needed(plans)
+            written = planning.least_needed(plans)
             if not written or not ffmpeg.is_refusal(error):
                 raise
-            plans = stream_plans.without(plans, written[0].index, reason)
+            plans = planning.without(plans, written[0].index, reason)
 
 
 @dataclass
@@ -116,7 +117,7 @@ class _Output:
 
     container: OutputContainer
     video: VideoStream
-    writer: streams.StreamWriter | None
+    writer: copying.StreamWriter | None
     notes: list[str]
 
 
@@ -150,7 +151,7 @@ def _begin(
     """
     suffix, notes = assembly.suffix, _shape_notes(assembly)
     source = _reopen(assembly.info)
-    metadata = {} if source is None else streams.lasting_metadata(stack.enter_context(source).metadata)
+    metadata = {} if source is None else copying.lasting_metadata(stack.enter_context(source).metadata)
     options = muxer_options(suffix, assembly.ticks, metadata)
     unchecked = any(plan.unchecked for plan in plans)
     container = stack.enter_context(open_muxer(target, suffix, options, unchecked=unchecked))
@@ -158,11 +159,11 @@ def _begin(
     writer = None
     if source is not None:
         path, timeline = assembly.info.path, assembly.timeline
-        writer = streams.StreamWriter(source, path, container, suffix, timeline)
+        writer = copying.StreamWriter(source, path, container, suffix, timeline)
         notes += writer.add(plans)
         _copy_stream_data(source, assembly.info, video)
         notes += _copy_timecode(source, assembly, video)
-        streams.copy_container_data(source, container, timeline, end)
+        copying.copy_container_data(source, container, timeline, end)
     elif assembly.info.kind == "video":
         notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
     container.start_encoding()
@@ -232,7 +233,7 @@ def _copy_stream_data(source: InputContainer, info: SourceInfo, video: VideoStre
     others = {record.index for record in info.streams}
     for stream in source.streams.video:
         if stream.index not in others:
-            video.metadata.update(streams.lasting_metadata(stream.metadata))
+            video.metadata.update(copying.lasting_metadata(stream.metadata))
             video.disposition = stream.disposition
             return
 
@@ -290,7 +291,7 @@ def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
                 raise StreamRefusal(output.writer.origins[index]) from error
             refused[index] = refused.get(index, 0) + 1  # a time stamp that contradicts the one before
     return [
-        f"{count} packets of {stream_plans.stream_title(output.container.streams[index])} have contradictory "
+        f"{count} packets of {planning.stream_title(output.container.streams[index])} have contradictory "
         "time stamps and were left out."
         for index, count in refused.items()
     ]

@@ -22,7 +22,7 @@ from tests.support.media import (
 )
 from vfi.errors import ConfigError
 from vfi.io import SourceFrame, open_source
-from vfi.io.video.source import VideoSource
+from vfi.io.video.reading.source import VideoSource
 
 B_FRAMES = {"preset": "medium", "bf": "3", "g": "12"}
 UNEVEN = np.cumsum([0, *[33, 50, 20, 17, 120, 33, 34, 99, 41, 7, 300, 16] * 4]).tolist()

@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.io.video.test_streams import double, packets
+from tests.io.video.streams.test_copying import double, packets
 from tests.support.media import write_video
 from tests.support.outputs import times
-from vfi.io.video.restarts import ClockOffsets, find_offsets
+from vfi.io.video.streams.restarts import ClockOffsets, find_offsets
 
 
 def joined(path: Path, parts: int) -> Path:

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vfi.io.video import ffmpeg
-from vfi.io.video.restarts import ClockOffsets
+from vfi.io.video.streams.restarts import ClockOffsets
 from vfi.io.video.timestamps import Timeline
 
 _ENCODERS = {"webm": "libopus"}

@@ -1,0 +1,1 @@
+"""What a video file holds beside its frames: audio, subtitles, chapters, and what containers take."""

@@ -1,0 +1,1 @@
+"""Video files, written: encoders, closed segments, the final mux."""
