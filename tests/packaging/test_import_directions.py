@@ -35,7 +35,7 @@ LAYERS: list[set[str]] = [
     {"vfi.interpolation", "vfi.engine"},
     {"vfi.cli", "benchmark"},
 ]
-# Within video files: clocks and side data lie below what reads and what copies other streams, and those below writing.
+# Within video files: clocks and side data lie below reading and copying other streams, those below writing.
 VIDEO = "vfi.io.video"
 VIDEO_MAY_USE = {
     f"{VIDEO}.reading": set[str](),
