@@ -33,6 +33,8 @@ UNIFORM_WINDOW = 7
 
 LPIPS_NETWORKS = ("alex", "vgg", "squeeze")
 
+_LEAST_DETAIL = 1e-9
+"""Added to the energy of detail of both, so that flat images have a ratio."""
 FLOW_OUTLIER_PIXELS = 3.0
 FLOW_OUTLIER_FRACTION = 0.05
 
@@ -128,6 +130,50 @@ def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) ->
     unbiased = samples / (samples - 1)
     similarity = _similarity_map(estimate, truth, peak, window, axes=(2, 3), covariance_factor=unbiased)
     return similarity.mean(dim=(1, 2, 3))
+
+
+def interpolation_error(estimate: Image, truth: Image) -> Tensor:
+    """Mean absolute difference of all samples in 8-bit levels (interpolation error of Middlebury's table).
+
+    Args:
+        estimate: Estimated image or batch.
+        truth: True image or batch, of the same shape and kind.
+
+    Returns:
+        ``[B]``, levels of 255.
+
+    Raises:
+        ValueError: If the two differ in shape or kind.
+    """
+    estimate, truth, peak = _pair(estimate, truth, None)
+    return (estimate - truth).abs().mean(dim=(1, 2, 3)) * (255 / peak)
+
+
+def sharpness_ratio(estimate: Image, truth: Image) -> Tensor:
+    """Energy of fine detail in an estimate against that of its ground truth, in decibels.
+
+    A film whose new frames lie below 0 pulses: they are softer than the frames around them. Detail is the
+    difference of each sample to the mean of its four neighbors.
+
+    Args:
+        estimate: Estimated image or batch of at least 3x3 pixels.
+        truth: True image or batch, of the same shape and kind.
+
+    Returns:
+        ``[B]``, decibels: 0 for equal sharpness, negative for a softer estimate, 0 where both are flat.
+
+    Raises:
+        ValueError: If the two differ in shape or kind, or are too small.
+    """
+    estimate, truth, peak = _pair(estimate, truth, None, smallest=3)
+    energies = [_detail(image / peak) + _LEAST_DETAIL for image in (estimate, truth)]
+    return 10 * torch.log10(energies[0] / energies[1])
+
+
+def _detail(image: Tensor) -> Tensor:
+    """Mean square of the discrete Laplacian, ``[B]``, relative to the peak of 1."""
+    around = image[..., 1:-1, :-2] + image[..., 1:-1, 2:] + image[..., :-2, 1:-1] + image[..., 2:, 1:-1]
+    return (image[..., 1:-1, 1:-1] - around / 4).square().mean(dim=(1, 2, 3))
 
 
 def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
