@@ -25,6 +25,7 @@ COMMANDS = {
     "assemble": "make a film of a folder of images",
     "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour image",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
+    "benchmark": "measure models and baselines on a data set",
     "models": "list the models",
     "checkpoints": "list, verify and convert files with weights",
     "info": "show versions, devices, backends and encoders",

@@ -15,6 +15,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from vfi.base.interpolator import Interpolator
+from vfi.base.weights import weights_hash
 from vfi.errors import ConfigError
 from vfi.evaluation.baselines import minterpolate_between
 from vfi.ops import Padding
@@ -27,6 +28,10 @@ class Method(ABC):
     name: str
     window: int = 2
     """Number of frames it uses: 2, or 4 where there are outer ones."""
+
+    def identity(self) -> object:
+        """What results of it are recognised by, as plain JSON values."""
+        return self.name
 
     @abstractmethod
     def interpolate(
@@ -59,6 +64,10 @@ class ModelMethod(Method):
         self.window = model.window
         self._model = model
         self._max_memory = max_memory
+
+    @override
+    def identity(self) -> object:
+        return [self.name, weights_hash(self._model)]
 
     @override
     def interpolate(

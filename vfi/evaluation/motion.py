@@ -1,6 +1,6 @@
 """How much a data set moves: statistics of the flow between the frames of each sample, and harder halves.
 
-The two statistics, and the choice of the upper half, are those by which SGM-VFI's authors made the "-L"
+The two statistics, and the choice of the upper half, are those by which SGM-VFI's authors chose the "-L"
 subsets of SNU-FILM and Xiph.
 """
 

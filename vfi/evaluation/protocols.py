@@ -48,6 +48,8 @@ class Protocol:
     metrics: tuple[MetricName, ...] = ("psnr", "ssim")
     average: Average = "samples"
     """Mean over all frames; over the means of groups; or over the means of each t."""
+    published_as: str | None = None
+    """What the papers' own figures for it are called in the registry's table of checkpoints."""
 
     def samples(self, root: Path, **selection: Any) -> list[Sample]:
         """Read the samples of a data set.
@@ -150,6 +152,7 @@ def _reds(name: str, multi: int, clips: int | None) -> Protocol:
         {"multi": multi, "clips": clips},
         rounding="floor",
         average="times",
+        published_as=f"REDS_VTSR x{multi}, {clips or 30} clips",
     )
 
 
