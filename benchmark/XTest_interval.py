@@ -1,0 +1,11 @@
+"""X-TEST-L of SGM-VFI at 2K and 4K.
+
+python benchmark/XTest_interval.py --path FOLDER --exp_name ours-1-2-points --num_key_points 0.5
+"""
+
+from __future__ import annotations
+
+from vfi.cli.sgm_scripts import run
+
+if __name__ == "__main__":
+    run("XTest_interval", ("xtest_2k_sgm", "xtest_4k_sgm"))
