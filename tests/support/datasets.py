@@ -33,11 +33,16 @@ def write_x_test(root: Path) -> Path:
     return root
 
 
-def write_snu_film(root: Path, splits: Iterable[tuple[str, int]] = (("hard", 4),)) -> Path:
+def write_snu_film(
+    root: Path,
+    splits: Iterable[tuple[str, int]] = (("hard", 4),),
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> Path:
     """Write one clip of 33 frames and a list for each split with its distance of frames."""
     folder = root / "test" / "GOPRO_test" / "GOPR0384_11_00"
     for number in range(1, 34):
-        write_frame(folder / f"{number:06d}.png", number)
+        write_frame(folder / f"{number:06d}.png", number, width, height)
     (root / "eval_modes").mkdir(parents=True, exist_ok=True)
     for split, gap in splits:
         lines = [

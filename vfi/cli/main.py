@@ -26,6 +26,7 @@ COMMANDS = {
     "flow": "find the optical flow between two frames: .flo, KITTI's png, a colour image",
     "demo": "render a clip, leave out every second frame, make new ones, compare with the truth",
     "benchmark": "measure models and baselines on a data set",
+    "motion": "measure how much a data set moves, and list its harder half",
     "models": "list the models",
     "checkpoints": "list, verify and convert files with weights",
     "info": "show versions, devices, backends and encoders",
