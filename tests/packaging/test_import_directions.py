@@ -33,7 +33,8 @@ LAYERS: list[set[str]] = [
     {"vfi.config"},
     {"vfi.jobs"},
     {"vfi.interpolation", "vfi.engine"},
-    {"vfi.cli", "benchmark"},
+    {"vfi.cli"},
+    {"benchmark"},
 ]
 # Within video files: clocks and side data lie below reading and copying other streams, those below writing.
 VIDEO = "vfi.io.video"

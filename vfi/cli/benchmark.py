@@ -136,15 +136,15 @@ def print_protocols() -> None:
 
 def _metrics(asked: str | None, protocol: Protocol) -> list[str]:
     """The metrics to measure: the protocol's, with those after a plus, or only those named."""
-    from vfi.evaluation.measuring import METRICS
+    from vfi.evaluation.measuring import METRIC_NAMES
 
     names = [name.strip() for name in (asked or "").split(",") if name.strip()]
     added = [name.removeprefix("+") for name in names if name.startswith("+")]
     named = [name for name in names if not name.startswith("+")]
     metrics = list(dict.fromkeys([*(named or protocol.metrics), *added]))
-    unknown = next((name for name in metrics if name not in METRICS), None)
+    unknown = next((name for name in metrics if name not in METRIC_NAMES), None)
     if unknown is not None:
-        raise ConfigError(f"There is no metric {unknown!r}: choose from {', '.join(METRICS)}.")
+        raise ConfigError(f"There is no metric {unknown!r}: choose from {', '.join(METRIC_NAMES)}.")
     return metrics
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import cv2
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfi.base.flow import FlowEstimator
 from vfi.errors import InputError
-from vfi.evaluation import metrics
+from vfi.evaluation import metrics, perceptual
 from vfi.evaluation.methods import Method
 from vfi.evaluation.protocols import Protocol, Rounding
 from vfi.evaluation.samples import FrameReader, FrameRef, Sample, Target
+from vfi.registry import load_flow
 from vfi.types import FrameKeys, Window
 
 Metric = Callable[[Tensor, Tensor], Tensor]
@@ -29,8 +32,12 @@ METRICS: dict[str, Metric] = {
     "ie": metrics.interpolation_error,
     "sharpness": metrics.sharpness_ratio,
     "lpips": metrics.lpips,
+    "dists": perceptual.dists,
 }
 """Metrics of an estimate against its ground truth by name; both are ``[1, 3, H, W]`` in [0, 1]."""
+FLOLPIPS = "flolpips"
+"""The metric that also looks at the two inputs."""
+METRIC_NAMES = (*METRICS, FLOLPIPS)
 
 
 @dataclass(frozen=True)
@@ -191,9 +198,9 @@ def measure(index: int, sample: Sample, estimate: Estimate, names: list[str]) ->
         index: Index of the sample within the data set.
         sample: The sample.
         estimate: The estimate.
-        names: Metrics, of :data:`METRICS`.
+        names: Metrics, of :data:`METRIC_NAMES`.
     """
-    values = {name: float(METRICS[name](estimate.frame, estimate.truth)) for name in names}
+    values = {name: _value(name, estimate) for name in names}
     return Row(
         index,
         sample.name,
@@ -203,3 +210,19 @@ def measure(index: int, sample: Sample, estimate: Estimate, names: list[str]) ->
         estimate.had_neighbors,
         values,
     )
+
+
+def _value(name: str, estimate: Estimate) -> float:
+    if name != FLOLPIPS:
+        return float(METRICS[name](estimate.frame, estimate.truth))
+    window = estimate.window
+    return float(perceptual.flolpips(estimate.frame, estimate.truth, window.start, window.end, _dis_flow))
+
+
+@cache
+def _dis() -> FlowEstimator:
+    return load_flow("dis", device="cpu")
+
+
+def _dis_flow(first: Tensor, second: Tensor) -> Tensor:
+    return _dis()(first, second).flow_01
