@@ -1,4 +1,4 @@
-"""Pixel coordinates as a tensor, in the layout of a flow."""
+"""Pixel coordinates in the layout of a flow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def pixel_grid(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Coordinates of every pixel, so that ``pixel_grid(...) + flow_ab`` is where a's pixels land in b.
+    """Coordinates of every pixel: ``pixel_grid(...) + flow_ab`` are the positions of a's pixels in b.
 
     Args:
         height: Number of rows.
