@@ -110,9 +110,9 @@ def toolkit_version(torch: Any, home: str) -> str:
         stop(f"{nvcc} does not report its version; set CUDA_HOME to a working toolkit.")
     if release[1] != torch.version.cuda.split(".")[0]:
         stop(
-            f"the CUDA toolkit in {home} is {release[1]}.{release[2]}, but PyTorch is built for CUDA "
-            f"{torch.version.cuda}; set CUDA_HOME to a toolkit of that version, or VFI_CORRELATION_CUDA=0 for "
-            "the CPU only."
+            f"the CUDA toolkit in {home} is {release[1]}.{release[2]}, but PyTorch was built for CUDA "
+            f"{torch.version.cuda}; set CUDA_HOME to a toolkit of that version, or VFI_CORRELATION_CUDA=0 "
+            "for the CPU only."
         )
     return f"{release[1]}.{release[2]}"
 
