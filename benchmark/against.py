@@ -162,19 +162,7 @@ def compare(job: Job, reference: Path, runs: int) -> dict[str, Any]:
 
 
 def measure(reference: str, clips: Mapping[str, ClipSize], runs: int) -> dict[str, Any]:
-    """Comparison with a commit for every model.
-
-    Args:
-        reference: Commit, branch or tag to compare with.
-        clips: Size of the clip of each model.
-        runs: Number of runs of each job that count.
-
-    Returns:
-        The result of :func:`compare` for each model, as JSON values.
-
-    Raises:
-        VfiError: If there is no such commit, or a job fails.
-    """
+    """Result of :func:`compare` for each model with a clip of its size, as JSON values."""
     with tempfile.TemporaryDirectory() as folder, checkout(reference) as tree:
         models = {
             model: {"clip": clip._asdict(), **compare(prepare(model, clip, Path(folder)), tree, runs)}

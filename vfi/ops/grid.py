@@ -19,8 +19,8 @@ def pixel_grid(
         height: Number of rows.
         width: Number of columns.
         device: Device of the grid; None is the default device.
-        dtype: Floating point type that holds ``max(height, width) - 1`` exactly; float16 ends at 2048 and
-            bfloat16 at 256, so compute in float32 also for half-precision images.
+        dtype: Floating point type that represents ``max(height, width) - 1`` exactly; float16 is exact up to
+            2048 and bfloat16 up to 256, so use float32 for half-precision images too.
 
     Returns:
         ``[1, 2, H, W]``, channel 0 the column x in 0..W-1, channel 1 the row y in 0..H-1.

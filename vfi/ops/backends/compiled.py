@@ -1,10 +1,10 @@
 """The optional distribution ``vfi-correlation``: search, compatibility check, loading of its kernels.
 
 Kernels are loaded once, when :mod:`vfi.ops` is imported, and register themselves under the names of our
-operators. Nothing is compiled here. A package that does not fit is left alone, a warning is logged, and
-:data:`STATE` says why.
+operators. Nothing is compiled here. A package that does not fit is not loaded; a warning is logged, and
+:data:`STATE` holds the reason.
 
-``VFI_OPS_WITHOUT``, a comma-separated list of ``compiled`` and ``cupy``, leaves out what it names.
+``VFI_OPS_WITHOUT``, a comma-separated list of ``compiled`` and ``cupy``, disables these implementations.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def load() -> Compiled:
         if problem is None:
             torch.ops.load_library(str(package.LIBRARY))
             return _loaded(built, package.instructions())
-    # Whatever is wrong with a broken installation, vfi runs without it and says so.
+    # vfi must run without a broken installation, whatever its error is, and report it.
     except Exception as error:
         problem = f"it cannot be loaded ({' '.join(str(error).split())[:200]}); {REMEDY}"
     logging.getLogger(__name__).warning("%s is not used: %s.", PACKAGE, problem)
