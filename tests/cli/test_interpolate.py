@@ -1,4 +1,4 @@
-"""``vfi interpolate`` end to end: what it makes, what it says, and how it refuses."""
+"""``vfi interpolate`` end to end: outputs, messages and refusals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Outcome, SmallBlender
+from tests.cli.conftest import SmallBlender
 from tests.interpolation.conftest import write_images
 from tests.interpolation.test_video import read_image, scene_frame
+from tests.support.command_line import Vfi, names, refused
 from tests.support.media import noise_frame, write_video
 from tests.support.outputs import decoded
 from vfi.config import InterpolateConfig, load_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-Vfi = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -35,21 +34,7 @@ def film(tmp_path: Path) -> Path:
     return write_video(tmp_path / "film.mp4", 8, make_frame=scene_frame)
 
 
-def refused(outcome: Outcome, *words: object, code: int = 2) -> None:
-    """Check that the run ended in one sentence with these words."""
-    assert outcome.code == code
-    assert outcome.err.startswith("vfi: ")
-    assert outcome.err.count("\n") == 1, outcome.err
-    assert "Traceback" not in outcome.err
-    for word in words:
-        assert str(word) in outcome.err, outcome.err
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-class TestWhatItMakes:
+class TestOutputs:
     def test_a_film_of_twice_the_rate(self, vfi: Vfi, film: Path) -> None:
         outcome = vfi("interpolate", film)
         assert outcome.code == 0
@@ -82,9 +67,7 @@ class TestWhatItMakes:
             (["--set", "rate.inter_frames=2"], 24),
         ],
     )
-    def test_what_other_programs_users_type(
-        self, vfi: Vfi, film: Path, options: list[Any], count: int
-    ) -> None:
+    def test_aliases_of_other_programs(self, vfi: Vfi, film: Path, options: list[Any], count: int) -> None:
         output = film.with_name("out.mkv")
         output.write_text("old")
         assert vfi("interpolate", "-i", film, "-y", "-o", output, *options).code == 0
@@ -114,7 +97,7 @@ class TestWhatItMakes:
         assert vfi("interpolate", "--config", config, "--inter-frames", 2).code == 0
         assert len(decoded(tmp_path / "out.mkv")) == 24
 
-    def test_another_amount_overrides_too(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+    def test_another_frame_rate_overrides_too(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         config = tmp_path / "some.yaml"
         config.write_text("inter_frames: 3\n")
         assert vfi("interpolate", film, "--config", config, "--fps", 60).code == 0
@@ -192,7 +175,7 @@ class TestProgress:
         assert (events[-1]["frames_in"], events[-1]["frames_out"]) == (8, 16)
         assert events[-2]["done"] == events[-2]["total"] == 16
 
-    def test_json_tells_errors_too(self, vfi: Vfi, tmp_path: Path) -> None:
+    def test_json_reports_errors_too(self, vfi: Vfi, tmp_path: Path) -> None:
         outcome = vfi("interpolate", tmp_path / "nothing.mp4", "--json")
         refused(outcome, "nothing.mp4")
         assert "nothing.mp4" in json.loads(outcome.out)["message"]
@@ -226,7 +209,7 @@ class TestBadInput:
         refused(vfi("interpolate", folder, "-o", tmp_path / "out"), "003.png")
         assert not (tmp_path / "out").exists()
 
-    def test_something_else_altogether(self, vfi: Vfi, tmp_path: Path) -> None:
+    def test_a_text_file(self, vfi: Vfi, tmp_path: Path) -> None:
         (tmp_path / "notes.mp4").write_text("not a film")
         refused(vfi("interpolate", tmp_path / "notes.mp4", "-o", tmp_path / "out.mp4"), "notes.mp4")
 
@@ -325,7 +308,7 @@ class TestBadOutput:
         refused(vfi("interpolate", film, "-o", film, "--overwrite"), film)
         assert film.read_bytes() == before
 
-    def test_a_folder_that_cannot_be(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_created(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         refused(vfi("interpolate", film, "-o", tmp_path / "file" / "out.mp4"), tmp_path / "file")
 
@@ -367,7 +350,7 @@ class TestBadOutput:
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: as good as a full disk."""
+    """Let no file grow beyond this many bytes, as on a full disk."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -389,7 +372,7 @@ class TestStopping:
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "kill"]
     )
-    def test_it_says_how_to_go_on(
+    def test_the_message_says_how_to_resume(
         self,
         vfi: Vfi,
         model: SmallBlender,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_interpolate import Vfi
 from tests.interpolation.conftest import write_images
+from tests.support.command_line import Vfi
 from vfi.cli.main import COMMANDS, main
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -36,7 +36,7 @@ def test_it_is_short() -> None:
 def test_two_images_make_a_frame_and_a_picture(tmp_path: Path, pair: list[Path]) -> None:
     done = run(*pair, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(("quadratic made", "sgm.small made"))
+    assert done.stdout.startswith(("quadratic interpolated", "sgm.small interpolated"))
     between = cv2.imread(str(tmp_path / "demo_2x" / "between.png"))
     assert between is not None
     assert between.shape == (*scene_array(1).shape,)
