@@ -161,8 +161,8 @@ class TestRefusals:
         [
             (["--fps", "0"], ["fps is 0"]),
             (["--codec", "magic"], ["magic"]),
-            (["--inter-frames", "3"], ["no option inter_frames; see: vfi assemble --help"]),
-            (["--frames", "3"], ["no option frames"]),
+            (["--inter-frames", "3"], ["no option --inter-frames; see: vfi assemble --help"]),
+            (["--frames", "3"], ["no option --frames"]),
             (["--containre", "mkv"], ["did you mean container?"]),
             (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
             (["-o", "film.xyz"], ["film.xyz", ".mkv"]),
