@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-import vfi
+from vfi import load_model
 from vfi.errors import VfiError
 from vfi.io import open_source
 from vfi.registry import first_available
@@ -27,7 +27,7 @@ try:
     with open_source(options.first, second=options.second) as pair:
         frame_0, frame_1 = (frame.picture.tensor()[:, :3] for frame in pair)  # [1, 3, H, W], RGB in [0, 1]
     model = first_available("sgm.small", "quadratic")
-    result = explain(vfi.load_model(model), frame_0, frame_1, t=0.5)
+    result = explain(load_model(model), frame_0, frame_1, t=0.5)
     options.output.mkdir(parents=True, exist_ok=True)
     Image.fromarray(result.frame).save(options.output / "between.png")
     result.picture.save(options.output / "what_happened.png")

@@ -163,7 +163,7 @@ class TestRefusals:
             (["--codec", "magic"], ["magic"]),
             (["--inter-frames", "3"], ["no option --inter-frames; see: vfi assemble --help"]),
             (["--frames", "3"], ["no option --frames"]),
-            (["--containre", "mkv"], ["did you mean container?"]),
+            (["--containre", "mkv"], ["did you mean --container?"]),
             (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
             (["-o", "film.xyz"], ["film.xyz", ".mkv"]),
             (["other"], ["other is one file too many: give one folder"]),

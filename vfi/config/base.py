@@ -30,12 +30,12 @@ from vfi.config.fields import SWITCH, options_of
 from vfi.errors import ConfigError, printable
 
 _LEAST_SIMILARITY = 0.65
-"""Similarity of an unknown name and the option that is suggested for it, at least."""
+"""Smallest similarity of an unknown name and the option that is suggested for it."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Base of the configurations: groups of options, whose values are also attributes of the whole."""
+    """Base class of the configurations; the values of all groups are attributes of the whole too."""
 
     command: ClassVar[str]
     """Name of the command."""
@@ -89,9 +89,11 @@ class Configuration:
         options, groups = options_of(cls), {field.name for field in dataclasses.fields(cls)}
         flat: dict[str, object] = {}
         for key, value in values.items():
-            if key in groups and not isinstance(value, Mapping):
-                raise ConfigError(f"{key} is a group of options: write 'name: value' lines below it.")
-            inner = cast("Mapping[object, object]", value) if key in groups else {key: value}
+            inner: Mapping[object, object] = {key: value}
+            if key in groups:
+                if not isinstance(value, Mapping):
+                    raise ConfigError(f"{key} is a group of options: write 'name: value' lines below it.")
+                inner = cast("Mapping[object, object]", value)
             for name, item in inner.items():
                 group, dot, name = (f"{key}.{name}" if key in groups else key).rpartition(".")
                 if dot and (name not in options or options[name].group != group):
@@ -144,8 +146,10 @@ class Configuration:
             return ConfigError(f"There is no option {shown}: {cls.answers[key]}.")
         if key in options and not options[key].on_command_line:
             return ConfigError(f"There is no option {shown}: give --set {options[key].key}=VALUE.")
-        hint = f"did you mean {near[0]}?" if near else f"see: vfi {cls.command} --help"
-        return ConfigError(f"There is no option {shown}; {hint}")
+        if not near:
+            return ConfigError(f"There is no option {shown}; see: vfi {cls.command} --help")
+        similar = options[near[0]].flags[-1] if name.startswith("-") else near[0]
+        return ConfigError(f"There is no option {shown}; did you mean {similar}?")
 
     def _values(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in options_of(type(self))}
@@ -185,7 +189,7 @@ def add_options(parser: ArgumentParser, config: type[Configuration]) -> None:
             **({"nargs": "?"} if declared.spelling is SWITCH else {}),
         )
     for key, flags in config.aliases.items():
-        parser.add_argument(*flags, dest=key, help=SUPPRESS)
+        parser.add_argument(*flags, dest=key, help=SUPPRESS)  # pyright: ignore[reportUnknownMemberType]
 
 
 @lru_cache

@@ -87,7 +87,7 @@ class Option:
     affects_pixels: bool = True
     """Whether the written frames depend on it; then a run is resumed only with the same value."""
     on_command_line: bool = True
-    """Whether it has a flag; otherwise it is given in a file, in Python, or as ``--set``."""
+    """Whether the help shows it; otherwise it is usually given in a file, in Python, or as ``--set``."""
 
     @property
     def key(self) -> str:
@@ -96,8 +96,9 @@ class Option:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """All flags; a long one with the group if the option is not shown on the command line."""
-        return (*self.other_flags, f"--{self.name.replace('_', '-') if self.on_command_line else self.key}")
+        """All flags; the long one includes the group if the help does not show the option."""
+        long = self.name if self.on_command_line else self.key
+        return (*self.other_flags, f"--{long.replace('_', '-')}")
 
 
 def option(default: Any, *other_flags: str, affects_pixels: bool = True, on_command_line: bool = True) -> Any:
@@ -107,7 +108,7 @@ def option(default: Any, *other_flags: str, affects_pixels: bool = True, on_comm
         default: Value if none is given.
         other_flags: Further flags on the command line, such as ``-o``.
         affects_pixels: Whether the written frames depend on the option.
-        on_command_line: Whether the option has a flag.
+        on_command_line: Whether the help shows the option.
     """
     marks = {
         "other_flags": other_flags,
@@ -130,9 +131,8 @@ def options_of(config: type) -> dict[str, Option]:
         TypeError: If two options have the same name.
     """
     groups: dict[str, type] = get_type_hints(config)
-    declared = [
-        each for field in dataclasses.fields(config) for each in _declared(field.name, groups[field.name])
-    ]
+    fields = dataclasses.fields(config)
+    declared = [each for field in fields for each in _declared(field.name, groups[field.name])]
     options = {each.name: each for each in declared}
     if len(options) < len(declared):
         raise TypeError(f"Two options of {config.__name__} have the same name.")
