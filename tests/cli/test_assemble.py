@@ -14,7 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support.command_line import Vfi, command_line, names, refused
+from tests.support.command_line import (
+    Vfi,
+    assert_replaced_only_on_request,
+    command_line,
+    names,
+    refused,
+)
 from tests.support.fakes import HEIGHT, WIDTH, scene_array
 from tests.support.outputs import decoded, times, video_packets
 from vfi.config import AssembleConfig
@@ -184,10 +190,7 @@ class TestRefusals:
 
     def test_existing_outputs(self, vfi: Vfi, folder: Path, tmp_path: Path) -> None:
         film = tmp_path / "film.mp4"
-        film.write_text("precious")
-        refused(vfi("assemble", folder, "-o", film), film, "--overwrite")
-        assert film.read_text() == "precious"
-        assert vfi("assemble", folder, "-o", film, "--overwrite").code == 0
+        assert_replaced_only_on_request(vfi, film, "assemble", folder)
         assert len(decoded(film)) == 3
 
     def test_one_name_for_several_films(self, vfi: Vfi, tmp_path: Path) -> None:

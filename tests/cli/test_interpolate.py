@@ -21,7 +21,7 @@ from PIL import Image
 from tests.cli.conftest import SmallBlender
 from tests.interpolation.conftest import write_images
 from tests.interpolation.test_video import read_image, scene_frame
-from tests.support.command_line import Vfi, names, refused
+from tests.support.command_line import Vfi, assert_replaced_only_on_request, names, refused
 from tests.support.media import noise_frame, write_video
 from tests.support.outputs import decoded
 from vfi.config import InterpolateConfig, load_config
@@ -65,6 +65,8 @@ class TestOutputs:
             (["-x", "3"], 24),
             (["--factor=2"], 16),
             (["--set", "rate.inter_frames=2"], 24),
+            (["--rate.inter-frames", "2"], 24),
+            (["--rate.inter_frames=2"], 24),
         ],
     )
     def test_aliases_of_other_programs(self, vfi: Vfi, film: Path, options: list[Any], count: int) -> None:
@@ -75,12 +77,15 @@ class TestOutputs:
 
     def test_switches_take_a_value_or_none(self, vfi: Vfi, film: Path) -> None:
         shown = vfi(
-            "interpolate", "--overwrite", film, "--resume", "false", "--duplicates=no", "--print-config"
-        ).out
+            "interpolate", "--overwrite", film, "--resume", "false", "--duplicates=no", "--network.compile",
+            "--images.write-originals", "false", "--print-config",
+        ).out  # fmt: skip
         assert f"input: {film}" in shown
         assert "overwrite: true" in shown
         assert "resume: false" in shown
         assert "duplicates: false" in shown
+        assert "compile: true" in shown
+        assert "write_originals: false" in shown
 
     @pytest.mark.parametrize("suffix", ["gif", "webp"])
     def test_animations_stay_animations(self, vfi: Vfi, tmp_path: Path, suffix: str) -> None:
@@ -254,7 +259,7 @@ class TestBadOptions:
             (["--model", "EQVI"], ["EQVI", "name their file as checkpoint"]),
             (["--set", "mean=0.5"], ["mean must be 0 and std must be 1"]),
             (["--set", "testset_root"], ["write a key and a value"]),
-            (["--testset-root", "clips"], ["no option --testset-root: name the folder as INPUT"]),
+            (["--testset-root", "clips"], ["no option --testset-root: give --set testset_root=VALUE"]),
             (["--flip-test"], ["use --tta flip"]),
             (["--crop", "8x8"], ["--set images.crop=VALUE"]),
             (["--scale", "0.5"], ["--model-options '{down_scale: 0.5}'"]),
@@ -297,11 +302,7 @@ class TestBadOptions:
 
 class TestBadOutput:
     def test_an_existing_one(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
-        output = tmp_path / "out.mp4"
-        output.write_text("precious")
-        refused(vfi("interpolate", film, "-o", output), output, "--overwrite")
-        assert output.read_text() == "precious"
-        assert vfi("interpolate", film, "-o", output, "--overwrite").code == 0
+        assert_replaced_only_on_request(vfi, tmp_path / "out.mp4", "interpolate", film)
 
     def test_the_input_itself(self, vfi: Vfi, film: Path) -> None:
         before = film.read_bytes()

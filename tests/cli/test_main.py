@@ -57,13 +57,6 @@ def test_unknown_commands(vfi: Vfi) -> None:
     assert "interpolate" in outcome.err
 
 
-def test_info(vfi: Vfi) -> None:
-    outcome = vfi("info")
-    assert outcome.code == 0
-    for word in ("Python", "PyTorch", "OpenCV", "libavcodec", "cpu", "forward_splat", "correlation", "h264"):
-        assert word in outcome.out
-
-
 def test_models(vfi: Vfi) -> None:
     outcome = vfi("models")
     assert outcome.code == 0

@@ -45,6 +45,15 @@ def refused(outcome: Outcome, *words: object, code: int = 2) -> None:
         assert str(word) in outcome.err, outcome.err
 
 
+def assert_replaced_only_on_request(vfi: Vfi, output: Path, *arguments: object) -> None:
+    """Check that a run keeps an existing output, and replaces it with ``--overwrite``."""
+    output.write_text("precious")
+    refused(vfi(*arguments, "-o", output), output, "--overwrite")
+    assert output.read_text() == "precious"
+    assert vfi(*arguments, "-o", output, "--overwrite").code == 0
+    assert output.read_bytes() != b"precious"
+
+
 def names(folder: Path) -> list[str]:
     """Return the names of all files in a folder, sorted."""
     return sorted(path.name for path in folder.iterdir())

@@ -105,9 +105,12 @@ def build_parser(command: Command[Config]) -> ArgumentParser:
 
 
 def _normalised(command: Command[Config], arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the arguments with dashes for underscores in flags, and with a value for every switch."""
-    options = options_of(command.config).values()
-    switches = {flag for option in options if option.spelling is SWITCH for flag in option.flags}
+    """Yield the arguments with flags in their usual form, and with a value for every switch.
+
+    ``--inter_frames`` becomes ``--inter-frames``; ``--rate.inter-frames`` becomes ``--rate.inter_frames``.
+    """
+    options = [option for option in options_of(command.config).values() if option.spelling is SWITCH]
+    switches = {flag for option in options for flag in (*option.flags, f"--{option.key}")}
     waiting = deque(arguments)
     while waiting:
         argument = waiting.popleft()
@@ -115,7 +118,9 @@ def _normalised(command: Command[Config], arguments: Sequence[str]) -> Iterator[
             yield from (argument, *waiting)
             return
         flag, equals, value = argument.partition("=")
-        flag = flag.replace("_", "-") if flag.startswith("--") else flag
+        if flag.startswith("--"):
+            name = flag[2:]
+            flag = f"--{name.replace('-', '_') if '.' in name else name.replace('_', '-')}"
         if flag in switches and not equals:
             equals, value = "=", waiting.popleft() if waiting and waiting[0] in ("true", "false") else "true"
         yield f"{flag}{equals}{value}"

@@ -36,14 +36,9 @@ KEYS = frozenset((*RENAMED, *SWITCHES, *RETIRED, *NORMALISATION))
 
 ANSWERS = {
     **{key: f"use --tta {word}" for key, word in SWITCHES.items()},
-    "testset_root": "name the folder as INPUT",
-    "store_path": "use -o FOLDER",
-    "test_size": "give --set images.resize=WxH",
-    "test_crop_size": "give --set images.crop=WxH",
-    "preserve_input": "originals are written; to leave them out, give --set images.write_originals=false",
-    "no_preserve_input": "give --set images.write_originals=false",
-    "mean": "all models take RGB from 0 to 1 as it is",
-    "std": "all models take RGB from 0 to 1 as it is",
+    **{key: f"give --set {key}=VALUE" for key in RENAMED},
+    "no_preserve_input": "give --set preserve_input=false",
+    **dict.fromkeys(NORMALISATION, "all models take RGB from 0 to 1 as it is"),
 }
 """Answers to keys that are given as options of the command line."""
 

@@ -96,9 +96,8 @@ class Option:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """All flags; the long one includes the group if the help does not show the option."""
-        long = self.name if self.on_command_line else self.key
-        return (*self.other_flags, f"--{long.replace('_', '-')}")
+        """All flags; the last one is the key if the help does not show the option."""
+        return (*self.other_flags, f"--{self.name.replace('_', '-') if self.on_command_line else self.key}")
 
 
 def option(default: Any, *other_flags: str, affects_pixels: bool = True, on_command_line: bool = True) -> Any:

@@ -109,15 +109,11 @@ def _quoted(value: object) -> str:
 
 def _written(value: object) -> str:
     """Return a string or number as it is written; anything else is no spelling of a word or a number."""
-    return value.strip()[:_LONGEST_NUMBER] if isinstance(value, str) else _quoted(value)
+    return shorten(value.strip(), _LONGEST_NUMBER) if isinstance(value, str) else _quoted(value)
 
 
-def _expected(what: str, value: object) -> ValueError:
-    return ValueError(f"{what} expected, not {_quoted(value)}")
-
-
-def _out_of_range(value: object) -> SizeError:
-    return SizeError(f"a number of a sensible size is expected, not {_quoted(value)}")
+def _expected(what: str, value: object, kind: type[ValueError] = ValueError) -> ValueError:
+    return kind(f"{what} expected, not {_quoted(value)}")
 
 
 def text(value: object) -> str:
@@ -146,16 +142,16 @@ def fraction(value: object) -> Fraction:
     try:
         written = str(value).strip()
     except ValueError:  # an integer of more digits than Python prints
-        raise _out_of_range(value) from None
+        raise _expected("a number of a sensible size is", value, SizeError) from None
     if len(written) > _LONGEST_NUMBER:
-        raise _out_of_range(value)
+        raise _expected("a number of a sensible size is", value, SizeError)
     try:
         # Decimal gives the exponent of 1e999999999 without computing its digits, unlike Fraction.
         if max(abs(Decimal(part).adjusted()) for part in written.split("/")) <= _LARGEST_EXPONENT:
             return Fraction(written)
     except (ArithmeticError, ValueError):
         raise _expected("a number such as 2.5 or 5/2 is", value) from None
-    raise _out_of_range(value)
+    raise _expected("a number of a sensible size is", value, SizeError)
 
 
 def rate(value: object) -> Fraction:
