@@ -224,15 +224,15 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert names(tmp_path) == ["in", "out.mp4.part", "whole.mp4"]
     with pytest.raises(Exception, match="other settings"):
         assemble_video(folder, tmp_path / "out.mp4", fps=25, resume=True, **fast)
-    reported: list[int] = []
+    told: list[int] = []
     resumed = assemble_video(
         folder,
         tmp_path / "out.mp4",
         resume=True,
-        progress=lambda progress: reported.append(progress.done),
+        progress=lambda progress: told.append(progress.done),
         **fast,
     )
-    assert reported[0] == 120
+    assert told[0] == 120
     assert resumed.frames_out == 150
     assert video_packets(tmp_path / "out.mp4") == video_packets(tmp_path / "whole.mp4")
 
@@ -246,14 +246,14 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_images_are_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded_images: WeakSet[Picture] = WeakSet()
+    pictures: WeakSet[Picture] = WeakSet()
     alive: list[int] = []
     construct = Picture.__init__
 
-    def noted(image: Picture, *values: Any, **named: Any) -> None:
-        construct(image, *values, **named)
-        decoded_images.add(image)
-        alive.append(len(decoded_images))
+    def noted(picture: Picture, *values: Any, **named: Any) -> None:
+        construct(picture, *values, **named)
+        pictures.add(picture)
+        alive.append(len(pictures))
 
     monkeypatch.setattr(Picture, "__init__", noted)
     assemble_video(write_scene(tmp_path / "in", 90), tmp_path / "out.mp4", preset="ultrafast")
