@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,14 @@ class TestControlCharacters:
         assert UNPLEASANT not in shown
         if code and "--traceback" not in arguments:
             assert outcome.err.count("\n") == 1, outcome.err
+
+    def test_warnings_of_the_library_are_escaped(self, vfi: Vfi, monkeypatch: pytest.MonkeyPatch) -> None:
+        def warn(arguments):
+            logging.getLogger("vfi.io").warning("%s is odd", UNPLEASANT)
+            return 0
+
+        monkeypatch.setattr("vfi.cli.info.main", warn)
+        assert vfi("info").err == "vfi: a\\nvfi: b\\x1b[31m is odd\n"
 
     def test_print_is_called_in_one_module_only(self) -> None:
         """Every other module prints with ``print_lines`` or ``print_json``."""

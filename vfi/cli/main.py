@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
-from vfi.cli.printing import escape_unencodable_letters, print_lines
+from vfi.cli.printing import escape_unencodable_letters, print_lines, print_warnings
 from vfi.errors import ConfigError, VfiError
 from vfi.version import __version__
 
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # runs on two busy cores took four times as long. torch reads this when it is imported, later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     escape_unencodable_letters()
+    print_warnings()
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_trace = "--traceback" in given or bool(os.environ.get("VFI_TRACEBACK"))
     given = [argument for argument in given if argument != "--traceback"]

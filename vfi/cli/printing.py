@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from typing import TextIO
 
@@ -18,6 +19,21 @@ def escape_unencodable_letters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+class _LogPrinter(logging.Handler):
+    """Prints the warnings of the library on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print_lines(f"vfi: {record.getMessage()}", file=sys.stderr)
+
+
+_LOG_PRINTER = _LogPrinter(logging.WARNING)
+
+
+def print_warnings() -> None:
+    """Print the warnings that the library logs, file names escaped, instead of leaving them to Python."""
+    logging.getLogger("vfi").addHandler(_LOG_PRINTER)  # which adds it once
 
 
 def print_lines(*lines: str, file: TextIO | None = None) -> None:
