@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -66,7 +65,6 @@ class TestOutputs:
             (["--factor=2"], 16),
             (["--set", "rate.inter_frames=2"], 24),
             (["--rate.inter-frames", "2"], 24),
-            (["--rate.inter_frames=2"], 24),
         ],
     )
     def test_aliases_of_other_programs(self, vfi: Vfi, film: Path, options: list[Any], count: int) -> None:
@@ -158,14 +156,6 @@ class TestOutputs:
     def test_the_example_configuration(self, vfi: Vfi, film: Path) -> None:
         example = REPOSITORY / "configs" / "interpolate" / "quadratic.yaml"
         assert vfi("interpolate", film, "--config", example).code == 0
-
-    def test_its_comments_are_right_too(self) -> None:
-        """What the example configuration has commented out is understood as well."""
-        example = (REPOSITORY / "configs" / "interpolate" / "quadratic.yaml").read_text()
-        commented = re.findall(r"^# (\w+): (\S+)", example, re.MULTILINE)
-        assert len(commented) > 6
-        for name, value in commented:
-            InterpolateConfig.from_values({"input": "film.mp4", name: value})
 
 
 class TestProgress:

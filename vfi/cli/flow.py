@@ -87,13 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="two images; or a video or a folder of images")
-    add(
-        "--frames",
-        nargs=2,
-        type=int,
-        metavar=("N", "M"),
-        help="indices of the two frames of a video or folder (default: 0 1)",
-    )
+    add("--frames", nargs=2, type=int, metavar=("N", "M"), help="indices of the two frames (default: 0 1)")
     add = parser.add_argument_group("output").add_argument
     add(
         "-o",
@@ -104,41 +98,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--flo", type=Path, metavar="FILE", help="write Middlebury .flo, float32")
     add("--kitti", type=Path, metavar="FILE", help="write KITTI 16-bit .png, in steps of 1/64 pixel")
-    add(
-        "--color",
-        type=Path,
-        metavar="FILE",
-        help="write a colour-coded image: hue is direction, saturation is length",
-    )
-    add(
-        "--color-max",
-        type=float,
-        metavar="PIXELS",
-        help="length shown fully saturated (default: the largest)",
-    )
-    add(
-        "--occlusion",
-        type=Path,
-        metavar="FILE",
-        help="write a mask: white pixels are occluded in the other frame",
-    )
+    add("--color", type=Path, metavar="FILE", help="write an image: hue is direction, saturation is length")
+    add("--color-max", type=float, metavar="PIXELS", help="length at full saturation (default: the largest)")
+    add("--occlusion", type=Path, metavar="FILE", help="write a mask: white is occluded in the other frame")
     add("--backward", action="store_true", help="write the flow from B to A too, as NAME_backward")
     add("--overwrite", action="store_true", help="replace existing files")
     add = parser.add_argument_group("estimation").add_argument
-    add(
-        "--backbone",
-        default="auto",
-        metavar="NAME",
-        help="flow estimator: dis, scopeflow, raft, gmflow, ... (default: dis)",
-    )
+    add("--backbone", default="auto", metavar="NAME", help="dis, scopeflow, raft, gmflow, ... (default: dis)")
     add("--checkpoint", type=Path, metavar="FILE", help="file with the backbone's weights")
-    add(
-        "--backbone-options",
-        default={},
-        type=_mapping,
-        metavar="MAPPING",
-        help="options of the backbone, such as '{iterations: 24}'",
-    )
+    add("--backbone-options", default={}, type=_mapping, metavar="MAPPING", help="such as '{iterations: 24}'")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
     add("--truth", type=Path, metavar="FILE", help="ground-truth flow (.flo or KITTI .png) to compare with")
     return parser
