@@ -286,9 +286,6 @@ class TestBadOptions:
         (tmp_path / "bad.yaml").write_text(text)
         refused(vfi("interpolate", film, "--config", tmp_path / "bad.yaml"), *words)
 
-    def test_a_missing_configuration(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
-        refused(vfi("interpolate", film, "--config", tmp_path / "no.yaml"), "no.yaml")
-
 
 class TestBadOutput:
     def test_an_existing_one(self, vfi: Vfi, film: Path, tmp_path: Path) -> None:
