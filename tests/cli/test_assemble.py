@@ -1,10 +1,9 @@
-"""``vfi assemble``: order, times, samples, memory, and how it refuses."""
+"""``vfi assemble``: order, timestamps, samples, memory and refusals."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,15 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Outcome
-from tests.cli.test_interpolate import names, refused
+from tests.support.command_line import (
+    Vfi,
+    assert_replaced_only_on_request,
+    command_line,
+    names,
+    refused,
+)
 from tests.support.fakes import HEIGHT, WIDTH, scene_array
 from tests.support.outputs import decoded, times, video_packets
-from vfi.cli.main import main
 from vfi.config import AssembleConfig
 from vfi.errors import InputError, OutputError
 from vfi.interpolation import Interrupted, Report
@@ -28,48 +31,39 @@ from vfi.io.pixels.picture import Picture
 from vfi.jobs.assemble import assemble as assembling
 from vfi.jobs.assemble import assemble_video
 
-Vfi = Callable[..., Outcome]
-
 INTERPOLATED = ["001", *(f"001_{number}" for number in range(12)), "002", "002_0", "010"]
 
 
 @pytest.fixture
 def vfi(capfd: pytest.CaptureFixture[str]) -> Vfi:
-    """Runs the command line."""
-
-    def run(*arguments: object) -> Outcome:
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Outcome(code, out, err)
-
-    return run
+    """Runs the command line with the default model."""
+    return command_line(capfd)
 
 
 def write_levels(folder: Path, stems: list[str]) -> Path:
-    """Plain images whose grey levels count up by 10 in the order of the names given; written in any order."""
+    """Write uniform images, in random order, whose gray levels count up by 10 in the order of the names."""
     folder.mkdir(parents=True)
-    places = list(enumerate(stems))
-    random.Random(0).shuffle(places)
-    for place, stem in places:
-        cv2.imwrite(str(folder / f"{stem}.png"), np.full((HEIGHT, WIDTH, 3), 20 + 10 * place, np.uint8))
+    numbered = list(enumerate(stems))
+    random.Random(0).shuffle(numbered)
+    for number, stem in numbered:
+        cv2.imwrite(str(folder / f"{stem}.png"), np.full((HEIGHT, WIDTH, 3), 20 + 10 * number, np.uint8))
     return folder
 
 
 def write_scene(folder: Path, count: int) -> Path:
     folder.mkdir(parents=True)
     for number in range(count):
-        picture = cv2.cvtColor(scene_array(1, number), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        image = cv2.cvtColor(scene_array(1, number), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
     return folder
 
 
 def levels(film: Path) -> list[int]:
-    """The grey levels of a film's pictures, to the next multiple of 10."""
+    """Return the gray levels of the frames of a film, rounded to multiples of 10."""
     return [round(float(frame.to_ndarray(format="rgb24").mean()) / 10) * 10 for frame in decoded(film)]
 
 
-class TestWhatItMakes:
+class TestOutputs:
     def test_images_in_natural_order(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_levels(tmp_path / "in", INTERPOLATED)
         outcome = vfi("assemble", folder, "-o", tmp_path / "out.mp4", "--fps", 30)
@@ -77,8 +71,8 @@ class TestWhatItMakes:
         first, note = outcome.out.splitlines()
         assert first == f"{tmp_path / 'out.mp4'}: 16 images became a film of 0.53 s at 30 per second."
         assert "yuv420p" in note
-        assert levels(tmp_path / "out.mp4") == [20 + 10 * place for place in range(16)]
-        assert times(tmp_path / "out.mp4") == [Fraction(place, 30) for place in range(16)]
+        assert levels(tmp_path / "out.mp4") == [20 + 10 * number for number in range(16)]
+        assert times(tmp_path / "out.mp4") == [Fraction(number, 30) for number in range(16)]
         with av.open(str(tmp_path / "out.mp4")) as container:
             assert container.streams.video[0].average_rate == 30
 
@@ -86,11 +80,11 @@ class TestWhatItMakes:
         folder = write_scene(tmp_path / "in", 4)
         code, out, _ = vfi("assemble", folder, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
         assert code == 0
-        assert out.count("\n") == 1, "there is nothing to be told that was lost"
+        assert out.count("\n") == 1, "nothing is lost that a note would report"
         for number, frame in enumerate(decoded(tmp_path / "out.mkv")):
             assert np.array_equal(frame.to_ndarray(format="rgb24"), scene_array(1, number))
 
-    def test_what_interpolate_wrote(self, vfi: Vfi, tmp_path: Path) -> None:
+    def test_outputs_of_interpolate(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_scene(tmp_path / "in", 3)
         assert vfi("interpolate", folder, "-o", tmp_path / "more", "--inter-frames", 3, "-q").code == 0
         assert vfi("assemble", tmp_path / "more", "--fps", "60000/1001").code == 0
@@ -114,7 +108,7 @@ class TestWhatItMakes:
         again = vfi("assemble", tmp_path / "set", "-o", tmp_path / "films", "--container", "mkv", "--resume")
         assert again.out.count("was complete and is kept") == 2
 
-    def test_where_it_goes_if_nothing_is_said(
+    def test_default_names_of_outputs(
         self, vfi: Vfi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_scene(tmp_path / "set" / "v1.5", 2)
@@ -173,9 +167,9 @@ class TestRefusals:
         [
             (["--fps", "0"], ["fps is 0"]),
             (["--codec", "magic"], ["magic"]),
-            (["--inter-frames", "3"], ["no option inter_frames; see: vfi assemble --help"]),
-            (["--frames", "3"], ["no option frames"]),
-            (["--containre", "mkv"], ["did you mean container?"]),
+            (["--inter-frames", "3"], ["no option --inter-frames; see: vfi assemble --help"]),
+            (["--frames", "3"], ["no option --frames"]),
+            (["--containre", "mkv"], ["did you mean --container?"]),
             (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
             (["-o", "film.xyz"], ["film.xyz", ".mkv"]),
             (["other"], ["other is one file too many: give one folder"]),
@@ -196,10 +190,7 @@ class TestRefusals:
 
     def test_existing_outputs(self, vfi: Vfi, folder: Path, tmp_path: Path) -> None:
         film = tmp_path / "film.mp4"
-        film.write_text("precious")
-        refused(vfi("assemble", folder, "-o", film), film, "--overwrite")
-        assert film.read_text() == "precious"
-        assert vfi("assemble", folder, "-o", film, "--overwrite").code == 0
+        assert_replaced_only_on_request(vfi, film, "assemble", folder)
         assert len(decoded(film)) == 3
 
     def test_one_name_for_several_films(self, vfi: Vfi, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.cli.test_interpolate import names
 from tests.interpolation.conftest import write_images
 from tests.interpolation.test_video import read_image
+from tests.support.command_line import names
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.base.interpolator import Interpolator
 from vfi.cli.main import main
