@@ -1,4 +1,4 @@
-"""Attention without weights of its own: sine positional encoding, and softmax-weighted means by tiles.
+"""Attention without weights: sine positional encoding, and softmax-weighted means computed tile by tile.
 
 Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022, sections 3.1 and 3.2.
 Tokens are the pixels of a feature map, ``[B, N, C]`` row by row, or ``[B, H, W, C]``.
@@ -68,11 +68,11 @@ def soft_lookup(
 ) -> Tensor:
     """For each query the mean of the values, weighted by ``softmax(query . key / sqrt(C))`` over all keys.
 
-    Some queries are compared with some keys at a time (:class:`RunningMean`), so that what is held grows with
-    the number of queries and the number of keys, not with their product. Only without gradients: with them,
-    the backward pass keeps all scores.
+    A tile of queries is compared with a tile of keys at a time (:class:`RunningMean`), so that memory grows
+    with the number of queries and the number of keys, not with their product. This holds without gradients
+    only: for a backward pass all scores are kept.
 
-    Halves are computed in float32, which coordinates as values need.
+    Half types are computed in float32, which values that are coordinates need.
 
     Args:
         queries: Queries ``[B, N, C]``.
@@ -114,7 +114,7 @@ class RunningMean:
         """Add a tile of values.
 
         Args:
-            scores: Scores ``[B, N, m]`` of N queries and the values of this tile.
+            scores: Scores ``[B, N, m]`` of N queries and the m keys of this tile.
             counted: Values ``[B, m, D + 1]`` or ``[1, m, D + 1]``, from :func:`counted_values`.
         """
         largest = scores.detach().amax(dim=-1, keepdim=True)
@@ -126,13 +126,13 @@ class RunningMean:
         self._largest, self._sums = largest, sums
 
     def value(self) -> Tensor:
-        """Means ``[B, N, D]`` over all tiles, of which there must have been one."""
+        """Means ``[B, N, D]`` over all tiles added so far, at least one."""
         assert self._sums is not None
         return self._sums[..., :-1] / self._sums[..., -1:]
 
 
 def counted_values(values: Tensor) -> Tensor:
-    """Append ones to values, ``[B, M, D]`` to ``[B, M, D + 1]``, so that their weights are summed along."""
+    """Append ones to values, ``[B, M, D]`` to ``[B, M, D + 1]``, so that the weights are summed with them."""
     return torch.cat((values, torch.ones_like(values[..., :1])), dim=-1)
 
 

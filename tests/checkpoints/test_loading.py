@@ -47,7 +47,7 @@ class TestNames:
         assert family.name == kind
 
     @pytest.mark.parametrize("keys", [[], ["backbone.x", "head.y"], ["masknet.x", "head.y"]])
-    def test_strangers_are_not(self, keys: list[str]) -> None:
+    def test_unknown_keys_are_not_recognised(self, keys: list[str]) -> None:
         assert recognise_keys(keys) is None
 
     @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ class TestRefusal:
         with pytest.raises(ModelError, match=r"The checkpoint .*none does not exist"):
             vfi.load_model("eqvi.stage123", tmp_path / "none")
 
-    def test_wrong_options_are_told_before_missing_files(self, own_checkpoint_folders: Folders) -> None:
+    def test_wrong_options_are_reported_before_missing_files(self, own_checkpoint_folders: Folders) -> None:
         with pytest.raises(ConfigError, match=r"The model eqvi\.stage4 has no option 'tile'"):
             vfi.load_model("eqvi.stage4", tile=3)
 

@@ -214,7 +214,7 @@ FORMS = {
 
 class TestDamage:
     @pytest.mark.parametrize("form", FORMS)
-    def test_files_that_end_too_early(self, path: Path, form: str) -> None:
+    def test_truncated_files(self, path: Path, form: str) -> None:
         data = FORMS[form]
         for length in sorted({1, 2, 5, 9, 16, *range(20, len(data), len(data) // 20), len(data) - 1}):
             path.write_bytes(data[:length])
@@ -294,5 +294,5 @@ class TestUnknownFormats:
     )
     def test_files_without_weights(self, path: Path, value: object, described: str) -> None:
         path.write_bytes(saved(value, legacy=False))
-        with pytest.raises(ModelError, match=f"holds no weights: a state dict .* but there is {described}"):
+        with pytest.raises(ModelError, match=f"contains no weights: a state dict .* but there is {described}"):
             read_checkpoint(path)

@@ -37,7 +37,7 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture(autouse=True)
 def fake_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Numbers from Python are made on the device itself, which even a fake one would have to be there for.
+    # Python numbers become tensors on the device itself, which even a fake device does not support.
     def time_tensor(t: float, batch: int, device: torch.device) -> Tensor:
         return torch.full((batch,), t, device=device)
 

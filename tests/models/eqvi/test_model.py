@@ -41,7 +41,7 @@ def eqvi(official_eqvi: Path) -> EqviInterpolator:
 
 @pytest.fixture(scope="module")
 def ms_fusion(official_ms_fusion: Path) -> MsFusionInterpolator:
-    """Likewise of the stage with MS-Fusion."""
+    """The stage with MS-Fusion."""
     model = load_model("eqvi.stage4", checkpoint=official_ms_fusion, device="cpu")
     assert isinstance(model, MsFusionInterpolator)
     return model
@@ -71,10 +71,10 @@ class TestGolden:
         motion = eqvi.estimate_motion(window)
         flow_0t, flow_1t = motion.motion_0.at(t), motion.motion_1.at(1 - t)
         flows = eqvi.flow_at(motion, torch.tensor([t]))
-        made = eqvi(window, torch.tensor([t]))
-        assert made.flow_t0 is not None
-        assert made.flow_t1 is not None
-        assert made.blend is not None
+        result = eqvi(window, torch.tensor([t]))
+        assert result.flow_t0 is not None
+        assert result.flow_t1 is not None
+        assert result.blend is not None
         found = {
             "F12": motion.flows.flow_01,
             "F21": motion.flows.flow_10,
@@ -83,13 +83,13 @@ class TestGolden:
             f"Ft1_{t}": flows.flow_t0,
             f"Ft2_{t}": flows.flow_t1,
             f"norm1_{t}": reverse_flow(flow_0t).weight,
-            f"Ft1r_{t}": made.flow_t0,
-            f"Ft2r_{t}": made.flow_t1,
-            f"I1tf_{t}": backward_warp(window.start, made.flow_t0),
-            f"I2tf_{t}": backward_warp(window.end, made.flow_t1),
+            f"Ft1r_{t}": result.flow_t0,
+            f"Ft2r_{t}": result.flow_t1,
+            f"I1tf_{t}": backward_warp(window.start, result.flow_t0),
+            f"I2tf_{t}": backward_warp(window.end, result.flow_t1),
             # The blend holds mask and time; solved for the mask.
-            f"M_{t}": made.blend * t / (made.blend * t + (1 - made.blend) * (1 - t)),
-            f"out_{t}": made.frame,
+            f"M_{t}": result.blend * t / (result.blend * t + (1 - result.blend) * (1 - t)),
+            f"out_{t}": result.frame,
         }
         for key, value in found.items():
             assert_matches_eqvi(value, golden[key], has_threshold=True)
@@ -108,14 +108,14 @@ class TestGolden:
         golden = load_golden("eqvi/ms_fusion")
         frames = floats(golden["frames"])
         window = window_of(frames if case == "quad" else frames[1:3])
-        made = ms_fusion(window, torch.tensor([t]))
+        result = ms_fusion(window, torch.tensor([t]))
         half = ms_fusion.eqvi(halve(window), torch.tensor([t])).frame
         enlarged = torch.nn.functional.interpolate(half, scale_factor=2, mode="bilinear")
-        mask = ms_fusion.fusion(torch.cat((made.coarse, enlarged), dim=1)).sigmoid()
-        assert_matches_eqvi(made.coarse, golden[f"{case}_It_{t}"], has_threshold=True)
+        mask = ms_fusion.fusion(torch.cat((result.coarse, enlarged), dim=1)).sigmoid()
+        assert_matches_eqvi(result.coarse, golden[f"{case}_It_{t}"], has_threshold=True)
         assert_matches_eqvi(enlarged, golden[f"{case}_It_up_{t}"], has_threshold=True)
         assert_matches_eqvi(mask, golden[f"{case}_mask_{t}"], has_threshold=True)
-        assert_matches_eqvi(made.frame, golden[f"{case}_fused_{t}"], has_threshold=True)
+        assert_matches_eqvi(result.frame, golden[f"{case}_fused_{t}"], has_threshold=True)
 
     def test_training_step(self, official_eqvi: Path) -> None:
         golden, metadata = load_golden("eqvi/train_step"), load_golden_metadata("eqvi/train_step")
@@ -125,10 +125,10 @@ class TestGolden:
         )
         window = Window(frame_0, frame_1, frame_prev, frame_next)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-        made = model(window, golden["t"]).frame
-        loss = eqvi_loss(made, truth).total
+        result = model(window, golden["t"]).frame
+        loss = eqvi_loss(result, truth).total
         loss.backward()
-        assert_matches_eqvi(made.detach(), golden["out"], has_threshold=True)
+        assert_matches_eqvi(result.detach(), golden["out"], has_threshold=True)
         torch.testing.assert_close(loss.detach(), golden["loss_before"][0], rtol=1e-5, atol=0)
         names = metadata["grad_keys"].split()
         gradients = {
@@ -177,7 +177,7 @@ class TestReuse:
         assert counted["encode"] == count
         assert counted["forward"] == count
 
-    def test_ensembles_and_fusion_share_too(
+    def test_ensembles_and_fusion_reuse_results(
         self, ms_fusion: MsFusionInterpolator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         calls: list[tuple[int, ...]] = []
@@ -221,7 +221,7 @@ class TestTiles:
         assert float((tiled - whole).abs().max()) < 0.05
 
     @torch.inference_mode()
-    def test_rows_at_hand_hold_all_that_is_fetched(self, eqvi: EqviInterpolator) -> None:
+    def test_context_of_a_tile_covers_all_rows_that_are_sampled(self, eqvi: EqviInterpolator) -> None:
         window = window_of(clip(4, 96, 64))
         flow = torch.randn(1, 2, 32, 64) * 20
         context = eqvi.prepare(window).context_0
@@ -240,7 +240,7 @@ class TestTiles:
 
 
 @torch.inference_mode()
-def test_reduced_flow_is_in_pixels_of_the_picture(eqvi: EqviInterpolator) -> None:
+def test_reduced_flow_is_in_pixels_of_the_frame(eqvi: EqviInterpolator) -> None:
     seen: list[tuple[int, ...]] = []
     model = build_eqvi(flow_reduction=2).eval()
     model.load_state_dict(eqvi.state_dict())
@@ -257,7 +257,7 @@ def test_reduced_flow_is_in_pixels_of_the_picture(eqvi: EqviInterpolator) -> Non
     assert float(flows.flow_01.mean()) == pytest.approx(2 * float(small.flow_01.mean()), rel=0.05, abs=0.05)
 
 
-def test_large_pictures_get_their_flow_at_half_size() -> None:
+def test_flow_of_large_frames_is_estimated_at_half_size() -> None:
     model = build_eqvi()
     assert model.reduction(720, 1280) == 1
     assert model.reduction(1440, 2560) == 1
@@ -271,9 +271,9 @@ def test_large_pictures_get_their_flow_at_half_size() -> None:
 @pytest.mark.parametrize("name", ["eqvi", "ms_fusion"])
 def test_any_size(name: str, size: tuple[int, int], request: pytest.FixtureRequest) -> None:
     model: Interpolator = request.getfixturevalue(name)
-    made = model.interpolate_window(window_of(torch.rand(4, 3, *size)), [0.5])[0]
-    assert made.shape == (1, 3, *size)
-    assert 0 <= float(made.min()) <= float(made.max()) <= 1
+    result = model.interpolate_window(window_of(torch.rand(4, 3, *size)), [0.5])[0]
+    assert result.shape == (1, 3, *size)
+    assert 0 <= float(result.min()) <= float(result.max()) <= 1
 
 
 def test_a_time_for_each_sample(eqvi: EqviInterpolator) -> None:
@@ -290,10 +290,10 @@ def test_a_time_for_each_sample(eqvi: EqviInterpolator) -> None:
 
 def test_alpha_moves_along_with_its_own_features(eqvi: EqviInterpolator) -> None:
     frames = clip(4, 48, 64)
-    grey = frames[:, :1]
-    window = window_of(torch.cat((grey.expand(-1, 3, -1, -1), grey), dim=1))
-    made = eqvi.interpolate_window(window._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
-    torch.testing.assert_close(made[:, 3], made[:, 0], rtol=0, atol=1e-6)
+    gray = frames[:, :1]
+    window = window_of(torch.cat((gray.expand(-1, 3, -1, -1), gray), dim=1))
+    result = eqvi.interpolate_window(window._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
+    torch.testing.assert_close(result[:, 3], result[:, 0], rtol=0, atol=1e-6)
 
 
 def test_blend_is_the_weight_of_frame_0() -> None:
@@ -345,9 +345,9 @@ def test_fusion_trains_its_own_network_alone(ms_fusion: MsFusionInterpolator) ->
 def test_halving_is_bilinear_resizing() -> None:
     frames = torch.rand(2, 1, 3, 8, 12)
     small = halve(Window.from_frames([frames[0], frames[1]], keys=(1, 2)))
-    for given, made in zip(frames, (small.start, small.end), strict=True):
+    for given, result in zip(frames, (small.start, small.end), strict=True):
         expected = torch.nn.functional.interpolate(given, scale_factor=0.5, mode="bilinear")
-        torch.testing.assert_close(made, expected)
+        torch.testing.assert_close(result, expected)
     assert small.prev is None
     assert small.key("start") != 1
 
@@ -382,8 +382,8 @@ def test_acceleration_changes_no_number(eqvi: EqviInterpolator, how: dict[str, b
     window = window_of(clip(4, 32, 64))
     fast = same_again(eqvi)
     fast.accelerate(**how)
-    made, expected = fast.interpolate_window(window, [0.5])[0], eqvi.interpolate_window(window, [0.5])[0]
-    error = (made - expected).abs()
+    result, expected = fast.interpolate_window(window, [0.5])[0], eqvi.interpolate_window(window, [0.5])[0]
+    error = (result - expected).abs()
     assert float(error.mean()) < 1e-5
     assert float(torch.quantile(error, 0.999)) < 1e-3
 
@@ -401,17 +401,20 @@ class TestGpu:
         whole = build_eqvi().eval().cuda()
         half = same_again(whole)
         half.set_precision(dtype)
-        made, expected = half.interpolate_window(window, [0.5])[0], whole.interpolate_window(window, [0.5])[0]
-        assert float(psnr(made, expected)) > 50
+        result, expected = (
+            half.interpolate_window(window, [0.5])[0],
+            whole.interpolate_window(window, [0.5])[0],
+        )
+        assert float(psnr(result, expected)) > 50
 
     def test_gpu_agrees_with_cpu(self, eqvi: EqviInterpolator) -> None:
         window = window_of(clip(4, 96, 128))
         torch.backends.cudnn.allow_tf32, before = False, torch.backends.cudnn.allow_tf32
         try:
-            made = same_again(eqvi).cuda().interpolate_window(window, [0.5])[0].cpu()
+            result = same_again(eqvi).cuda().interpolate_window(window, [0.5])[0].cpu()
         finally:
             torch.backends.cudnn.allow_tf32 = before
-        error = (made - eqvi.interpolate_window(window, [0.5])[0]).abs()
+        error = (result - eqvi.interpolate_window(window, [0.5])[0]).abs()
         assert float(error.mean()) < 1e-5
         assert float(torch.quantile(error, 0.999)) < 1e-3
 
@@ -422,5 +425,8 @@ class TestGpu:
         plain = build_eqvi().eval().cuda()
         fast = same_again(plain)
         fast.accelerate(**how)
-        made, expected = fast.interpolate_window(window, [0.5])[0], plain.interpolate_window(window, [0.5])[0]
-        assert float(psnr(made, expected)) > 60
+        result, expected = (
+            fast.interpolate_window(window, [0.5])[0],
+            plain.interpolate_window(window, [0.5])[0],
+        )
+        assert float(psnr(result, expected)) > 60

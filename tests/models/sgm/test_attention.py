@@ -11,8 +11,8 @@ from vfi.models.sgm.attention import (
     SHIFT,
     WINDOW,
     CrossFrameBlock,
-    cut_windows,
-    join_windows,
+    merge_windows,
+    partition_windows,
     window_mask,
     window_padding,
 )
@@ -25,12 +25,12 @@ def kept_apart(height: int, width: int, shift: int) -> torch.Tensor:
     top, bottom, left, right = window_padding(height, width)
     rows, columns = height + top + bottom, width + left + right
 
-    def band(index: int, first: int, second: int) -> int:
+    def section(index: int, first: int, second: int) -> int:
         return 0 if index < first else 1 if index < second else 2
 
     def labels(y: int, x: int) -> tuple[object, object]:
-        padding = band(y, top, top + height), band(x, left, left + width)
-        edge = band(y, rows - WINDOW, rows - shift), band(x, columns - WINDOW, columns - shift)
+        padding = section(y, top, top + height), section(x, left, left + width)
+        edge = section(y, rows - WINDOW, rows - shift), section(x, columns - WINDOW, columns - shift)
         return padding, edge if shift else None
 
     window_labels = [
@@ -59,7 +59,7 @@ def test_whole_windows_need_no_mask() -> None:
 
 @pytest.mark.parametrize(("one", "other"), [((28, 42), (42, 28)), ((27, 28), (28, 28)), ((8, 14), (9, 14))])
 def test_masks_go_by_height_and_width(one: tuple[int, int], other: tuple[int, int]) -> None:
-    """The authors' code takes the mask of the last picture with the same padded area."""
+    """The authors' code reuses the mask of the last frame of the same padded area."""
     first, second = window_mask(*one, SHIFT, CPU), window_mask(*other, SHIFT, CPU)
     assert first is not None
     assert second is not None
@@ -77,10 +77,10 @@ def test_masks_kept_from_inference_serve_training() -> None:
 
 def test_windows_are_cut_row_by_row_and_joined_again() -> None:
     plane = torch.arange(2 * 14 * 21).view(2, 14, 21, 1)
-    windows = cut_windows(plane)
+    windows = partition_windows(plane)
     assert windows.shape == (2, 6, 49, 1)
     assert torch.equal(windows[1, 4].view(7, 7), plane[1, 7:14, 7:14, 0])
-    assert torch.equal(join_windows(windows, 14, 21), plane)
+    assert torch.equal(merge_windows(windows, 14, 21), plane)
 
 
 def test_padding_is_centred_with_the_rest_behind() -> None:

@@ -1,4 +1,4 @@
-"""What the matching looked at, as pictures."""
+"""Maps of importance and matched positions."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def golden_clip(height: int, width: int, seed: int) -> tuple[Window, Tensor]:
 
 
 def every(step: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The vectors' names and contents: some hold every so many pixels of a picture."""
+    """The vectors by name; some are subsampled images."""
     return {f"{name}_s{step}": tensor[..., ::step, ::step].detach() for name, tensor in tensors.items()}
 
 
@@ -73,11 +73,11 @@ def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
     return found
 
 
-def training_vectors(made: Interpolation) -> dict[str, Tensor]:
+def training_vectors(result: Interpolation) -> dict[str, Tensor]:
     """What the vectors of a training forward hold."""
-    steps = made.intermediates
+    steps = result.intermediates
     assert steps is not None
-    found: dict[str, Tensor] = every(2, {"pred": made.frame})
+    found: dict[str, Tensor] = every(2, {"pred": result.frame})
     for name, step, items in (
         ("flow", 4, steps.flows),
         ("mask", 4, steps.masks),
@@ -169,7 +169,7 @@ class TestWholeModel:
     def test_matching_features_are_half_a_cell_off_at_odd_multiples_of_8(
         self, small: SgmInterpolator
     ) -> None:
-        """Kept: pictures are padded on both sides, features cropped on one."""
+        """Reproduced: frames are padded on both sides, features are cropped on one."""
         window, _ = golden_clip(272, 168, 15)
         motion = small.estimate_motion(window)
         assert small.gmflow is not None
@@ -213,16 +213,16 @@ class TestInferenceModes:
     def test_ensemble_and_the_time_of_the_matching(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
-        """The authors' test-time augmentation is the mean with pictures turned by 180 degrees."""
+        """The authors' test-time augmentation is the mean with frames rotated by 180 degrees."""
         window, _ = golden_clip(128, 160, 33)
 
         def frame(model: SgmInterpolator | Ensemble, t: float) -> Tensor:
             return model(window, at(t)).frame[..., ::2, ::2]
 
-        plain, late = frame(small, 0.5), frame(small, 0.25)
+        plain, quarter = frame(small, 0.5), frame(small, 0.25)
         both = frame(Ensemble(small, members_of(["turn_test"])), 0.5)
         settings_of_small(matching_time=0.5)
-        found = {"hr": plain, "inf": frame(small, 0.5), "hr_t025": late, "inf_t025": frame(small, 0.25)}
+        found = {"hr": plain, "inf": frame(small, 0.5), "hr_t025": quarter, "inf_t025": frame(small, 0.25)}
         found |= dict.fromkeys(("hr_tta", "hr_fast_tta", "inf_tta", "inf_fast_tta"), both)
         assert_matches_sgm_set("inference_tta", found)
         assert torch.equal(found["hr"], found["inf"])
@@ -242,8 +242,8 @@ class TestTraining:
         model.settings = SgmSettings(matching_time=0.5)
         assert isinstance(model.gmflow, torch.nn.Module)
         model.gmflow.requires_grad_(False)
-        made = assert_trains_like("train_forward", model, golden_clip(288, 160, 5), t=0.25)
-        assert_matches_sgm_set("train_forward", training_vectors(made))
+        result = assert_trains_like("train_forward", model, golden_clip(288, 160, 5), t=0.25)
+        assert_matches_sgm_set("train_forward", training_vectors(result))
 
 
 def assert_trains_like(
@@ -251,9 +251,9 @@ def assert_trains_like(
 ) -> Interpolation:
     """Compare losses and gradients with those of the manifest; the outputs."""
     window, truth = pair
-    made = model(window, at(t))
-    assert made.intermediates is not None
-    loss = sgm_loss(made.frame, made.intermediates.merged, truth)
+    result = model(window, at(t))
+    assert result.intermediates is not None
+    loss = sgm_loss(result.frame, result.intermediates.merged, truth)
     loss.total.backward()
     known = {key: entry["value"] for key, entry in load_sgm_manifest(name)["scalars"].items()}
     losses = {"loss": loss.total, "lap_pred": loss.frame}
@@ -270,4 +270,4 @@ def assert_trains_like(
     assert wanted
     # The largest error of the reference itself is 4e-3, relative.
     assert {key: norms[key] for key in wanted} == pytest.approx(wanted, rel=4e-3, abs=1e-9)
-    return made
+    return result

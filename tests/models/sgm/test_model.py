@@ -75,7 +75,7 @@ class TestReuse:
             "synthesis": (count - 1) * inter_frames,
         }
 
-    def test_ensembles_share_too(self, small: SgmInterpolator, counted: Counter[str]) -> None:
+    def test_ensembles_reuse_results(self, small: SgmInterpolator, counted: Counter[str]) -> None:
         """Two views, each with what it knew of the pair before."""
         model = Ensemble(small, members_of(["turn_test"]))
         try:
@@ -202,15 +202,15 @@ class TestTimes:
             assert matching is not None
             return matching.flow_shifted
 
-        early, middle = shifted(0.25), shifted(0.5)
-        assert float(early[:1].abs().mean()) < 0.8 * float(early[1:].abs().mean())
+        quarter, middle = shifted(0.25), shifted(0.5)
+        assert float(quarter[:1].abs().mean()) < 0.8 * float(quarter[1:].abs().mean())
         settings_of_small(matching_time=0.5)
         assert torch.equal(shifted(0.25), middle)
 
 
 class TestScale:
     @torch.inference_mode()
-    def test_reduced_flow_is_in_pixels_of_the_picture(
+    def test_reduced_flow_is_in_pixels_of_the_frame(
         self, local_small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(local_small, "settings", SgmSettings(down_scale=0.5))
@@ -225,7 +225,7 @@ class TestScale:
         assert flow.mask_logit.shape == (1, 1, 112, 144)
 
     @torch.inference_mode()
-    def test_large_pictures_are_reduced(
+    def test_large_frames_are_reduced(
         self, local_small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("vfi.models.sgm.settings.LARGEST_FLOW", 64 * 80)
@@ -258,12 +258,12 @@ def test_any_size(
     small: SgmInterpolator, settings_of_small: Settings, points: float | str, size: tuple[int, int]
 ) -> None:
     settings_of_small(points=points, dense_height=0)
-    made = small.interpolate_window(window_of(*torch.rand(2, 1, 3, *size)), [0.5])[0]
-    assert made.shape == (1, 3, *size)
-    assert 0 <= float(made.min()) <= float(made.max()) <= 1
+    result = small.interpolate_window(window_of(*torch.rand(2, 1, 3, *size)), [0.5])[0]
+    assert result.shape == (1, 3, *size)
+    assert 0 <= float(result.min()) <= float(result.max()) <= 1
 
 
-def test_sizes_that_do_not_fit_are_told_early(local_small: SgmInterpolator) -> None:
+def test_unsuitable_sizes_are_refused(local_small: SgmInterpolator) -> None:
     with pytest.raises(ValueError, match="both sides must be multiples of 8, but the frames are 20x16"):
         local_small.estimate_motion(window_of(*torch.rand(2, 1, 3, 16, 20)))
     window = window_of(*torch.rand(2, 1, 3, 16, 24))
@@ -283,39 +283,39 @@ def test_no_points_leave_the_local_model(
     assert counted["matching of a frame"] == 0
 
 
-def test_pictures_are_shown_as_bgr(local_small: SgmInterpolator) -> None:
+def test_the_network_input_is_bgr(local_small: SgmInterpolator) -> None:
     window = pair(32, 48)
-    turned = window_of(window.start.flip(1), window.end.flip(1))
+    swapped = window_of(window.start.flip(1), window.end.flip(1))
     with torch.inference_mode():
-        inside = local_small(turned, at(0.5)).frame
+        inside = local_small(swapped, at(0.5)).frame
     assert torch.equal(local_small.interpolate_window(window, [0.5])[0], inside.flip(1))
 
 
 def test_alpha_moves_along(small: SgmInterpolator) -> None:
     window = pair(32, 48)
     start, end = (frame[:, :1].expand(-1, 4, -1, -1) for frame in (window.start, window.end))
-    made = small.interpolate_window(window_of(start, end)._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
+    result = small.interpolate_window(window_of(start, end)._replace(keys=FrameKeys(1, 2, 0, 3)), [0.5])[0]
     colours = small.interpolate_window(window_of(start[:, :3], end[:, :3]), [0.5])[0]
-    torch.testing.assert_close(made[:, :3], colours)
-    # Grey pictures are the same in either order of channels, what is made of them is not: alpha is the red
-    # of what the network made, blue to the caller.
-    torch.testing.assert_close(made[:, 3], colours[:, 2], rtol=0, atol=1e-5)
+    torch.testing.assert_close(result[:, :3], colours)
+    # Gray frames are the same in RGB and BGR, but the result is not gray: alpha is the red channel of the
+    # network's result, which is blue for the caller.
+    torch.testing.assert_close(result[:, 3], colours[:, 2], rtol=0, atol=1e-5)
 
 
 def test_blend_is_the_weight_of_frame_0(local_small: SgmInterpolator) -> None:
     with torch.inference_mode():
         window = pair(32, 48)
-        made = local_small(window, at(0.5))
+        result = local_small(window, at(0.5))
         steps = local_small.flow_steps(local_small.estimate_motion(window), at(0.5))
-    assert made.blend is not None
-    assert made.coarse is not None
-    torch.testing.assert_close(made.blend, steps.final.mask_logit.sigmoid())
+    assert result.blend is not None
+    assert result.coarse is not None
+    torch.testing.assert_close(result.blend, steps.final.mask_logit.sigmoid())
     bright = window_of(torch.ones(1, 3, 32, 48), torch.zeros(1, 3, 32, 48))
     with torch.inference_mode():
-        made = local_small(bright, at(0.5))
-    assert made.blend is not None
-    assert made.coarse is not None
-    torch.testing.assert_close(made.coarse, made.blend.expand(-1, 3, -1, -1))
+        result = local_small(bright, at(0.5))
+    assert result.blend is not None
+    assert result.coarse is not None
+    torch.testing.assert_close(result.coarse, result.blend.expand(-1, 3, -1, -1))
 
 
 def test_what_was_matched_can_be_shown(small: SgmInterpolator, settings_of_small: Settings) -> None:
@@ -339,11 +339,11 @@ class TestPrecision:
         window = pair(64, 64)
         with torch.inference_mode():
             motion = model.estimate_motion(window)
-            made = model(window, at(0.5))
+            result = model(window, at(0.5))
         assert motion.matching is not None
         assert motion.matching.dtype == torch.float32
-        assert made.flow_t0 is not None
-        assert made.flow_t0.dtype == made.frame.dtype == torch.float32
+        assert result.flow_t0 is not None
+        assert result.flow_t0.dtype == result.frame.dtype == torch.float32
         whole = small.interpolate_window(window, [0.5])[0]
         half = model.interpolate_window(window, [0.5])[0]
         # Synthetic weights magnify every rounding; those of the initialisation do not, see the GPU's test.
@@ -363,8 +363,8 @@ class TestPrecision:
         fast = same_again(small)
         fast.accelerate(**how)
         window = pair(32, 64)
-        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, small))
-        torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+        result, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, small))
+        torch.testing.assert_close(result, expected, rtol=0, atol=1e-4)
 
 
 class TestTraining:
@@ -389,13 +389,13 @@ class TestTraining:
     def test_the_lists_are_those_of_the_authors(self, small: SgmInterpolator) -> None:
         window = pair(32, 48)
         with torch.no_grad():
-            made = small(window, at(0.25))
+            result = small(window, at(0.25))
             plain = synthesize(small, window, 0.25)
-        assert made.intermediates is not None
-        assert [len(listed) for listed in made.intermediates] == [2, 2, 3]
-        assert torch.equal(made.frame, plain.frame)
+        assert result.intermediates is not None
+        assert [len(listed) for listed in result.intermediates] == [2, 2, 3]
+        assert torch.equal(result.frame, plain.frame)
         assert plain.coarse is not None
-        assert torch.equal(made.intermediates.merged[1], plain.coarse)
+        assert torch.equal(result.intermediates.merged[1], plain.coarse)
         assert plain.intermediates is None
 
 
@@ -445,10 +445,10 @@ class TestGpu:
         before = torch.backends.cudnn.allow_tf32
         torch.backends.cudnn.allow_tf32 = False
         try:
-            made = same_again(small).cuda().interpolate_window(window, [0.5])[0].cpu()
+            result = same_again(small).cuda().interpolate_window(window, [0.5])[0].cpu()
         finally:
             torch.backends.cudnn.allow_tf32 = before
-        error = (made - small.interpolate_window(window, [0.5])[0]).abs()
+        error = (result - small.interpolate_window(window, [0.5])[0]).abs()
         assert float(error.mean()) < 1e-5
         assert float(torch.quantile(error, 0.999)) < 1e-3
 
@@ -463,8 +463,8 @@ class TestGpu:
         whole = build_sgm().eval().cuda()
         half = same_again(whole).cuda()
         half.set_precision(dtype)
-        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (half, whole))
-        assert float(psnr(made, expected)) > 50
+        result, expected = (model.interpolate_window(window, [0.5])[0] for model in (half, whole))
+        assert float(psnr(result, expected)) > 50
 
     @pytest.mark.parametrize("how", [{"channels_last": True}, {"compile_networks": True}], ids=str)
     def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
@@ -473,8 +473,8 @@ class TestGpu:
         plain = build_sgm().eval().cuda()
         fast = same_again(plain).cuda()
         fast.accelerate(**how)
-        made, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, plain))
-        assert float(psnr(made, expected)) > 60
+        result, expected = (model.interpolate_window(window, [0.5])[0] for model in (fast, plain))
+        assert float(psnr(result, expected)) > 60
 
     def test_a_4k_pair_fits_in_12_gigabytes(self) -> None:
         """The flow at full size, half the positions matched, in tiles as such a card would have them."""

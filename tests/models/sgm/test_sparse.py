@@ -31,16 +31,16 @@ class TestLargest:
 
 
 class TestMatching:
-    def test_every_position_finds_the_mean_of_all_by_likeness(self) -> None:
+    def test_every_match_is_the_mean_of_all_positions_by_similarity(self) -> None:
         features = torch.randn(2, 8, 3, 5, dtype=torch.float64)
         flow = match_all(features)
         for own, other, found in zip(features, swap_frames(features), flow, strict=True):
             for y in range(3):
                 for x in range(5):
                     score = torch.einsum("c,chw->hw", own[:, y, x], other) / 8**0.5
-                    share = score.flatten().softmax(0).view(3, 5)
+                    weight = score.flatten().softmax(0).view(3, 5)
                     rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(5.0), indexing="ij")
-                    expected = torch.stack(((share * columns).sum() - x, (share * rows).sum() - y))
+                    expected = torch.stack(((weight * columns).sum() - x, (weight * rows).sum() - y))
                     torch.testing.assert_close(found[:, y, x], expected, rtol=0, atol=1e-6)
 
     def test_a_shift_is_found(self) -> None:
@@ -91,7 +91,7 @@ class TestImportance:
         torch.testing.assert_close(importance, differs.expand(2, -1, -1, -1), rtol=1e-5, atol=1e-5)
 
     def test_where_nothing_arrives_counts_for_nothing(self) -> None:
-        """Frame 1 differs on the left, but all of time t is pushed to its right half."""
+        """Frame 1 differs on the left, but time t is splatted to its right half only."""
         frames = torch.ones(2, 3, 8, 16)
         frames[1, ..., :8] = 0
         flows = torch.zeros(2, 2, 8, 16)
@@ -109,10 +109,10 @@ class TestShift:
         flow = shift_matches(matches, torch.tensor([t]), count).flow
         hit = flow[:, 0] != 0
         assert hit.any(dim=-1).any(dim=-1).all()
-        for found, share, direction in ((0, t, 1), (1, 1 - t, 0)):
+        for found, weight, direction in ((0, t, 1), (1, 1 - t, 0)):
             values = flow[found].permute(1, 2, 0)[hit[found]]
             torch.testing.assert_close(
-                values, (share * matches[direction, :, 0, 0]).expand_as(values), rtol=1e-4, atol=1e-4
+                values, (weight * matches[direction, :, 0, 0]).expand_as(values), rtol=1e-4, atol=1e-4
             )
 
     def test_swapping_frames_and_time_swaps_the_flows(self) -> None:

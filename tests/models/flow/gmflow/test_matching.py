@@ -19,17 +19,17 @@ from vfi.ops import backward_warp, pixel_grid
 
 
 class LargestTensor(TorchDispatchMode):
-    """Notes the largest tensor that any operation makes."""
+    """Records the size of the largest tensor that any operation returns."""
 
     numbers = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
-                held = tensor.untyped_storage().nbytes() // tensor.element_size()
-                self.numbers = max(self.numbers, held)
-        return made
+                count = tensor.untyped_storage().nbytes() // tensor.element_size()
+                self.numbers = max(self.numbers, count)
+        return result
 
 
 def plain_matching(features_0: Tensor, features_1: Tensor) -> Tensor:

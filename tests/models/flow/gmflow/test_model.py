@@ -45,7 +45,7 @@ def test_any_size(network: GmFlow, size: tuple[int, int]) -> None:
 
 
 @torch.inference_mode()
-def test_padding_repeats_the_edge_around_the_picture(network: GmFlow) -> None:
+def test_padding_repeats_the_edge_of_the_frame(network: GmFlow) -> None:
     frames = clip(64, 96)
     grown = [torch.nn.functional.pad(frame, (10, 11, 4, 5), mode="replicate") for frame in frames]
     smaller = [frame[..., 4:-5, 10:-11] for frame in grown]
@@ -164,7 +164,7 @@ def test_hidden_pixels_are_those_that_do_not_come_back() -> None:
     hidden = hidden_pixels(there, back)
     assert hidden.dtype == there.dtype
     expected = torch.zeros(1, 1, 4, 12)
-    expected[..., 9:] = 1.0  # what leaves the picture finds nothing
+    expected[..., 9:] = 1.0  # content that leaves the frame has no match
     expected[..., 1, 5] = 1.0
     assert torch.equal(hidden, expected)
 

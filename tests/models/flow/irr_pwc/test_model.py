@@ -80,7 +80,7 @@ def test_blocks_are_the_golden_ones(network: IrrPwc) -> None:
     golden = load_golden("eqvi/irr_blocks")
     features, residual = network.flow_estimators(golden["dec_x"])
     context_input = torch.cat((features, golden["dec_x"][:, -2:] + residual), dim=1)
-    made = {
+    result = {
         "refine_flow": network.refine_flow(golden["flow"], golden["diff_img"], golden["feat"]),
         "refine_occ": network.refine_occ(golden["occ"], golden["feat"], golden["feat2"]),
         "dec_features": features,
@@ -88,7 +88,7 @@ def test_blocks_are_the_golden_ones(network: IrrPwc) -> None:
         "context_out": network.context_networks(context_input),
         "occ_up_out": network.occ_shuffle_upsample(golden["occ_up_occ"], golden["occ_up_x"]),
     }
-    for name, value in made.items():
+    for name, value in result.items():
         assert_matches_eqvi(value, golden[name], has_threshold=False)
 
 
@@ -104,7 +104,7 @@ def test_sampling_conventions_are_the_golden_ones() -> None:
         assert_matches_eqvi(resized, golden[name], has_threshold=False)
 
 
-def test_a_still_warp_keeps_every_pixel_of_wide_features() -> None:
+def test_a_warp_without_motion_keeps_every_pixel_of_features_of_any_width() -> None:
     """Rounding at the edge must not count as coming from outside."""
     for width in (97, 255, 1000, 3840):
         x = torch.rand(1, 2, 3, width) + 1
