@@ -24,22 +24,14 @@ SCORES_AT_ONCE = 2**22
 """Largest number of scores between queries and keys in memory at one time."""
 
 
-def sine_positions(
-    height: int,
-    width: int,
-    channels: int,
-    *,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
+def sine_positions(height: int, width: int, channels: int, *, like: Tensor) -> Tensor:
     """Sine positional encoding: sines and cosines of many wavelengths of each token's relative coordinates.
 
     Args:
         height: Number of rows.
         width: Number of columns.
         channels: Number of channels, a multiple of 4: the first half encodes y, the second x.
-        device: Device of the result; None is the default device.
-        dtype: Data type of the result; it is computed in float32 at least.
+        like: Tensor whose device and data type the result has; it is computed in float32 at least.
 
     Returns:
         ``[height, width, channels]``, each in [-1, 1].
@@ -49,18 +41,18 @@ def sine_positions(
     """
     if channels < 4 or channels % 4:
         raise ValueError(f"channels must be a positive multiple of 4, not {channels}")
-    exact = torch.promote_types(dtype, torch.float32)
+    exact = working_dtype(like)
 
     def axis(length: int) -> Tensor:
-        coordinate = torch.arange(1, length + 1, device=device, dtype=exact)
+        coordinate = torch.arange(1, length + 1, device=like.device, dtype=exact)
         coordinate = coordinate / (length + NEVER_ZERO) * (2 * math.pi)
-        pair = torch.arange(channels // 4, device=device, dtype=exact) * (4 / channels)
+        pair = torch.arange(channels // 4, device=like.device, dtype=exact) * (4 / channels)
         angle = coordinate[:, None] / WAVELENGTH**pair
         return rearrange([angle.sin(), angle.cos()], "waves length pair -> length (pair waves)")
 
     of_y = repeat(axis(height), "height half -> height width half", width=width)
     of_x = repeat(axis(width), "width half -> height width half", height=height)
-    return torch.cat((of_y, of_x), dim=-1).to(dtype)
+    return torch.cat((of_y, of_x), dim=-1).to(like.dtype)
 
 
 def soft_lookup(

@@ -101,8 +101,7 @@ class EqviInterpolator(Interpolator):
 
         Args:
             flownet: Flow estimator, kept fixed in training.
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for 1,
-                and 2 for frames larger than :data:`~vfi.base.interpolator.LARGE_FRAME`.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.

@@ -116,8 +116,7 @@ class QuadraticInterpolator(Interpolator):
 
         Args:
             flow: Flow estimator for neighbouring frames.
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for 2,
-                and 4 for frames larger than :data:`~vfi.base.interpolator.LARGE_FRAME`.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.

@@ -125,7 +125,7 @@ class CrossFrameBlock(nn.Module):
         padded = F.pad(tokens, (0, 0, left, right, top, bottom))
         size = padded.shape[1:3]
         windows = partition_windows(padded.roll((-self.shift, -self.shift), dims=(1, 2)))
-        positions = sine_positions(WINDOW, WINDOW, channels, device=tokens.device, dtype=tokens.dtype)
+        positions = sine_positions(WINDOW, WINDOW, channels, like=tokens)
         normed = self.norm1(windows) + positions.flatten(0, 1)
         mask = window_mask(height, width, self.shift, tokens.device)
         # The residual is the normalised tensor: the released weights were trained so.

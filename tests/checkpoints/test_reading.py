@@ -294,5 +294,7 @@ class TestUnknownFormats:
     )
     def test_files_without_weights(self, path: Path, value: object, described: str) -> None:
         path.write_bytes(saved(value, legacy=False))
-        with pytest.raises(ModelError, match=f"contains no weights: a state dict .* but there is {described}"):
+        with pytest.raises(
+            ModelError, match=f"contains no weights: a state dict .* but there is {described}"
+        ):
             read_checkpoint(path)

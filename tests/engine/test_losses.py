@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.support.golden import assert_matches_eqvi, assert_matches_sgm_set, load_golden, load_sgm_manifest
-from tests.support.golden_recipe import synthetic_frames
+from tests.support.golden import (
+    assert_matches_eqvi,
+    assert_matches_sgm_set,
+    clip,
+    load_golden,
+    load_sgm_manifest,
+)
 from vfi.engine.losses import (
     PYRAMID_LEVELS,
     eqvi_loss,
@@ -74,7 +79,7 @@ class TestSgm:
 
     @pytest.fixture
     def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
-        frames = torch.from_numpy(synthetic_frames(3, 64, 96, 41)).permute(0, 3, 1, 2).float() / 255
+        frames = clip(3, 64, 96, 41)
         return frames[:2], frames[1:]
 
     def test_pyramid_and_loss_are_the_golden_ones(self, pair: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -67,8 +67,7 @@ class Interpolator(VideoModel, ABC):
         """Initialize; subclasses call this first.
 
         Args:
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for
-                :attr:`usual_reductions`.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.

@@ -63,6 +63,30 @@ _GMFLOW_REFINE = ("backbone.trident_conv.",)
 _CACHED = "a mask cached from the last frame of the training, which is computed again"
 
 
+def _eqvi(
+    name: str,
+    title: str,
+    load_as: str,
+    *,
+    roots: set[str],
+    prefix: str = "",
+    renames: tuple[tuple[str, str], ...] = (),
+) -> Family:
+    """Files with an EQVI network, whose keys of ours begin with ``prefix``."""
+    return Family(
+        name=name,
+        title=title,
+        load_as=load_as,
+        roots=frozenset(roots),
+        renames=renames,
+        # The acceleration module of the release contains the flow network a second time.
+        aliases=((f"{prefix}acc.flownet.", f"{prefix}flownet."),),
+        # The kernels of the image gradient are parameters in the release.
+        constants={f"{prefix}get_grad.weight_v": _VERTICAL, f"{prefix}get_grad.weight_h": _HORIZONTAL},
+        flow=f"{prefix}flownet.",
+    )
+
+
 def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
     """One of SGM-VFI's four networks: with or without matching, with six attention blocks or four."""
     marked_by = (("matching_block.", matching), ("feature_bone.block4.4.", base))
@@ -86,26 +110,19 @@ def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        name="eqvi",
-        title="an EQVI checkpoint",
-        load_as="load it as eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg",
-        roots=frozenset({"flownet", "acc", "refinenet", "masknet", "synthesisnet", "feat_ext", "get_grad"}),
-        # The acceleration module of the release contains the flow network a second time.
-        aliases=(("acc.flownet.", "flownet."),),
-        # The kernels of the image gradient are parameters in the release.
-        constants={"get_grad.weight_v": _VERTICAL, "get_grad.weight_h": _HORIZONTAL},
-        flow="flownet.",
+    _eqvi(
+        "eqvi",
+        "an EQVI checkpoint",
+        "load it as eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg",
+        roots={"flownet", "acc", "refinenet", "masknet", "synthesisnet", "feat_ext", "get_grad"},
     ),
-    Family(
-        name="ms_fusion",
-        title="an MS-Fusion checkpoint",
-        load_as="load it as eqvi.stage4",
-        roots=frozenset({"QVI_model", "FusionNet", "eqvi", "fusion"}),
+    _eqvi(
+        "ms_fusion",
+        "an MS-Fusion checkpoint",
+        "load it as eqvi.stage4",
+        roots={"QVI_model", "FusionNet", "eqvi", "fusion"},
+        prefix="eqvi.",
         renames=(("QVI_model.", "eqvi."), ("FusionNet.", "fusion.")),
-        aliases=(("eqvi.acc.flownet.", "eqvi.flownet."),),
-        constants={"eqvi.get_grad.weight_v": _VERTICAL, "eqvi.get_grad.weight_h": _HORIZONTAL},
-        flow="eqvi.flownet.",
     ),
     Family(
         name="scopeflow",

@@ -91,6 +91,18 @@ def _eqvi_checkpoint(
     )
 
 
+def _eqvi_model(tag: str, summary: str, checkpoint: CheckpointSpec, *, build: str = "build_eqvi") -> Spec:
+    """An EQVI model of one of the released files."""
+    return Spec(
+        kind="interpolator",
+        name=f"eqvi.{tag}",
+        summary=summary,
+        build=f"vfi.models.eqvi:{build}",
+        window=4,
+        checkpoint=checkpoint,
+    )
+
+
 def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpec:
     """A file of SGM-VFI's authors, at its path in their project."""
     return CheckpointSpec(
@@ -136,6 +148,55 @@ _WITHOUT_MATCHING: Mapping[str, Any] = {
 }
 """Keywords of SGM-VFI's models without matching, for which the options of matching have no meaning."""
 
+
+def _sgm_local(size: str, words: str, *, run: str) -> Spec:
+    """The model without matching of one size."""
+    return Spec(
+        kind="interpolator",
+        name=f"sgm.local_{size}",
+        summary=f"SGM-VFI's local branch alone, {size}: {words}",
+        build="vfi.models.sgm:build_sgm",
+        checkpoint=_sgm_checkpoint(run, f"SGM-VFI local, {size}", family=f"sgm_local_{size}"),
+        fixed={"size": size, **_WITHOUT_MATCHING},
+    )
+
+
+def _raft(name: str, summary: str, *, size: str, weights: str, sha256: str) -> Spec:
+    """RAFT with one of torchvision's files, whose name ends in the first digits of its SHA-256."""
+    file = f"raft_{size}_{weights}-{sha256}.pth"
+    return Spec(
+        kind="flow",
+        name=name,
+        summary=summary,
+        build="vfi.models.flow.raft:build_raft" + ("_small" if size == "small" else ""),
+        checkpoint=CheckpointSpec(
+            path=Path(f"raft_{size}", file),
+            family="raft",
+            page=f"{TORCHVISION_PAGE}/{file}",
+            description=f"torchvision's RAFT {size}, {weights}",
+            sha256=sha256,
+        ),
+    )
+
+
+def _gmflow(name: str, summary: str, *, file: str, description: str) -> Spec:
+    """GMFlow with a file of its authors, at its path in their project."""
+    family = name.replace(".", "_")
+    return Spec(
+        kind="flow",
+        name=name,
+        summary=summary,
+        build=f"vfi.models.flow.gmflow:build_{family}",
+        checkpoint=CheckpointSpec(
+            path=Path("pretrained", file),
+            family=family,
+            page=GMFLOW_PAGE,
+            description=description,
+            in_project=True,
+        ),
+    )
+
+
 SPECS: tuple[Spec, ...] = (
     Spec(
         kind="interpolator",
@@ -144,13 +205,10 @@ SPECS: tuple[Spec, ...] = (
         window=4,
         build="vfi.models.quadratic:build_quadratic",
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage3",
-        summary="EQVI (rectified quadratic flow, contextual synthesis), trained stage by stage",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage3",
+        "EQVI (rectified quadratic flow, contextual synthesis), trained stage by stage",
+        _eqvi_checkpoint(
             "Stage3_RCSN_RQFP/Stage3_checkpoint.ckpt",
             "EQVI Stage3",
             psnr_30=24.0354,
@@ -158,13 +216,10 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7268,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage4",
-        summary="EQVI with multi-scale fusion: full and half size, blended; twice the computation",
-        window=4,
-        build="vfi.models.eqvi:build_ms_fusion",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage4",
+        "EQVI with multi-scale fusion: full and half size, blended; twice the computation",
+        _eqvi_checkpoint(
             "Stage4_MSFusion/Stage4_MSFusion_checkpoint.ckpt",
             "EQVI Stage4, MS-Fusion",
             family="ms_fusion",
@@ -172,14 +227,12 @@ SPECS: tuple[Spec, ...] = (
             psnr_5=24.9706,
             ssim_5=0.7263,
         ),
+        build="build_ms_fusion",
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage123",
-        summary="EQVI trained in one stage, the best of the released files by PSNR",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage123",
+        "EQVI trained in one stage, the best of the released files by PSNR",
+        _eqvi_checkpoint(
             "Stage123_scratch/Stage123_scratch_checkpoint.ckpt",
             "EQVI Stage123",
             psnr_30=24.0962,
@@ -187,13 +240,10 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7296,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage123_vgg",
-        summary="EQVI trained in one stage with a perceptual loss: sharper, with a lower PSNR",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage123_vgg",
+        "EQVI trained in one stage with a perceptual loss: sharper, with a lower PSNR",
+        _eqvi_checkpoint(
             "Stage123_scratch_vgg/Stage123_scratch_vgg_checkpoint.ckpt",
             "EQVI Stage123 with VGG loss",
             psnr_30=24.0069,
@@ -201,22 +251,8 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7237,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="sgm.local_small",
-        summary="SGM-VFI's local branch by itself, small: quick, for motion that is not large",
-        build="vfi.models.sgm:build_sgm",
-        fixed={"size": "small", **_WITHOUT_MATCHING},
-        checkpoint=_sgm_checkpoint("ours-local", "SGM-VFI local, small", family="sgm_local_small"),
-    ),
-    Spec(
-        kind="interpolator",
-        name="sgm.local_base",
-        summary="SGM-VFI's local branch by itself, base: four times the weights",
-        build="vfi.models.sgm:build_sgm",
-        fixed={"size": "base", **_WITHOUT_MATCHING},
-        checkpoint=_sgm_checkpoint("ours-base-local", "SGM-VFI local, base", family="sgm_local_base"),
-    ),
+    _sgm_local("small", "quick, for motion that is not large", run="ours-local"),
+    _sgm_local("base", "four times the weights", run="ours-base-local"),
     *_sgm_models("small", "ours"),
     *_sgm_models("base", "ours-base"),
     Spec(
@@ -237,57 +273,25 @@ SPECS: tuple[Spec, ...] = (
             description="ScopeFlow fine-tuned on Sintel",
         ),
     ),
-    Spec(
-        kind="flow",
-        name="raft",
-        summary="RAFT (large) of torchvision",
-        build="vfi.models.flow.raft:build_raft",
-        checkpoint=CheckpointSpec(
-            path=Path("raft_large", "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
-            family="raft",
-            page=f"{TORCHVISION_PAGE}/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
-            description="torchvision's RAFT large, C_T_SKHT_V2",
-            sha256="ff5fadd5",
-        ),
+    _raft("raft", "RAFT (large) of torchvision", size="large", weights="C_T_SKHT_V2", sha256="ff5fadd5"),
+    _raft(
+        "raft.small",
+        "RAFT (small) of torchvision: quicker",
+        size="small",
+        weights="C_T_V2",
+        sha256="01064c6d",
     ),
-    Spec(
-        kind="flow",
-        name="raft.small",
-        summary="RAFT (small) of torchvision: quicker",
-        build="vfi.models.flow.raft:build_raft_small",
-        checkpoint=CheckpointSpec(
-            path=Path("raft_small", "raft_small_C_T_V2-01064c6d.pth"),
-            family="raft",
-            page=f"{TORCHVISION_PAGE}/raft_small_C_T_V2-01064c6d.pth",
-            description="torchvision's RAFT small, C_T_V2",
-            sha256="01064c6d",
-        ),
+    _gmflow(
+        "gmflow",
+        "GMFlow: every pixel compared with every other, for large motion; estimates occlusions",
+        file="gmflow_sintel-0c07dcb3.pth",
+        description="GMFlow fine-tuned on Sintel",
     ),
-    Spec(
-        kind="flow",
-        name="gmflow",
-        summary="GMFlow: every pixel compared with every other, for large motion; estimates occlusions",
-        build="vfi.models.flow.gmflow:build_gmflow",
-        checkpoint=CheckpointSpec(
-            path=Path("pretrained", "gmflow_sintel-0c07dcb3.pth"),
-            family="gmflow",
-            page=GMFLOW_PAGE,
-            description="GMFlow fine-tuned on Sintel",
-            in_project=True,
-        ),
-    ),
-    Spec(
-        kind="flow",
-        name="gmflow.refine",
-        summary="GMFlow with a second, finer scale; estimates occlusions",
-        build="vfi.models.flow.gmflow:build_gmflow_refine",
-        checkpoint=CheckpointSpec(
-            path=Path("pretrained", "gmflow_with_refine_sintel-3ed1cf48.pth"),
-            family="gmflow_refine",
-            page=GMFLOW_PAGE,
-            description="GMFlow with refinement, fine-tuned on Sintel",
-            in_project=True,
-        ),
+    _gmflow(
+        "gmflow.refine",
+        "GMFlow with a second, finer scale; estimates occlusions",
+        file="gmflow_with_refine_sintel-3ed1cf48.pth",
+        description="GMFlow with refinement, fine-tuned on Sintel",
     ),
 )
 

@@ -129,9 +129,7 @@ class FeatureTransformer(nn.Module):
             raise ValueError(
                 f"{width}x{height} features cannot be divided into {splits}x{splits} equal windows"
             )
-        positions = sine_positions(
-            height // splits, width // splits, channels, device=features.device, dtype=features.dtype
-        )
+        positions = sine_positions(height // splits, width // splits, channels, like=features)
         tokens = features.permute(0, 2, 3, 1) + positions.repeat(splits, splits, 1)
         return FrameTokens(tokens, self._self_attention(0, tokens, splits))
 
@@ -175,7 +173,7 @@ class WindowRun(NamedTuple):
 
     start: int
     stop: int
-    count: int
+    windows: int
 
 
 def window_runs(length: int, splits: int, *, shifted: bool) -> list[WindowRun]:
@@ -220,8 +218,8 @@ def window_attention(queries: Tensor, keys: Tensor, values: Tensor, *, splits: i
         attended = [
             _attend(
                 *(tensor[:, :, column.start : column.stop] for tensor in strip),
-                rows=row.count,
-                columns=column.count,
+                rows=row.windows,
+                columns=column.windows,
             )
             for column in columns
         ]
@@ -231,17 +229,17 @@ def window_attention(queries: Tensor, keys: Tensor, values: Tensor, *, splits: i
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, *, rows: int, columns: int) -> Tensor:
     """Attention within a grid of ``rows`` by ``columns`` equal windows, ``[B, H, W, C]``."""
-    windows = (
-        rearrange(
+
+    def split(tokens: Tensor) -> Tensor:
+        return rearrange(
             tokens,
             "batch (rows h) (columns w) channels -> (batch rows columns) 1 (h w) channels",
             rows=rows,
             columns=columns,
         )
-        for tokens in (queries, keys, values)
-    )
+
     return rearrange(
-        F.scaled_dot_product_attention(*windows),
+        F.scaled_dot_product_attention(split(queries), split(keys), split(values)),
         "(batch rows columns) 1 (h w) channels -> batch (rows h) (columns w) channels",
         rows=rows,
         columns=columns,

@@ -23,7 +23,6 @@ from vfi.models.flow.dis import DisFlow
 from vfi.models.motion.quadratic import QuadraticMotion
 from vfi.models.quadratic import QuadraticInterpolator, build_quadratic
 from vfi.models.quadratic.model import (
-    VISIBILITY_FLOOR,
     PairMotion,
     WindowMotion,
     enlarge_rows,
@@ -338,16 +337,20 @@ class SquareFlow(FlowEstimator):
 
 
 @pytest.mark.parametrize("t", [0.25, 0.5])
-def test_blend_follows_time_and_the_root_of_what_arrived(t: float) -> None:
+@pytest.mark.parametrize(("visibility_0", "visibility_1"), [(0.81, 0.04), (1.0, 0.001)])
+def test_blend_follows_time_and_the_root_of_visibility(
+    t: float, visibility_0: float, visibility_1: float
+) -> None:
+    """With the floor of 0.1, which keeps a frame of hardly any visibility in the blend."""
     still = torch.zeros(1, 2, 8, 8)
-    sure, unsure = torch.full((1, 1, 8, 8), 0.81), torch.full((1, 1, 8, 8), 0.04)
     rest = QuadraticMotion(still, still)
-    motion = WindowMotion(PairMotion(FlowPair(still, still), sure, unsure), rest, rest, reduction=2)
+    reliabilities = (torch.full((1, 1, 8, 8), value) for value in (visibility_0, visibility_1))
+    motion = WindowMotion(PairMotion(FlowPair(still, still), *reliabilities), rest, rest, reduction=2)
     field = time_field(motion, torch.tensor([t]))
-    visible_0 = (1 - t) * (0.81 + VISIBILITY_FLOOR) ** 0.5
-    visible_1 = t * (0.04 + VISIBILITY_FLOOR) ** 0.5
+    weight_0 = (1 - t) * (visibility_0 + 0.1) ** 0.5
+    weight_1 = t * (visibility_1 + 0.1) ** 0.5
     torch.testing.assert_close(field[:, :4], torch.zeros(1, 4, 8, 8))
-    torch.testing.assert_close(field[:, 4:], torch.full((1, 1, 8, 8), visible_0 / (visible_0 + visible_1)))
+    torch.testing.assert_close(field[:, 4:], torch.full((1, 1, 8, 8), weight_0 / (weight_0 + weight_1)))
 
 
 def test_occluded_pixels_are_less_reliable() -> None:

@@ -97,7 +97,7 @@ def test_what_is_found_is_added_to_the_normalised_tokens() -> None:
     torch.nn.init.zeros_(block.mlp.fc2.weight)
     torch.nn.init.zeros_(block.mlp.fc2.bias)
     tokens = 5 + torch.randn(2, 7, 7, 32)
-    expected = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-6) + sine_positions(7, 7, 32)
+    expected = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-6) + sine_positions(7, 7, 32, like=tokens)
     torch.testing.assert_close(block(tokens), expected)
 
 

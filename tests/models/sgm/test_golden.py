@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.golden import assert_matches_sgm_set, load_sgm_manifest
+from tests.support.golden import assert_matches_sgm_set, clip, load_sgm_manifest
 from tests.support.golden_recipe import synthetic_array
 from tests.support.official_files import SgmKind
-from tests.support.sgm_pairs import at, clip, load, pair, synthesize
+from tests.support.sgm_pairs import at, load, pair, synthesize
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.engine.losses import sgm_loss
 from vfi.models.sgm import SgmInterpolator, SgmSettings
-from vfi.models.sgm.types import FlowSteps, SgmMotion
+from vfi.models.sgm.types import FlowSteps, SgmFlow, SgmMotion
 from vfi.types import Interpolation, Window
 
 Official = Callable[[SgmKind], Path]
@@ -28,7 +28,7 @@ def base(official_sgm: Official) -> SgmInterpolator:
 
 
 def golden_clip(height: int, width: int, seed: int) -> tuple[Window, Tensor]:
-    """The pair of a set of vectors, channels as they come, and the frame between them."""
+    """The pair of a set of vectors, in its order of channels, and the frame between them."""
     return pair(height, width, seed), clip(3, height, width, seed)[1:2]
 
 
@@ -37,8 +37,13 @@ def every(step: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{name}_s{step}": tensor[..., ::step, ::step].detach() for name, tensor in tensors.items()}
 
 
+def flow_of(steps: FlowSteps) -> SgmFlow:
+    """The flow at full size, where it was estimated."""
+    return SgmFlow(steps.final, None, None)
+
+
 def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
-    """What the vectors of the whole model hold, but the frame."""
+    """The vectors of the whole model except the frame."""
     matching = steps.matching
     assert matching is not None
     assert motion.matching is not None
@@ -74,7 +79,7 @@ def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
 
 
 def training_vectors(result: Interpolation) -> dict[str, Tensor]:
-    """What the vectors of a training forward hold."""
+    """The vectors of a training forward."""
     steps = result.intermediates
     assert steps is not None
     found: dict[str, Tensor] = every(2, {"pred": result.frame})
@@ -111,7 +116,7 @@ def test_features(size: str, request: pytest.FixtureRequest) -> None:
     assert_matches_sgm_set(f"features_{size}", found)
 
 
-@pytest.mark.parametrize("size", ["small", "base"])
+@pytest.mark.parametrize("size", ["small", pytest.param("base", marks=pytest.mark.slow)])
 @torch.inference_mode()
 def test_local_model(size: SgmKind, official_sgm: Official, request: pytest.FixtureRequest) -> None:
     if size == "small":
@@ -122,7 +127,8 @@ def test_local_model(size: SgmKind, official_sgm: Official, request: pytest.Fixt
     motion = model.estimate_motion(window)
     found = {f"fwd_{name}": value for name, value in training_vectors(model(window, at(0.25))).items()}
     for number, t in enumerate((0.5, 0.25)):
-        steps, frame = model.flow_steps(motion, at(t)), synthesize(model, window, t).frame
+        steps = model.flow_steps(motion, at(t))
+        frame = synthesize(model, window, t, motion, flow_of(steps)).frame
         found |= {
             f"t{number}_flow_s4": steps.final.flow[..., ::4, ::4],
             f"t{number}_mask_s4": steps.final.mask_logit[..., ::4, ::4],
@@ -143,8 +149,9 @@ class TestWholeModel:
         window, _ = golden_clip(272, 160, 5)
         motion = small.estimate_motion(window)
         for time, t in enumerate((0.5, 0.25)):
-            frame = synthesize(small, window, t).frame
-            found = flow_vectors(motion, small.flow_steps(motion, at(t)))
+            steps = small.flow_steps(motion, at(t))
+            frame = synthesize(small, window, t, motion, flow_of(steps)).frame
+            found = flow_vectors(motion, steps)
             found |= {"pred": frame, **every(2, {"pred": frame})}
             assert_matches_sgm_set(f"full_small_t{time}_k{number}", found)
 
@@ -152,17 +159,19 @@ class TestWholeModel:
     def test_base(self, base: SgmInterpolator) -> None:
         window, _ = golden_clip(272, 160, 7)
         motion = base.estimate_motion(window)
-        found = flow_vectors(motion, base.flow_steps(motion, at(0.5)))
-        found |= every(2, {"pred": synthesize(base, window, 0.5).frame})
+        steps = base.flow_steps(motion, at(0.5))
+        frame = synthesize(base, window, 0.5, motion, flow_of(steps)).frame
+        found = flow_vectors(motion, steps) | every(2, {"pred": frame})
         assert_matches_sgm_set("full_base", found)
 
     @torch.inference_mode()
     def test_few_rows_are_matched_at_all_positions(self, small: SgmInterpolator) -> None:
         window, _ = golden_clip(128, 160, 3)
         motion = small.estimate_motion(window)
-        found = flow_vectors(motion, small.flow_steps(motion, at(0.5)))
+        steps = small.flow_steps(motion, at(0.5))
+        found = flow_vectors(motion, steps)
         assert "imap" not in found
-        found |= every(2, {"pred": synthesize(small, window, 0.5).frame})
+        found |= every(2, {"pred": synthesize(small, window, 0.5, motion, flow_of(steps)).frame})
         assert_matches_sgm_set("full_small_low", found)
 
     @torch.inference_mode()
@@ -193,14 +202,14 @@ class TestInferenceModes:
         assert matching is not None
         assert matching.points is not None
         assert matching.importance_s8 is not None
-        found = every(3, {"pred": synthesize(small, window, 0.375).frame})
+        found = every(3, {"pred": synthesize(small, window, 0.375, motion).frame})
         found |= {"kp_ind_sorted": matching.points, "imap_s": matching.importance_s8}
         assert_matches_sgm_set("inference_hr", found)
 
     def test_flow_at_four_fifths(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
-        """Through the public call, which gives RGB and finds nothing to pad."""
+        """Through the public call, in RGB and without padding."""
         settings_of_small(down_scale=0.8)
         window, _ = golden_clip(320, 240, 32)
         shown = Window(window.start.flip(1), window.end.flip(1))
@@ -237,7 +246,7 @@ class TestTraining:
         assert_trains_like("train_local", model, golden_clip(128, 192, 2), t=0.5)
 
     def test_stage_2(self, official_sgm: Official) -> None:
-        """Matching features are frozen; what reaches the local parts is not looked at."""
+        """Matching features are frozen; gradients of the local branch are not compared."""
         model = load("sgm.small", official_sgm("full_small")).train()
         model.settings = SgmSettings(matching_time=0.5)
         assert isinstance(model.gmflow, torch.nn.Module)

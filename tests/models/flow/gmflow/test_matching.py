@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from tests.support.largest_tensor import LargestTensor
 from vfi.models.flow.gmflow.matching import global_matching, local_matching, match_both_ways
 from vfi.models.flow.gmflow.propagation import FlowPropagation
 from vfi.ops import backward_warp, pixel_grid
-
-
-class LargestTensor(TorchDispatchMode):
-    """Records the size of the largest tensor that any operation returns."""
-
-    numbers = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                count = tensor.untyped_storage().nbytes() // tensor.element_size()
-                self.numbers = max(self.numbers, count)
-        return result
 
 
 def plain_matching(features_0: Tensor, features_1: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support.golden import assert_matches_eqvi, load_golden
-from tests.support.golden_recipe import synthetic_frames
+from tests.support.golden import as_frames, assert_matches_eqvi, clip, load_golden
 from vfi.models.flow.irr_pwc.model import IrrPwc, IrrPwcFrame
 from vfi.models.flow.irr_pwc.pwc import FLOW_SCALE, resize_aligned, warp_scaled
 from vfi.registry import load_flow
@@ -25,11 +24,6 @@ def network(official_scopeflow: Path) -> IrrPwc:
     return estimator
 
 
-def floats(frames: Tensor) -> Tensor:
-    """Golden frames ``[n, H, W, 3]`` as ``[n, 3, H, W]`` in [0, 1]."""
-    return frames.permute(0, 3, 1, 2).float() / 255
-
-
 @pytest.mark.parametrize("name", ["eqvi/irr_64x128", "eqvi/irr_100x76"])
 class TestGolden:
     @pytest.fixture
@@ -39,7 +33,7 @@ class TestGolden:
     @pytest.fixture
     def encoded(self, network: IrrPwc, golden: dict[str, Tensor]) -> list[IrrPwcFrame]:
         with torch.inference_mode():
-            return [network.encode(frame[None]) for frame in floats(golden["frames"])]
+            return [network.encode(frame[None]) for frame in as_frames(golden["frames"])]
 
     @torch.inference_mode()
     def test_pyramid(self, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
@@ -132,7 +126,7 @@ def test_any_size(network: IrrPwc, size: tuple[int, int]) -> None:
 
 
 def test_batch_of_two_equals_two_of_one(network: IrrPwc) -> None:
-    frames = torch.cat([floats(torch.from_numpy(synthetic_frames(2, 48, 64, seed))) for seed in (1, 2)])
+    frames = torch.cat([clip(2, 48, 64, seed) for seed in (1, 2)])
     frames_0, frames_1 = frames[::2], frames[1::2]
     with torch.inference_mode():
         together = network(frames_0, frames_1)
