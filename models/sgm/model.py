@@ -30,7 +30,6 @@ matches to t = 0.5 for every t; :attr:`.settings.SgmSettings.matching_time` repr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import cast
 
@@ -131,6 +130,21 @@ class SgmInterpolator(Interpolator):
         )
         self._encoded = ReuseCache(KEPT_FRAMES)
         self._contexts = ReuseCache(KEPT_FRAMES)
+
+    @property
+    def coarse_block(self) -> FlowBlock:
+        """The flow block at 1/8, ``block.0`` in the released files."""
+        return cast("FlowBlock", self.block[0])
+
+    @property
+    def fine_block(self) -> FlowBlock:
+        """The flow block at 1/4, ``block.1`` in the released files."""
+        return cast("FlowBlock", self.block[1])
+
+    @property
+    def global_matching(self) -> MatchingBlock:
+        """The sparse global matching block, ``matching_block.0`` in the released files."""
+        return cast("MatchingBlock", self.matching_block[0])
 
     @property
     def precision(self) -> torch.dtype:
@@ -252,7 +266,7 @@ class SgmInterpolator(Interpolator):
             All steps. The inputs of the matching are detached, except the matching features.
         """
         frames = torch.cat((motion.encoded_0.frame, motion.encoded_1.frame))
-        estimate = self.block[0](_constant_plane(t, motion.static_features_s8), motion.static_features_s8)
+        estimate = self.coarse_block(_constant_plane(t, motion.static_features_s8), motion.static_features_s8)
         local = enlarge(estimate, COARSE, frames.dtype)
         flow_s8 = estimate[:, :FLOW_CHANNELS].to(frames.dtype)
         warped = warp_both(frames, local.flow)
@@ -261,7 +275,7 @@ class SgmInterpolator(Interpolator):
             matching = self._match(motion, t, frames, local, flow_s8, warped)
             matched = local.plus(matching.correction)
             warped_matched = warp_both(frames, matched.flow)
-        residual = self.block[1](
+        residual = self.fine_block(
             self._join(
                 *reduce(warped_matched, FINE).chunk(2),
                 reduce(matched.mask_logit, FINE),
@@ -282,11 +296,10 @@ class SgmInterpolator(Interpolator):
         encoded_0 = self._encode(window, "start", scale, padding)
         encoded_1 = self._encode(window, "end", scale, padding)
         features_s8 = self.feature_bone.pair(encoded_0.tokens, encoded_1.tokens)
-        coarse, fine = cast("Iterable[FlowBlock]", self.block)
-        static_features_s8 = coarse.precompute(
+        static_features_s8 = self.coarse_block.precompute(
             self._join(encoded_0.frame_s8, encoded_1.frame_s8, *features_s8.chunk(2))
         )
-        static_features_s4 = fine.precompute(
+        static_features_s4 = self.fine_block.precompute(
             self._join(encoded_0.frame_s4, encoded_1.frame_s4, encoded_0.features_s4, encoded_1.features_s4)
         )
         matching = flow_match = static_matching = None
@@ -294,8 +307,7 @@ class SgmInterpolator(Interpolator):
             pair = self.gmflow.pair(encoded_0.matching, encoded_1.matching)
             # Cropped at the end only, as in training: see the module's docstring.
             matching = pair[..., : features_s8.shape[-2], : features_s8.shape[-1]]
-            block = cast("MatchingBlock", self.matching_block[0])
-            static_matching = block.merge.precompute(matching, features_s8.detach())
+            static_matching = self.global_matching.merge.precompute(matching, features_s8.detach())
             if self.settings.point_count(*matching.shape[-2:]) == "all":
                 flow_match = match_all(matching)
         return SgmMotion(
@@ -359,7 +371,7 @@ class SgmInterpolator(Interpolator):
             warped.detach(),
         )
         matching_t = t if time is None else torch.full_like(t, time)
-        return self.matching_block[0](inputs, matching_t, None if count == "all" else count)
+        return self.global_matching(inputs, matching_t, None if count == "all" else count)
 
     def _join(self, *parts: Tensor) -> Tensor:
         """Parts as channels of one tensor in the networks' type, in their own memory format.

@@ -49,8 +49,8 @@ def counted(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[
         count(owner, "pair", f"{label} of a pair")
     count(small.contextnet, "forward", "context")
     count(small.unet, "forward", "synthesis")
-    count(small.block[0], "precompute", "static response to a pair")
-    count(small.block[0], "forward", "flow")
+    count(small.coarse_block, "precompute", "static response to a pair")
+    count(small.coarse_block, "forward", "flow")
     return calls
 
 
