@@ -1,4 +1,4 @@
-"""The table of networks and loading by name: every wrong word gets a clear sentence."""
+"""The table of networks, and loading by name: every error is a clear sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
 def test_names_and_paths_are_unique() -> None:
     assert len({spec.name for spec in SPECS}) == len(SPECS)
     files = [spec.checkpoint for spec in SPECS if spec.checkpoint]
-    # A folder of its own for each family, in which a file of another name is found by its keys.
+    # Each family has a folder of its own, in which a file of another name is found by its keys.
     assert len({(file.path.parent, file.family) for file in files}) == len(files)
 
 

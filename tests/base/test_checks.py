@@ -1,4 +1,4 @@
-"""Arguments of the Python interface: accepted where their meaning is clear, else refused in one sentence."""
+"""Arguments of the Python interface: accepted if unambiguous, else refused in one sentence."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class TestFrames:
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
     def test_large_values_are_finite(self, dtype: torch.dtype) -> None:
-        """Their sum is not: it must not be taken for them."""
+        """Their sum is not, which alone is no reason to refuse them."""
         require_finite(torch.full((4, 8), torch.finfo(dtype).max, dtype=dtype), "frame")
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Clips in memory: windows with what lies around them, and frames in order, of the kind that was given."""
+"""Clips in memory: windows with their outer frames, and new frames in order, of the kind of the originals."""
 
 from __future__ import annotations
 

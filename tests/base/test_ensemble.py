@@ -57,7 +57,7 @@ class Fade(Interpolator):
 
 
 class Uneven(Fade):
-    """Treats every pixel, frame and time differently: no two members make the same."""
+    """Treats every pixel, frame and time differently, so that all members have different results."""
 
     size = SizeRequirement()
 
@@ -141,7 +141,7 @@ MOVES: dict[str, list[tuple[Move, Move]]] = {
 
 
 def by_the_formula(window: Window, t: float, switches: tuple[str, ...]) -> np.ndarray:
-    """The mean that the switches ask for, spelled out in NumPy."""
+    """The mean of the members of the switches, computed with NumPy."""
     frames = arrays_of(window)
     result = [uneven(frames, t)]
     for switch in switches:
@@ -256,7 +256,7 @@ class TestKeys:
 
 
 class CountingFlow(FlowEstimator):
-    """Finds no motion, and counts."""
+    """Estimates flows of 0 and counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ class CountingFlow(FlowEstimator):
 
 
 def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
-    """How often the flow is estimated for a clip of 8 frames and 3 new ones between each two."""
+    """Number of flow estimations for a clip of 8 frames with 3 new frames per interval."""
     flow = CountingFlow()
     quadratic = QuadraticInterpolator(flow, flow_reduction=1)
     model = Ensemble(quadratic, members)
@@ -390,19 +390,19 @@ def test_alpha_is_interpolated_too() -> None:
 
 
 def test_alpha_has_a_context_of_its_own() -> None:
-    """What a model computes of the frames' content is computed of alpha too, for every member."""
+    """Every member prepares the features of alpha too."""
 
     class Painter(Interpolator):
         """Returns the mean colour of the first frame, from its prepared features."""
 
         def estimate_motion(self, window: Window) -> None:
-            """There is none."""
+            """Nothing, as there is no motion."""
 
         def prepare(self, window: Window) -> Tensor:
             return window.start.mean((2, 3), keepdim=True)
 
         def flow_at(self, motion: None, t: Tensor) -> None:
-            """There is none."""
+            """Nothing, as there is no motion."""
 
         def synthesize(
             self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice

@@ -263,7 +263,7 @@ class TestReuseCache:
     frame = torch.zeros(1, 3, 4, 4)
 
     def ask(self, cache: ReuseCache, first: int, frame: Tensor | None = None) -> tuple[Any, bool]:
-        """The cache's answer for frames ``first`` and the next, and whether it was computed now."""
+        """The cached result for frame ``first`` and the next one, and whether this call computed it."""
         computed: list[object] = []
 
         def compute() -> object:
@@ -346,7 +346,7 @@ def test_keeping_more_reaches_the_caches_of_a_model() -> None:
 
 
 def test_alpha_is_never_taken_for_colour() -> None:
-    """A model may keep what it computes of a frame under the frame's key: alpha has none."""
+    """A model may cache features of a frame by its key, and alpha has no key."""
     keys: list[object] = []
 
     class Noting(Fade):

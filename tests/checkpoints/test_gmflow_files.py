@@ -51,7 +51,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("folder", ["pretrained", "checkpoints/pretrained"])
     def test_paths(self, own_checkpoint_folders: Folders, official_sgm: Official, folder: str) -> None:
-        """The working folder itself, where GMFlow's and SGM-VFI's projects have it, and ``checkpoints``."""
+        """The working folder itself, as in the projects of GMFlow and SGM-VFI, and ``checkpoints``."""
         Path(folder).mkdir(parents=True)
         for name, kind in NAMES.items():
             spec = find("flow", name).checkpoint

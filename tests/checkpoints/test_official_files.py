@@ -1,4 +1,4 @@
-"""Models and backbones with weights, from files shaped like the released ones: whole, strict, by any road."""
+"""Models and backbones load files like the released ones completely and strictly, in any format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def ours(official: Mapping[str, Value]) -> dict[str, Value]:
-    """What stands under the authors' names under ours; the rules are written down here a second time."""
+    """The tensors by our names; the rules of the renaming are implemented here independently."""
     return {
         key.replace("QVI_model.", "eqvi.").replace("FusionNet.", "fusion."): value
         for key, value in official.items()
@@ -42,7 +42,7 @@ def assert_equal(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> N
 
 
 class TestOfficialFiles:
-    """Not one tensor is lost, swapped or renamed on the way from the authors' names to ours."""
+    """No tensor is lost or swapped when the authors' names become ours."""
 
     def test_eqvi(self, official_eqvi: Path) -> None:
         model = vfi.load_model("eqvi.stage123", official_eqvi, device="cpu")
@@ -60,7 +60,7 @@ class TestOfficialFiles:
         assert not flow.training
 
     def test_scopeflow_is_the_flow_network_of_eqvi(self, official_scopeflow: Path) -> None:
-        """As training from scratch begins: synthetic EQVI has the flow network of synthetic ScopeFlow."""
+        """Start of a training from scratch: synthetic EQVI has the flow network of synthetic ScopeFlow."""
         from vfi.models.eqvi import build_eqvi
 
         model = build_eqvi()

@@ -1,4 +1,4 @@
-"""Every kind of file is read, or refused in one sentence; none runs code."""
+"""Every format is read, or refused in one sentence; no code of a file is run."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class TestHeader:
 
 
 class Runs:
-    """Pickles as a call."""
+    """Is pickled as a function call."""
 
     def __init__(self, function: Any, *arguments: object) -> None:
         self.call = (function, arguments)
@@ -233,7 +233,7 @@ class TestDamage:
                 try:
                     read(path)
                 except ModelError as error:
-                    # Most changes are not noticed.
+                    # Most changes are not detected.
                     assert str(error).startswith("The checkpoint ")  # noqa: PT017
 
     def test_the_sentence(self, path: Path) -> None:

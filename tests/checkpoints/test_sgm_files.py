@@ -85,7 +85,7 @@ class TestRefusal:
             (lambda state: state.pop("module.unet.conv.bias"), "unet.conv.bias"),
             (lambda state: state.update({"module.unet.extra": torch.zeros(1)}), "unet.extra"),
             (lambda state: state.update({"module.unet.conv.bias": torch.zeros(4)}), "unet.conv.bias"),
-            # The authors' loader passes over keys without the prefix.
+            # The authors' loader ignores keys without the prefix.
             (lambda state: state.update({"unet.conv.bias": state.pop("module.unet.conv.bias")}), "module"),
         ],
         ids=["missing", "unexpected", "shape", "prefix"],

@@ -1,4 +1,4 @@
-"""Position table and softmax lookup against their definitions."""
+"""Positional encoding and softmax lookup against their definitions."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def fake_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return torch.full((batch,), t, device=device)
 
     monkeypatch.setattr("vfi.base.interpolator.time_tensor", time_tensor)
-    # Fake parameters cannot be exchanged in place.
+    # Fake parameters cannot be replaced in place.
     monkeypatch.setattr(nn.Module, "to", with_other_parameters)
     with FAKE:
         yield

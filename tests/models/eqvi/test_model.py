@@ -1,4 +1,4 @@
-"""EQVI and MS-Fusion: reference vectors, the training step, what is shared, tiles, precision, sizes."""
+"""EQVI and MS-Fusion: reference vectors, the training step, reuse, tiles, precision, sizes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HALF = torch.tensor([0.5])
 
 @pytest.fixture(scope="module")
 def eqvi(official_eqvi: Path) -> EqviInterpolator:
-    """With the golden vectors' weights, from a file like the released ones."""
+    """The model with the golden vectors' weights, from a file like the released ones."""
     model = load_model("eqvi.stage123", checkpoint=official_eqvi, device="cpu")
     assert isinstance(model, EqviInterpolator)
     return model
@@ -53,7 +53,7 @@ def ms_fusion(official_ms_fusion: Path) -> MsFusionInterpolator:
 
 
 def window_of(frames: Tensor) -> Window:
-    """The window of four frames, or of two."""
+    """The window of two or four frames ``[n, 3, H, W]``."""
     return Window.from_frames(frames.split(1))
 
 
@@ -308,7 +308,7 @@ def test_refinement_keeps_its_leaky_output(eqvi: EqviInterpolator) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
 def test_half_precision_keeps_flows_and_frames(eqvi: EqviInterpolator, dtype: torch.dtype) -> None:
-    """On the CPU, slowly: the same arithmetic as on a GPU."""
+    """On the CPU, in the same arithmetic as on a GPU."""
     model = same_again(eqvi)
     model.set_precision(dtype)
     assert model.precision == dtype

@@ -33,7 +33,7 @@ def frames(height: int, width: int, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def torchvision_flow(network: RAFT, start: Tensor, end: Tensor, iterations: int) -> Tensor:
-    """What torchvision itself finds, after our padding."""
+    """The flow of torchvision's own model, after our padding."""
     padding = Padding.to_fit(*start.shape[-2:], multiple=8, minimum=128)
     flow = network(padding.pad(start) * 2 - 1, padding.pad(end) * 2 - 1, num_flow_updates=iterations)[-1]
     return padding.unpad(flow)

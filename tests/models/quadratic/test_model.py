@@ -1,4 +1,4 @@
-"""The quadratic model: properties every interpolator should have, shared work, tiles, types and memory."""
+"""The quadratic model: properties of every interpolator, reuse between windows, tiles, types and memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CountedFlow(FlowEstimator):
 
 
 class KnownFlow(FlowEstimator):
-    """The same motion everywhere, in pixels of the frames it is given."""
+    """Uniform motion, in pixels of the input frames."""
 
     def __init__(self, x: float, y: float) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def model() -> QuadraticInterpolator:
 
 
 def accelerating(acceleration: tuple[float, float], velocity: tuple[float, float] = (6.0, 2.0)) -> Scene:
-    """A texture that shifts faster and faster."""
+    """A texture of accelerated motion."""
     (layer,) = Scene.translation(HEIGHT, WIDTH, velocity).layers
     motion = Motion(layer.motion.position, velocity, acceleration)
     return Scene(HEIGHT, WIDTH, (Layer(layer.sprite, motion),))

@@ -1,4 +1,4 @@
-"""Attention between frames: windows, what is kept apart in them, and the released weights' peculiarities."""
+"""Inter-frame attention: windows, masks, and the peculiarities of the released weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def kept_apart(height: int, width: int, shift: int) -> torch.Tensor:
-    """Per pair of positions of a window, ``[K, L, L]``, from the definition, position by position."""
+    """The mask ``[K, L, L]`` by its definition, position by position."""
     top, bottom, left, right = window_padding(height, width)
     rows, columns = height + top + bottom, width + left + right
 
@@ -44,7 +44,7 @@ def kept_apart(height: int, width: int, shift: int) -> torch.Tensor:
 @pytest.mark.parametrize("size", [(10, 9), (7, 13), (14, 8)])
 @pytest.mark.parametrize("shift", [0, SHIFT])
 def test_masks(size: tuple[int, int], shift: int) -> None:
-    """The padding's regions lie where they are without the shift: kept, trained behaviour."""
+    """The regions of the padding are those without the shift: reproduced, as in training."""
     mask = window_mask(*size, shift, CPU)
     assert mask is not None
     assert torch.equal(mask, kept_apart(*size, shift) * APART)
@@ -90,7 +90,7 @@ def test_padding_is_centred_with_the_rest_behind() -> None:
 
 @torch.inference_mode()
 def test_what_is_found_is_added_to_the_normalised_tokens() -> None:
-    """Kept: not to the block's input."""
+    """Reproduced: not to the block's input."""
     block = CrossFrameBlock(32, shifted=False)
     torch.nn.init.zeros_(block.attn.proj.weight)
     torch.nn.init.zeros_(block.attn.proj.bias)

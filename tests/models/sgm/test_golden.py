@@ -258,7 +258,7 @@ class TestTraining:
 def assert_trains_like(
     name: str, model: SgmInterpolator, pair: tuple[Window, Tensor], *, t: float
 ) -> Interpolation:
-    """Compare losses and gradients with those of the manifest; the outputs."""
+    """Compare losses and gradients with those of the manifest, and return the outputs."""
     window, truth = pair
     result = model(window, at(t))
     assert result.intermediates is not None

@@ -1,4 +1,4 @@
-"""SGM-VFI as a model: what is shared, tiles, sizes, times, alpha, precision, what training reaches."""
+"""SGM-VFI as a model: reuse, tiles, sizes, times, alpha, precision, gradients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Settings = Callable[..., None]
 
 @pytest.fixture
 def counted(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each part of the small model is called."""
+    """Number of calls of each part of the small model."""
     calls: Counter[str] = Counter()
 
     def count(owner: Any, name: str, label: str) -> None:
@@ -55,7 +55,7 @@ def counted(small: SgmInterpolator, monkeypatch: pytest.MonkeyPatch) -> Counter[
 
 
 class TestReuse:
-    """Counted: what is computed how often in a whole clip."""
+    """Number of computations of each kind in a clip."""
 
     @pytest.mark.parametrize("inter_frames", [1, 3])
     @pytest.mark.parametrize("count", [2, 5])
@@ -77,7 +77,7 @@ class TestReuse:
         }
 
     def test_ensembles_reuse_results(self, small: SgmInterpolator, counted: Counter[str]) -> None:
-        """Two views, each with what it knew of the pair before."""
+        """Two views, each of which reuses its results of the pair before."""
         model = Ensemble(small, members_of(["turn_test"]))
         try:
             for window in windows(clip(4, 32, 32), object()):
@@ -118,7 +118,7 @@ class TestReuse:
 
 
 class TestOneFlowPerTime:
-    """Counted: nothing but the synthesis is run again for whatever else moves along."""
+    """Alpha, tiles and reversed members repeat the synthesis only."""
 
     def test_alpha_and_tiles_ask_for_none(self, small: SgmInterpolator, counted: Counter[str]) -> None:
         small.interpolate_window(window_of(*torch.rand(2, 1, 4, 48, 64)), [0.25, 0.5], tile=16)
@@ -138,7 +138,7 @@ class TestOneFlowPerTime:
 
 
 class TestSymmetry:
-    """The networks see the frames in their order; what has no weights treats them alike."""
+    """The networks depend on the order of the frames; the functions without weights do not."""
 
     @pytest.mark.parametrize("points", ["1/2", "all"])
     @torch.inference_mode()
@@ -158,7 +158,7 @@ class TestSymmetry:
 
     @torch.inference_mode()
     def test_swapped_frames_and_times_have_swapped_matches(self, small: SgmInterpolator) -> None:
-        """Given one local flow, the matching's flow at t is that of the swapped frames at 1 - t."""
+        """Given one initial flow, the shifted matches at t are those of the swapped frames at 1 - t."""
         window = pair(48, 64)
         motion = small.estimate_motion(window)
         assert motion.flow_match is not None
@@ -194,7 +194,7 @@ class TestTimes:
     def test_matches_go_to_the_time_asked_for(
         self, small: SgmInterpolator, settings_of_small: Settings
     ) -> None:
-        """The authors' training forward has them at 0.5 always: an option."""
+        """With the option, as in the authors' training forward, they are at 0.5 for every t."""
         window = pair(48, 64)
         motion = small.estimate_motion(window)
 
@@ -332,7 +332,7 @@ def test_what_was_matched_can_be_shown(small: SgmInterpolator, settings_of_small
 class TestPrecision:
     @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
     def test_halves_keep_flows_and_frames(self, small: SgmInterpolator, dtype: torch.dtype) -> None:
-        """On the CPU, slowly: the same arithmetic as on a GPU."""
+        """On the CPU, in the same arithmetic as on a GPU."""
         model = same_again(small)
         model.set_precision(dtype)
         assert model.precision == dtype
@@ -370,7 +370,7 @@ class TestPrecision:
 
 class TestTraining:
     def test_the_matching_corrects_what_it_is_given(self, small: SgmInterpolator) -> None:
-        """No gradient leaves it towards the local parts; with it the flow that is added to has one."""
+        """The compensation has no gradient with respect to the local branch; the final flow has one."""
         model = same_again(small)
         steps = model.flow_steps(model.estimate_motion(pair(32, 48)), at(0.5))
         assert steps.matching is not None
@@ -435,7 +435,7 @@ def same_again(model: SgmInterpolator) -> SgmInterpolator:
 
 
 def real_pair(data_folder: Path, height: int, width: int) -> Window:
-    """Two neighbouring frames of a real clip, enlarged to the size wanted."""
+    """Two neighbouring frames of a real clip, enlarged to this size."""
     return real_window(data_folder, height, width)._replace(prev=None, next=None)
 
 
@@ -473,7 +473,7 @@ class TestGpu:
         assert float(psnr(result, expected)) > 60
 
     def test_a_4k_pair_fits_in_12_gigabytes(self) -> None:
-        """The flow at full size, half the positions matched, in tiles as such a card would have them."""
+        """The flow at full size, half the positions matched, in tiles that such a card needs."""
         model = build_sgm(points="1/2", down_scale=1).eval().cuda()
         frames = torch.rand(2, 1, 3, 2160, 3840, device="cuda")
         torch.cuda.reset_peak_memory_stats()

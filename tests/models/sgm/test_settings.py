@@ -1,4 +1,4 @@
-"""What can be chosen when SGM-VFI runs."""
+"""Settings of SGM-VFI at run time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestPoints:
 
     @pytest.mark.parametrize("height", [1, 32])
     def test_few_rows_are_matched_at_all_positions(self, height: int) -> None:
-        """Kept: the width does not count."""
+        """Reproduced: the width does not count."""
         assert SgmSettings(points=0.5).point_count(height, 1000) == "all"
         assert SgmSettings(points=0.5).point_count(33, 4) == 66
         assert SgmSettings(points=0.5, dense_height=0).point_count(height, 1000) == 500 * height

@@ -1,4 +1,4 @@
-"""GMFlow's matching and propagation: known displacements, definitions in plain loops, pieces, memory."""
+"""GMFlow's matching and propagation: known displacements, definitions in plain loops, tiles, memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plain_matching(features_0: Tensor, features_1: Tensor) -> Tensor:
 
 
 def distinct(height: int, width: int, channels: int = 32) -> Tensor:
-    """Features of which each pixel has its own, so that matching is sharp."""
+    """Features that are different for each pixel, so that matching is sharp."""
     return 40 * F.normalize(torch.randn(1, channels, height, width), dim=1)
 
 
@@ -49,7 +49,7 @@ class TestGlobal:
         torch.testing.assert_close(one, expected[:3], atol=2e-5, rtol=0)
 
     def test_scores_of_any_size_are_safe(self) -> None:
-        """Later pieces with far larger scores than earlier ones, and far smaller ones."""
+        """Later tiles have far larger or far smaller scores than earlier ones."""
         features_0, features_1 = torch.randn(2, 1, 4, 6, 6)
         for scale in (torch.linspace(1, 300, 36), torch.linspace(300, 1, 36)):
             scaled = features_1 * scale.view(6, 6)
@@ -128,7 +128,7 @@ class TestPropagation:
         return FlowPropagation(8)
 
     def test_over_the_frame_keys_are_projected_from_queries(self, propagation: FlowPropagation) -> None:
-        """As the released weights know it, though the paper projects them from the features."""
+        """Released weights depend on it, though the paper projects them from the features."""
         features, flow = torch.randn(2, 8, 5, 6), torch.randn(2, 2, 5, 6)
 
         def propagated(keys_of: Callable[[Tensor], Tensor]) -> Tensor:

@@ -22,7 +22,7 @@ NAMES: dict[str, SgmKind] = {"gmflow": "gmflow_1scale", "gmflow.refine": "gmflow
 
 @pytest.fixture(scope="module", params=NAMES)
 def network(request: pytest.FixtureRequest, official_sgm: Official) -> GmFlow:
-    """With the golden vectors' weights, at one scale and at two."""
+    """The network with the golden vectors' weights, at one scale and at two."""
     estimator = load_flow(request.param, official_sgm(NAMES[request.param]), device="cpu")
     assert isinstance(estimator, GmFlow)
     return estimator

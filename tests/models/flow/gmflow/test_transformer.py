@@ -1,4 +1,4 @@
-"""GMFlow's transformer and encoder: windows against the authors' rolling and masking, what is per frame."""
+"""GMFlow's transformer and encoder: windows against rolling and masking, steps per frame and per pair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vfi.models.flow.gmflow.transformer import (
 
 
 def masked_attention(queries: Tensor, keys: Tensor, values: Tensor, splits: int, shifted: bool) -> Tensor:
-    """As the paper's code does it: roll by half a window, mask regions by -100, roll back. One sample."""
+    """The authors' way for one sample: roll by half a window, mask regions by -100, roll back."""
     height, width, channels = queries.shape
     window = (height // splits, width // splits)
     shift = (window[0] // 2, window[1] // 2) if shifted else (0, 0)
@@ -90,7 +90,7 @@ def test_swapped_frames_swap_the_features() -> None:
 
 @torch.inference_mode()
 def test_each_layer_sees_the_other_frame_as_it_was_before_its_block() -> None:
-    """The cross layer's target is not the one that the same block's self layer has just changed."""
+    """The target of the cross-attention is not updated by the self-attention of the same block."""
     transformer = FeatureTransformer(8, blocks=1).eval()
     features = torch.randn(2, 1, 8, 4, 4)
     encoded_0, encoded_1 = (transformer.encode(each) for each in features)
@@ -122,7 +122,7 @@ def test_a_frame_is_encoded_by_itself(scales: int) -> None:
 
 
 def test_the_shortcuts_bias_has_no_effect() -> None:
-    """The files have it, though the normalisation behind it cancels it."""
+    """The files contain it, though the normalisation after it cancels it."""
     encoder = Encoder().eval()
     frame = torch.rand(1, 3, 32, 32)
     before = encoder(frame)[0]

@@ -1,4 +1,4 @@
-"""IRR-PWC: reference vectors of whole and parts, symmetry, any size, what is computed and what not."""
+"""IRR-PWC: reference vectors of the network and its parts, symmetry, any size, parts computed on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = [(1, 1), (1, 40), (40, 1), (2, 3), (65, 33)]
 
 @pytest.fixture(scope="module")
 def network(official_scopeflow: Path) -> IrrPwc:
-    """With the golden vectors' weights, from a file like ScopeFlow's."""
+    """The network with the golden vectors' weights, from a file like ScopeFlow's."""
     estimator = load_flow("scopeflow", checkpoint=official_scopeflow, device="cpu")
     assert isinstance(estimator, IrrPwc)
     return estimator
@@ -99,7 +99,7 @@ def test_sampling_conventions_are_the_golden_ones() -> None:
 
 
 def test_a_warp_without_motion_keeps_every_pixel_of_features_of_any_width() -> None:
-    """Rounding at the edge must not count as coming from outside."""
+    """Rounding at the edge does not make a sample count as outside."""
     for width in (97, 255, 1000, 3840):
         x = torch.rand(1, 2, 3, width) + 1
         still = torch.zeros(1, 2, 3, width)
@@ -156,7 +156,7 @@ def test_occlusions_cost_nothing_unless_asked_for(network: IrrPwc) -> None:
 
 
 def test_the_factor_to_network_units_is_applied_twice(network: IrrPwc) -> None:
-    """What released weights were trained with; a single factor would be a quarter of this at 1/4."""
+    """Released weights depend on the factor being applied twice; once would give a quarter of this at 1/4."""
     with torch.inference_mode():
         encoded = [network.encode(frame) for frame in torch.rand(2, 1, 3, 64, 64)]
         *_, finest = network.levels(*encoded)
