@@ -30,7 +30,7 @@ from vfi.registry import (
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
+def test_every_row_of_the_table_builds_its_network(spec: Spec) -> None:
     with torch.device("meta"):
         network = spec.import_builder()()
     assert isinstance(network, Interpolator if spec.kind == "interpolator" else FlowEstimator)

@@ -23,7 +23,7 @@ def clip(count: int) -> list[Tensor]:
 
 class TestWindows:
     @pytest.mark.parametrize("count", [2, 3, 4, 7])
-    def test_every_interval_has_one_with_what_lies_around(self, count: int) -> None:
+    def test_every_interval_has_a_window_with_its_outer_frames(self, count: int) -> None:
         frames = clip(count)
         windows = list(sliding_windows(frames))
         assert len(windows) == count - 1

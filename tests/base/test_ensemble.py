@@ -281,7 +281,7 @@ def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
     return flow.passes
 
 
-def test_every_view_reuses_what_was_known_of_the_window_before() -> None:
+def test_every_view_reuses_results_of_the_window_before() -> None:
     everyone = members_of(SWITCHES)
     views = {member.view for member in everyone}
     assert passes_for_a_clip(members_of([])) == 7
@@ -462,7 +462,7 @@ def test_mistakes_are_named() -> None:
         Ensemble(Fade(), [])
 
 
-def test_an_ensemble_of_an_ensemble_keeps_enough() -> None:
+def test_an_ensemble_of_an_ensemble_reserves_enough() -> None:
     quadratic = QuadraticInterpolator(CountingFlow())
     Ensemble(Ensemble(quadratic, members_of(["flip_test"])), members_of(["reverse_test"]))
     assert quadratic.variants == 3, "reversed members show nothing new"

@@ -251,7 +251,7 @@ def test_overlapping_rows_count_too() -> None:
                 Overlapping().choose_tile(height, width, memory - 1)
 
 
-def test_a_model_that_measured_nothing_is_not_bounded() -> None:
+def test_a_model_without_measured_memory_has_no_limit() -> None:
     class Unmeasured(Fade):
         def memory_use(self, height: int, width: int) -> MemoryUse:
             return Interpolator.memory_use(self, height, width)
@@ -333,7 +333,7 @@ class TestReuseCache:
         assert self.ask(cache, 0)[1]
 
 
-def test_keeping_more_reaches_the_caches_of_a_model() -> None:
+def test_reserving_applies_to_all_caches_of_a_model() -> None:
     class Keeping(Fade):
         def __init__(self) -> None:
             super().__init__()

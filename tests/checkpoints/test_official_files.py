@@ -71,7 +71,7 @@ class TestOfficialFiles:
         assert torch.equal(model.masknet.conv1.weight, before)
 
     @pytest.mark.parametrize("family", ["eqvi", "ms_fusion", "scopeflow"])
-    def test_each_model_wants_what_the_released_files_hold(self, family: Kind) -> None:
+    def test_keys_of_each_model_are_those_of_the_released_files(self, family: Kind) -> None:
         (names, state), *others = reference_states(family).items()
         assert not others
         specs = [spec for spec in SPECS if spec.checkpoint and spec.checkpoint.family == family]

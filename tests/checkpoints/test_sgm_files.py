@@ -38,7 +38,7 @@ def test_sizes_and_parts_are_distinguished_by_keys(kind: SgmKind) -> None:
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_each_model_wants_what_the_files_hold(kind: SgmKind) -> None:
+def test_keys_of_each_model_are_those_of_the_files(kind: SgmKind) -> None:
     (names, state), *others = reference_states(FAMILIES[kind]).items()
     assert not others
     size = kind.partition("_")[2]

@@ -185,7 +185,7 @@ class TestReuse:
             ms_fusion.interpolate_window(window, [0.5])
         assert Counter(calls) == {(64, 64): 5, (32, 32): 5}
 
-    def test_sharing_changes_nothing(self, eqvi: EqviInterpolator) -> None:
+    def test_reuse_changes_no_frame(self, eqvi: EqviInterpolator) -> None:
         for window in sliding_windows(clip(5, 32, 48).split(1)):
             shared = eqvi.interpolate_window(window, [0.3])
             alone = eqvi.interpolate_window(window.without_keys(), [0.3])

@@ -41,7 +41,7 @@ def torchvision_flow(network: RAFT, start: Tensor, end: Tensor, iterations: int)
 
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [(128, 136), (65, 150)])
-def test_it_finds_what_torchvision_finds(network: RAFT, estimator: RaftFlow, size: tuple[int, int]) -> None:
+def test_flows_equal_those_of_torchvision(network: RAFT, estimator: RaftFlow, size: tuple[int, int]) -> None:
     start, end = frames(*size, batch=2)
     flow_01, flow_10, *occlusions = estimator(start, end)
     assert flow_01.shape == (2, 2, *size)

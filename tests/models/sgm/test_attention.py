@@ -58,7 +58,7 @@ def test_whole_windows_need_no_mask() -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [((28, 42), (42, 28)), ((27, 28), (28, 28)), ((8, 14), (9, 14))])
-def test_masks_go_by_height_and_width(one: tuple[int, int], other: tuple[int, int]) -> None:
+def test_masks_depend_on_height_and_width(one: tuple[int, int], other: tuple[int, int]) -> None:
     """The authors' code reuses the mask of the last frame of the same padded area."""
     first, second = window_mask(*one, SHIFT, CPU), window_mask(*other, SHIFT, CPU)
     assert first is not None
@@ -66,7 +66,7 @@ def test_masks_go_by_height_and_width(one: tuple[int, int], other: tuple[int, in
     assert not torch.equal(first, second)
 
 
-def test_masks_kept_from_inference_serve_training() -> None:
+def test_masks_cached_in_inference_are_used_in_training() -> None:
     block = CrossFrameBlock(32, shifted=True)
     tokens = torch.randn(2, 9, 11, 32)
     with torch.inference_mode():

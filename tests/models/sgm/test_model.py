@@ -87,7 +87,7 @@ class TestReuse:
         assert counted["features of a frame"] == counted["context"] == 2 * 4
         assert counted["features of a pair"] == 2 * 3
 
-    def test_sharing_changes_nothing(self, small: SgmInterpolator) -> None:
+    def test_reuse_changes_no_frame(self, small: SgmInterpolator) -> None:
         for window in windows(clip(3, 48, 64), object()):
             shared = small.interpolate_window(window, [0.3])
             alone = small.interpolate_window(window.without_keys(), [0.3])
@@ -191,7 +191,7 @@ class TestTimes:
             torch.testing.assert_close(together.flow_t0[i : i + 1], alone.flow_t0, rtol=0, atol=2e-3)
 
     @torch.inference_mode()
-    def test_matches_go_to_the_time_asked_for(
+    def test_matches_are_shifted_to_the_time_of_the_frame(
         self, small: SgmInterpolator, settings_of_small: Settings
     ) -> None:
         """With the option, as in the authors' training forward, they are at 0.5 for every t."""

@@ -78,7 +78,7 @@ class TestImportance:
         swapped = importance_map(swap_frames(frames), swap_frames(flows), swap_frames(warped))
         torch.testing.assert_close(swapped, swap_frames(first))
 
-    def test_right_flows_leave_nothing(self) -> None:
+    def test_true_flows_have_no_importance(self) -> None:
         frames = torch.rand(1, 3, 16, 16).expand(2, -1, -1, -1)
         assert float(importance_map(frames, torch.zeros(2, 2, 16, 16), frames).max()) < 1e-6
 

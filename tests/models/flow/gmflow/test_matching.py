@@ -40,7 +40,7 @@ class TestGlobal:
         torch.testing.assert_close(inner, expected, atol=1e-3, rtol=0)
 
     @pytest.mark.parametrize("scores_at_once", [1, 50, 333, 10**6])
-    def test_pieces_give_what_the_whole_gives(self, scores_at_once: int) -> None:
+    def test_tiles_of_the_correlation_do_not_change_the_result(self, scores_at_once: int) -> None:
         features_0, features_1 = 3 * torch.randn(2, 3, 16, 7, 9)
         both = global_matching(features_0, features_1, both=True, scores_at_once=scores_at_once)
         expected = torch.cat((plain_matching(features_0, features_1), plain_matching(features_1, features_0)))

@@ -98,7 +98,7 @@ def test_a_frame_is_encoded_once_for_all_pairs(network: GmFlow) -> None:
 
 
 @torch.inference_mode()
-def test_correlations_in_pieces_change_nothing(network: GmFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_of_the_correlation_change_nothing(network: GmFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = two_frames(64, 96)
     whole = network(*frames)
     monkeypatch.setattr(network, "scores_at_once", 500)
