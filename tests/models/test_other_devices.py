@@ -24,12 +24,14 @@ SIZE = (64, 96)
 
 FAKE = FakeTensorMode()  # one for all, since masks are cached from test to test
 
-MODELS: list[tuple[str, dict[str, Any]]] = [
-    ("eqvi.stage123", {"flow_reduction": 2}),
-    ("eqvi.stage4", {}),
-    ("sgm.local_small", {}),
-    ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}),
-    ("sgm.small", {"points": "all"}),
+MODELS: list[tuple[str, dict[str, Any], torch.dtype]] = [
+    ("eqvi.stage123", {"flow_reduction": 2}, torch.float32),
+    ("eqvi.stage4", {}, torch.float32),
+    ("eqvi.stage4", {}, torch.bfloat16),
+    ("sgm.local_small", {}, torch.float32),
+    ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.float32),
+    ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.bfloat16),
+    ("sgm.small", {"points": "all"}, torch.float32),
 ]
 """Every step of every architecture: MS-Fusion contains EQVI with the flow at full size."""
 
@@ -59,8 +61,7 @@ def built(spec: Spec, **options: Any) -> Any:
         return spec.import_builder()(**options).eval()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("name", "options"), MODELS)
+@pytest.mark.parametrize(("name", "options", "dtype"), MODELS)
 def test_models(name: str, options: dict[str, Any], dtype: torch.dtype) -> None:
     model: Interpolator = built(find("interpolator", name), **options)
     if dtype != torch.float32:
