@@ -99,7 +99,7 @@ def _row(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
         "kind": kind,
         "description": checkpoint.description,
         "family": checkpoint.family,
-        "place": checkpoint.place.as_posix(),
+        "place": checkpoint.path.as_posix(),
         "page": checkpoint.page,
         "licence": checkpoint.licence,
         "metrics": [metric._asdict() for metric in checkpoint.metrics],
