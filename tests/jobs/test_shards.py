@@ -30,7 +30,7 @@ SCENES = [
     *[(9, 4)] * 9, (9, 5), (9, 6), (5, 0), (5, 1), *[(5, 2)] * 4, (5, 3),
 ]  # fmt: skip
 """(scene, shift) of each frame: cuts, frames shown up to four times, and one that stands still."""
-UNEVEN = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 30, 31, 32]  # with a pause; goes on evenly
+UNEVEN = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 30, 31, 32]  # with a pause; the rest is even
 SEGMENT = 4
 
 
@@ -102,8 +102,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images") / "in"
     folder.mkdir()
     for number, scene in enumerate(SCENES):
-        picture = cv2.cvtColor(scene_array(*scene), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / f"{number:03d}.png"), picture)
+        image = cv2.cvtColor(scene_array(*scene), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), image)
     return folder
 
 
@@ -118,7 +118,7 @@ def test_images_with_a_border_at_every_frame(tmp_path: Path, images: Path, optio
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_borders_of_films_are_those_of_their_pieces(tmp_path: Path) -> None:
+def test_borders_of_films_are_those_of_their_segments(tmp_path: Path) -> None:
     with job(film(tmp_path), tmp_path / "out.mp4") as opened:
         shards = split_at([3, 9, 10, 17], opened)
     assert [(shard.first, shard.stop) for shard in shards] == [(0, 4), (4, 8), (8, 16), (16, None)]

@@ -284,13 +284,10 @@ class Plan:
         """The source frame at or before an output frame; the last one for numbers beyond the end."""
         return self._forgotten + max(bisect_right(self._begins, index) - 1, 0)
 
-    def motion_start(self, source: int) -> Fraction:
-        """When the motion from a source frame to the next begins, on the source's clock, in seconds."""
-        return self._motions[source - self._forgotten]
-
-    def pauses(self, source: int) -> bool:
-        """Whether the interval after a source frame is a pause."""
-        return self.motion_start(source) != self._stamps[source - self._forgotten].time
+    def pause(self, source: int) -> Fraction:
+        """Seconds for which a source frame is held before the motion to the next one begins."""
+        number = source - self._forgotten
+        return self._motions[number] - self._stamps[number].time
 
     def _item(self, source: int, index: int) -> PlanItem:
         number = source - self._forgotten
@@ -384,7 +381,7 @@ class Plan:
             raise InputError(
                 f"There is a gap of {float(after.time - before.time):.0f} s after the frame at "
                 f"{float(before.time):.2f} s, which would take {count} frames; at most {MOST_PER_INTERVAL} "
-                "are made between two source frames: leave the gap out with --start and --end, or give "
+                "are written between two source frames: leave the gap out with --start and --end, or give "
                 "--inter-frames instead of --fps."
             )
 
