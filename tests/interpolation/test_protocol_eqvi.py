@@ -92,7 +92,7 @@ def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path, eqvi: Interpola
 def test_flows_of_every_member_are_reused(
     tmp_path: Path, official_eqvi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Per view of n frames n - 1 adjacent and n - 2 skipping passes, for any times; none for reversed ones."""
+    """A view of n frames takes n - 1 adjacent and n - 2 skipping passes for any times, its reverse none."""
     count, views = 5, 3
     passes = 0
     match = IrrPwc.match

@@ -89,16 +89,7 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
     three axes, which mixes the channels; biased variances; mean over the whole map. Its numbers are not
     comparable with those of :func:`ssim`.
 
-    Args:
-        estimate: Estimated image or batch.
-        truth: Ground truth, an image or batch of the same shape and kind.
-        peak: Range of the signal; None: 255 for uint8, 1 for floating point.
-
-    Returns:
-        ``[B]``, 1 for equal images.
-
-    Raises:
-        ValueError: If the two differ in shape or kind.
+    Arguments, result and errors are those of :func:`ssim`, but images may have any size.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     pad = (SSIM_WINDOW // 2,) * 6
@@ -111,16 +102,7 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
 def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """The SSIM of scikit-image's defaults (Xiph protocol): 7x7 uniform window, sample covariance.
 
-    Args:
-        estimate: Estimated image or batch of at least 7x7 pixels.
-        truth: Ground truth, an image or batch of the same shape and kind.
-        peak: Range of the signal; None: 255 for uint8, 1 for floating point.
-
-    Returns:
-        ``[B]``, 1 for equal images.
-
-    Raises:
-        ValueError: If the two differ in shape or kind, or are smaller than the window.
+    Arguments, result and errors are those of :func:`ssim`, but images may be as small as 7x7 pixels.
     """
     estimate, truth, peak = _pair(estimate, truth, peak, smallest=UNIFORM_WINDOW)
     window = torch.full((UNIFORM_WINDOW,), 1 / UNIFORM_WINDOW, dtype=torch.float64)

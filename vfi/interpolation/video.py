@@ -67,12 +67,9 @@ def interpolate_video(
 def interpolate(
     config: InterpolateConfig, model: Interpolator | None = None, progress: ProgressCallback | None = None
 ) -> Report:
-    """Interpolate as a configuration states; returns and raises what :func:`interpolate_video` does.
+    """Interpolate as a configuration states.
 
-    Args:
-        config: All options.
-        model: Loaded model; None: the one that the options name is loaded.
-        progress: Callback that receives a :class:`~vfi.jobs.report.Progress` now and then.
+    Arguments are those of :func:`open_job` and :func:`interpolate_video`, result and errors of the latter.
     """
     clips = _clips(config)
     if clips:

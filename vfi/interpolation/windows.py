@@ -42,6 +42,8 @@ class Interval:
     """The interval between two consecutive distinct frames, or what follows the last one."""
 
     start: SourceFrame
+    """The distinct frame at which the interval begins; where it is repeated, the first of the source frames
+    that show it."""
     repeats: int
     """Number of consecutive source frames that show ``start``, itself included."""
     end: SourceFrame | None
