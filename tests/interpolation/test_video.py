@@ -26,6 +26,7 @@ from tests.support.outputs import decoded, times, video_packets
 from vfi.errors import ConfigError, DamagedInputError, InputError, OutputError, VfiError
 from vfi.interpolation import Interrupted, Progress, Report, interpolate_video
 from vfi.io.pixels.picture import Picture
+from vfi.models.flow.dis import DisFlow
 from vfi.types import Window
 
 
@@ -342,6 +343,7 @@ class TestStopping:
         with pytest.raises(VfiError, match="other settings"):
             run(film, tmp_path / "out.mp4", inter_frames=2, resume=True)
 
+    @pytest.mark.slow
     def test_a_killed_run_can_be_resumed(self, tmp_path: Path, film: Path) -> None:
         program = (
             "import os, sys; from tests.support import fakes\n"
@@ -385,3 +387,12 @@ class TestDamage:
         with pytest.raises(InputError, match=r"film\.mp4"):
             run(film, tmp_path / "out.mp4", start=100)
         assert names(tmp_path) == ["film.mp4"]
+
+
+@pytest.mark.parametrize("model", [DisFlow(), None, Blender])
+def test_only_interpolators_are_models(tmp_path: Path, image_folder: Path, model: Any) -> None:
+    """A flow estimator, nothing, or a class instead of its instance is refused in one sentence."""
+    sentence = rf"Model must be an Interpolator, as vfi.load_model returns, not a {type(model).__name__}\."
+    with pytest.raises(ConfigError, match=sentence):
+        interpolate_video(image_folder, tmp_path / "out", model)
+    assert names(tmp_path) == [image_folder.name]

@@ -74,6 +74,18 @@ def film(folder: Path, uneven: bool = False) -> Path:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("count", "uneven", "options"),
+    [
+        (2, True, {"inter_frames": 1, "duplicates": True}),
+        (5, False, {"fps": "29.97", "duplicates": True}),
+    ],
+)
+def test_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    check_film(tmp_path, count, uneven, options)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize(
     ("uneven", "options"),
@@ -85,7 +97,12 @@ def film(folder: Path, uneven: bool = False) -> Path:
         (True, {"fps": 25}),
     ],
 )
-def test_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+def test_more_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    check_film(tmp_path, count, uneven, options)
+
+
+def check_film(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    """Compare packets, report and log of a film that is joined of shards with those of a run of the whole."""
     source = film(tmp_path, uneven)
     options = {**options, "codec": "ffv1"}
     wanted = whole(source, tmp_path / "whole.mkv", log=tmp_path / "whole.json", **options)
@@ -107,10 +124,21 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_images(tmp_path: Path, images: Path) -> None:
+    """Borders beside a cut, within a repeated frame and before the end."""
+    check_images(tmp_path, images, [1, 17, 44, 57], {"duplicates": True})
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"duplicates": True}, {"preserve_input": False, "duplicates": True}])
 def test_images_with_a_border_at_every_frame(tmp_path: Path, images: Path, options: dict[str, Any]) -> None:
+    check_images(tmp_path, images, list(range(1, 2 * len(SCENES) - 1)), options)
+
+
+def check_images(tmp_path: Path, images: Path, borders: list[int], options: dict[str, Any]) -> None:
+    """Compare images that are joined of shards with those of a run of the whole."""
     wanted = whole(images, tmp_path / "whole", **options)
-    borders = list(range(1, wanted.frames_out))
+    borders = [border for border in borders if border < wanted.frames_out]
     assert joined(images, tmp_path / "out", borders, **options).frames_out == wanted.frames_out
     names = sorted(path.name for path in (tmp_path / "whole").iterdir())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
