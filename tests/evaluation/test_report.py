@@ -1,4 +1,4 @@
-"""What is written beside every result, and the table."""
+"""The environment that is written with every result, and the table."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def check_new_names(config: InterpolateConfig, info: SourceInfo) -> None:
 
 
 def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
-    """How many frames to show, and when.
+    """Number and speed of the output frames.
 
     Args:
         config: All options.

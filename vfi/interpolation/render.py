@@ -1,4 +1,4 @@
-"""From intervals to output frames: what each frame of the plan shows, passed through or interpolated.
+"""From intervals to output frames: the content of each frame of the plan, passed through or interpolated.
 
 :class:`Renderer` asks the plan for the output frames of an interval, decides for each whether a source frame
 is passed through, shown again, blended or interpolated, and does so. It needs nothing but the interval: any
@@ -89,7 +89,7 @@ class Renderer:
             self.plan.forget(interval.start.index)
 
     def _content(self, interval: Interval, item: PlanItem) -> Picture | Fraction:
-        """What an output frame shows: a source frame's samples, or the t in (0, 1) to interpolate at."""
+        """The content of an output frame: a source frame's samples, or the t in (0, 1) to interpolate at."""
         start, end = interval.start, interval.end
         if end is None or interval.change is Change.HOLD or item.kind is Kind.HOLD:
             return start.picture
@@ -135,7 +135,7 @@ class Renderer:
         ]
 
     def _decision(self, interval: Interval, new_frames: int) -> Decision:
-        """What is done with an interval, for the log."""
+        """The decision on an interval, for the log."""
         start, end, change = interval.start, interval.end, interval.change
         assert end is not None
         action, reason = ("interpolated" if new_frames else "passed"), interval.reason

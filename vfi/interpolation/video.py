@@ -105,10 +105,10 @@ def open_job(
 
 
 def _require_interpolator(model: object) -> None:
-    """Refuse what is no interpolator, such as a flow estimator.
+    """Refuse anything but an interpolator, such as a flow estimator.
 
     Raises:
-        ConfigError: If it is anything else.
+        ConfigError: If the model is no interpolator.
     """
     try:
         require_interpolator(model)

@@ -72,7 +72,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class SceneRules:
-    """What is looked for between consecutive frames."""
+    """Criteria by which consecutive frames are compared."""
 
     find_cuts: bool = True
     cut_threshold: float = scene.CUT_THRESHOLD
@@ -103,7 +103,7 @@ def find_intervals(
 
     Args:
         frames: Consecutive frames of one source.
-        rules: What is looked for.
+        rules: Criteria of the comparison.
         plan: Plan that each frame's timestamp is appended to and that is asked for pauses; None: there are no
             pauses.
 

@@ -25,12 +25,12 @@ PAUSE_REASON = "pause of the source"
 
 @dataclass(frozen=True)
 class Decision:
-    """What was done with a pair of consecutive distinct frames."""
+    """Decision on a pair of consecutive distinct frames."""
 
     first: int
-    """Number of the pair's first frame in the source, from 0."""
+    """Index of the pair's first frame in the source, from 0."""
     second: int
-    """Number of the pair's second frame in the source."""
+    """Index of the pair's second frame in the source."""
     time: float
     """Timestamp of the first frame, in seconds of the source's clock; rounded for people."""
     action: str
@@ -68,7 +68,7 @@ class Journal:
         return end
 
     def add(self, decision: Decision) -> None:
-        """Note what is done with the next pair; earlier notes on this and later pairs are dropped.
+        """Note the decision on the next pair; earlier notes on this and later pairs are dropped.
 
         Raises:
             OutputError: If the journal cannot be written.
