@@ -103,7 +103,8 @@ class InterpolationJob(Job):
         opening = list(islice(stream, 2))
         if begin + len(opening) < 2:
             raise _too_few(self.source, begin + len(opening))
-        frames: Iterator[SourceFrame] = chain(opening, stream)
+        # An iterator of the list, because chain() would keep the list itself, and its frames, to the end.
+        frames: Iterator[SourceFrame] = chain(iter(opening), stream)
         if self._transform.changes_frames:
             frames = map(self._transform.apply, frames)
 
