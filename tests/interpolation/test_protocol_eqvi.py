@@ -80,6 +80,7 @@ def by_hand(model: Interpolator, frames: list[Tensor], t: float) -> Tensor:
     return torch.stack(members).mean(0)
 
 
+@pytest.mark.slow
 def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path, eqvi: Interpolator) -> None:
     frames = frames_of(write_images(tmp_path / "clip", 4))
     frames = [F.pad(frame, (0, 0, 8, 8), mode="replicate") for frame in frames]
