@@ -15,11 +15,11 @@ from tests.support.official_files import Kind, SgmKind, write_official, write_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_FOLDER = "VFI_TEST_FOLDER"
-"""Environment variable: the folder of large files that all workers of a run share."""
+"""Environment variable: the folder of large files that all workers of a run use together."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that the workers of this run share; they inherit its name."""
+    """Make the folder for all workers of this run; they inherit its name."""
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="vfi-tests-")
 

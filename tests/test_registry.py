@@ -38,7 +38,7 @@ def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
     assert spec.summary
 
 
-def test_names_and_places_are_there_once() -> None:
+def test_names_and_files_are_there_once() -> None:
     assert len({spec.name for spec in SPECS}) == len(SPECS)
     files = [spec.checkpoint for spec in SPECS if spec.checkpoint]
     # A folder of its own for each family, in which a file of another name is found by its keys.
@@ -74,7 +74,7 @@ def test_every_option_is_a_keyword() -> None:
         assert spec.fixed.keys() | spec.defaults.keys() <= parameters.keys()
 
 
-def test_what_makes_a_network_is_no_option() -> None:
+def test_what_determines_the_weights_is_no_option() -> None:
     assert find("interpolator", "sgm.local_base").options == ["down_scale"]
     assert find("interpolator", "sgm.base").options == [
         "points", "down_scale", "matching_time", "dense_height",

@@ -33,17 +33,17 @@ def test_it_is_short() -> None:
     assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) < 40
 
 
-def test_two_images_make_a_frame_and_a_picture(tmp_path: Path, pair: list[Path]) -> None:
+def test_two_images_give_a_frame_and_an_explanation(tmp_path: Path, pair: list[Path]) -> None:
     done = run(*pair, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(("quadratic made", "sgm.small made"))
+    assert done.stdout.startswith(("quadratic ", "sgm.small "))
     between = cv2.imread(str(tmp_path / "demo_2x" / "between.png"))
     assert between is not None
     assert between.shape == (*scene_array(1).shape,)
     assert (tmp_path / "demo_2x" / "what_happened.png").stat().st_size > 1000
 
 
-def test_a_missing_image_is_told_in_one_sentence(tmp_path: Path, pair: list[Path]) -> None:
+def test_a_missing_image_is_reported_in_one_sentence(tmp_path: Path, pair: list[Path]) -> None:
     done = run(pair[0], tmp_path / "none.png", folder=tmp_path)
     assert done.returncode != 0
     assert "none.png does not exist" in done.stderr

@@ -1,6 +1,6 @@
 """What the documents show works: their Python and commands run, every file and name they mention exists.
 
-README.md and docs/ speak of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are made here.
+README.md and docs/ speak of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are written here.
 Commands of a block run one after the other in one folder. A block that cannot run everywhere is preceded by a
 line ``<!-- not run: the reason -->``.
 """
@@ -79,10 +79,10 @@ def write_input_video(path: Path) -> None:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for index in range(8):
-            picture = np.ascontiguousarray(texture[:, 2 * index : 2 * index + 64])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            image = np.ascontiguousarray(texture[:, 2 * index : 2 * index + 64])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             if index < 2:
-                cv2.imwrite(str(path.with_name(f"frame_{index}.png")), picture[..., ::-1])
+                cv2.imwrite(str(path.with_name(f"frame_{index}.png")), image[..., ::-1])
         container.mux(stream.encode())
 
 
@@ -119,9 +119,9 @@ def test_commands_of_the_documents_run(block: Block, reader_folder: Path) -> Non
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_mentioned_files_exist(document: Path) -> None:
     text = FENCE.sub("", document.read_text(encoding="utf-8"))
-    places = [REPOSITORY, REPOSITORY / "vfi", document.parent]
+    folders = [REPOSITORY, REPOSITORY / "vfi", document.parent]
     missing = {
-        name for name in PYTHON_FILE.findall(text) if not any((place / name).exists() for place in places)
+        name for name in PYTHON_FILE.findall(text) if not any((folder / name).exists() for folder in folders)
     }
     assert not missing
 
@@ -149,7 +149,7 @@ def exists(name: str) -> bool:
     return False
 
 
-def test_exists_tells_real_names_from_others() -> None:
+def test_exists_distinguishes_real_names_from_others() -> None:
     assert exists("vfi.errors.VfiError")
     assert not exists("vfi.errors.NoSuchError")
     assert not exists("vfi.no_such_module")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.packaging.sources import REPOSITORY, Import, imports, module_name, python_files, within
 
-# These know nothing of networks and of each other; what makes clips may write them.
+# These depend neither on networks nor on each other; what renders clips may write them.
 SIBLINGS = {"vfi.io", "vfi.data"}
 SIBLINGS_MAY_USE = {"vfi.errors", "vfi.types", "vfi.ops"}
 ALSO_MAY_USE = {"vfi.data": {"vfi.io"}}

@@ -40,7 +40,7 @@ def pair(height: int, width: int, seed: int = 3) -> Window:
 
 
 def windows(frames: Tensor, name: object) -> Iterator[Window]:
-    """The windows of a clip of this name, as a pipeline makes them."""
+    """The windows of a clip of this name, as a pipeline passes them."""
     for i in range(len(frames) - 1):
         yield Window.from_frames([frames[i : i + 1], frames[i + 1 : i + 2]], keys=[(name, i), (name, i + 1)])
 
