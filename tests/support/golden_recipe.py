@@ -1,7 +1,7 @@
 """Synthetic weights, arrays and frames that are a pure function of a name, in numpy.
 
-Golden vectors (``tests/golden``) were computed by networks whose every parameter is a function of its name and
-shape, from frames that are a function of a seed; neither is stored. This module computes both again. All
+Golden vectors (``tests/golden``) were computed by networks whose every parameter is a function of its name
+and shape, from frames that are a function of a seed; neither is stored. This module computes both again. All
 randomness is the raw stream of a Philox generator keyed by the SHA-256 of the name, converted to numbers by
 integer arithmetic, hence the same with every numpy on every machine.
 
