@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support.natural_clips import FIRST_AFTER_CUT, REPEATS, real_clips
 from vfi.interpolation.scene import CUT_THRESHOLD, Luma, cut_score, is_duplicate
 
 HEIGHT, WIDTH = 180, 320
@@ -130,26 +131,45 @@ def read_luma(path: Path, limit: int) -> list[Luma]:
     return frames
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+HARD_CLIPS = [
+    "pan.mkv",
+    "object.mp4",
+    *real_clips(
         "train/davis_drift-straight.mkv",
         "train/drone_car_snow.mp4",
         "train/boxer_480.mp4",
         "val/davis_scooter-black.mkv",
         "test/desk_320x240.mp4",
-    ],
-)
-def test_no_cut_is_seen_in_hard_clips(data_folder: Path, name: str) -> None:
-    clip = read_luma(data_folder / name, 40)
+    ),
+]
+
+
+@pytest.mark.parametrize("name", HARD_CLIPS, ids=lambda name: Path(name).name)
+def test_no_cut_is_seen_in_hard_clips(natural_clips: Path, name: str | Path) -> None:
+    clip = read_luma(natural_clips / name, 40)
     for thinned in (clip, clip[::2]):
         scores = [cut_score(*pair) for pair in itertools.pairwise(thinned)]
         assert max(scores) < CUT_THRESHOLD
 
 
-def test_known_repeats_are_found(data_folder: Path) -> None:
-    clip = read_luma(data_folder / "test/sign_book_640x480.mkv", 200)
-    assert sum(is_duplicate(*pair) for pair in itertools.pairwise(clip)) == 9
+def test_the_cut_is_found_and_no_other(natural_clips: Path) -> None:
+    clip = read_luma(natural_clips / "cut.avi", 40)
+    scores = [cut_score(*pair) for pair in itertools.pairwise(clip)]
+    assert [number for number, score in enumerate(scores, 1) if score > CUT_THRESHOLD] == [FIRST_AFTER_CUT]
+
+
+@pytest.mark.parametrize(
+    ("name", "repeats"),
+    [
+        ("object.mp4", REPEATS),
+        ("pan.mkv", 0),
+        *((clip, 9) for clip in real_clips("test/sign_book_640x480.mkv")),
+    ],
+    ids=lambda value: Path(str(value)).name,
+)
+def test_known_repeats_are_found(natural_clips: Path, name: str | Path, repeats: int) -> None:
+    clip = read_luma(natural_clips / name, 200)
+    assert sum(is_duplicate(*pair) for pair in itertools.pairwise(clip)) == repeats
 
 
 def test_noise_of_compression_is_no_change_but_a_slow_shift_is_one() -> None:

@@ -39,7 +39,7 @@ def all_kernels() -> list[tuple[Kernel, torch.dtype]]:
 
 
 def one_source(entries: Sequence[tuple[Kernel, torch.dtype]]) -> str:
-    """All sources in one file: what they share comes once, their entries are numbered."""
+    """All sources in one file: common parts come once, their entries are numbered."""
     parts = [
         f"#define entry entry_{number}\n{kernel.source(dtype)}#undef entry\n"
         for number, (kernel, dtype) in enumerate(entries)

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from vfi.checkpoints.families import common_prefix, recognise_keys
 from vfi.errors import ModelError
@@ -173,8 +174,11 @@ def _read(path: Path, *, values: bool) -> RawCheckpoint:
         )
     for name, tensor in state.items():
         _require_plain(path, name, tensor)
-    if not values:  # the tensors are uninitialised
-        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    if not values:
+        state = {
+            name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+            for name, tensor in state.items()
+        }
     return RawCheckpoint(path, file_format, container, state, entries)
 
 
@@ -231,7 +235,8 @@ def _read_pickle(path: Path, file: BinaryIO, *, values: bool) -> object:
             # On exit, torch removes all types given here, even those that the program had allowed before.
             before = cast("Any", torch.serialization).get_safe_globals()
             allowed = [each for each in allowed_globals() if each not in before]
-            reading = nullcontext() if values else cast("Any", torch.serialization).skip_data()
+            # Not skip_data: torch.load refuses it in torch 2.6.
+            reading = nullcontext() if values else FakeTensorMode()
             with torch.serialization.safe_globals(allowed), reading:
                 return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -296,7 +301,8 @@ def _as_state(value: object) -> dict[str, Tensor]:
 
 def _require_plain(path: Path, name: str, tensor: Tensor) -> None:
     """Refuse tensors that are not dense arrays, complete in memory."""
-    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    on_cpu = tensor.device.type == "cpu" or isinstance(tensor, FakeTensor)
+    plain = tensor.layout == torch.strided and on_cpu and not tensor.is_quantized
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ModelError(f"The checkpoint {path} is refused: its {name} is not a plain tensor.")
 

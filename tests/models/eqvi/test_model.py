@@ -18,7 +18,7 @@ from tests.support.golden import (
     load_golden,
     load_golden_metadata,
 )
-from tests.support.real_frames import real_window
+from tests.support.natural_clips import natural_window
 from vfi.base.clip import sliding_windows
 from vfi.base.interpolator import Interpolator
 from vfi.engine.losses import eqvi_loss
@@ -382,10 +382,10 @@ class TestGpu:
     @pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840)])
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_half_precision_is_50_db_near(
-        self, data_folder: Path, dtype: torch.dtype, size: tuple[int, int]
+        self, natural_clip: Path, dtype: torch.dtype, size: tuple[int, int]
     ) -> None:
-        """On real frames, with weights of the initialisation: the golden ones magnify every rounding."""
-        window = real_window(data_folder, *size)
+        """On natural frames, with weights of the initialisation: the golden ones magnify every rounding."""
+        window = natural_window(natural_clip, *size)
         torch.manual_seed(0)
         whole = build_eqvi().eval().cuda()
         half = same_again(whole)
@@ -404,8 +404,8 @@ class TestGpu:
         assert_matches_eqvi(result.cpu(), expected, has_threshold=True)
 
     @pytest.mark.parametrize("how", [{"channels_last": True}, {"compile_networks": True}], ids=str)
-    def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
-        window = real_window(data_folder, 360, 640)
+    def test_acceleration_changes_no_number(self, natural_clip: Path, how: dict[str, bool]) -> None:
+        window = natural_window(natural_clip, 360, 640)
         torch.manual_seed(0)
         plain = build_eqvi().eval().cuda()
         fast = same_again(plain)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from tests.support.golden import assert_matches_eqvi, clip
+from tests.support.natural_clips import natural_window
 from tests.support.official_files import sgm_keys
-from tests.support.real_frames import real_window
 from tests.support.sgm_pairs import at, pair, synthesize, window_of, windows
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.evaluation.metrics import psnr
@@ -434,9 +434,9 @@ def same_again(model: SgmInterpolator) -> SgmInterpolator:
     return copy
 
 
-def real_pair(data_folder: Path, height: int, width: int) -> Window:
-    """Two neighbouring frames of a real clip, enlarged to this size."""
-    return real_window(data_folder, height, width)._replace(prev=None, next=None)
+def natural_pair(natural_clip: Path, height: int, width: int) -> Window:
+    """Two adjacent frames of a clip, resized."""
+    return natural_window(natural_clip, height, width)._replace(prev=None, next=None)
 
 
 @pytest.mark.gpu
@@ -451,10 +451,10 @@ class TestGpu:
     @pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840)])
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_half_precision_is_50_db_near(
-        self, data_folder: Path, dtype: torch.dtype, size: tuple[int, int]
+        self, natural_clip: Path, dtype: torch.dtype, size: tuple[int, int]
     ) -> None:
-        """On real frames, with weights of the initialisation: the golden ones magnify every rounding."""
-        window = real_pair(data_folder, *size)
+        """On natural frames, with weights of the initialisation: the golden ones magnify every rounding."""
+        window = natural_pair(natural_clip, *size)
         torch.manual_seed(0)
         whole = build_sgm().eval().cuda()
         half = same_again(whole).cuda()
@@ -463,8 +463,8 @@ class TestGpu:
         assert float(psnr(result, expected)) > 50
 
     @pytest.mark.parametrize("how", [{"channels_last": True}, {"compile_networks": True}], ids=str)
-    def test_acceleration_changes_no_number(self, data_folder: Path, how: dict[str, bool]) -> None:
-        window = real_pair(data_folder, 360, 640)
+    def test_acceleration_changes_no_number(self, natural_clip: Path, how: dict[str, bool]) -> None:
+        window = natural_pair(natural_clip, 360, 640)
         torch.manual_seed(0)
         plain = build_sgm().eval().cuda()
         fast = same_again(plain).cuda()
