@@ -1,9 +1,9 @@
-# From a fresh clone: `make demo` shows what vfi does, `make test` shows that it works. Each makes its own
-# environment in .venv when there is none, and brings it up to date when the requirements have changed.
+# From a fresh clone: `make demo` shows what vfi does, `make test` shows that it works. Each creates its own
+# environment in .venv if there is none, and updates it when the requirements have changed.
 #
-#   make demo INPUT=my.mp4     the same on a file of one's own
+#   make demo INPUT=my.mp4     the same with your own video
 #   make PYTHON=python3.12 ... another Python for a new environment
-#   make VENV=folder ...       another place for the environment
+#   make VENV=folder ...       another folder for the environment
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -31,18 +31,18 @@ COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),
 .PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check docs public-names clean
 
 help:
-	@echo "make demo         render a clip, interpolate it, compare with the truth (INPUT=my.mp4: your own)"
+	@echo "make demo         render a clip, interpolate it, compare with the ground truth (INPUT=my.mp4: your own)"
 	@echo "make test         the tests that need no GPU, weights or network"
-	@echo "make test-all     the slow ones too"
+	@echo "make test-all     the slow tests too"
 	@echo "make test-oldest  the tests on the oldest supported dependencies, in an environment of their own"
-	@echo "make wheel-test   build the wheel, install it in a clean environment, test it from elsewhere"
+	@echo "make wheel-test   build the wheel, install it in a clean environment, test it from another folder"
 	@echo "make correlation  build the compiled package into the environment, test it and the CUDA sources"
 	@echo "make lint types   ruff and codespell; pyright"
-	@echo "make check        all that has to pass before a change goes in"
-	@echo "make format       let ruff format the code"
+	@echo "make check        everything that must pass before a change is merged"
+	@echo "make format       format the code with ruff"
 	@echo "make docs         build the documentation with its API reference into docs/build"
-	@echo "make public-names write the list of public names anew"
-	@echo "make clean        remove what builds and tests leave (the environment stays)"
+	@echo "make public-names update the list of public names"
+	@echo "make clean        remove files of builds and tests (keeps the environment)"
 
 demo: $(CORE)
 	$(RUN) -m vfi demo $(if $(INPUT),--input "$(INPUT)")
@@ -98,7 +98,7 @@ $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "vfi needs Python 3.10 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -f $(RUN); echo "No environment made: on Debian and Ubuntu, sudo apt install python3-venv."; exit 1; }
+		{ rm -f $(RUN); echo "No environment created: on Debian and Ubuntu, sudo apt install python3-venv."; exit 1; }
 
 $(CORE): $(REQUIREMENTS) | $(RUN)
 	$(RUN) -m pip install --constraint $(lastword $(REQUIREMENTS)) --editable .

@@ -1,4 +1,4 @@
-"""The same program as ``vfi interpolate``, for a clone: python interpolate.py INPUT [-o OUTPUT] ..."""
+"""Script for ``vfi interpolate`` in a clone: python interpolate.py INPUT [-o OUTPUT] ..."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""Measurements: how near interpolated frames come to the truth, and how fast they are made."""
+"""Measurements of the quality, speed and memory of interpolation, one program per module."""

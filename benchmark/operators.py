@@ -1,12 +1,13 @@
-"""How fast the operators are: correlation and splatting by every implementation that is there, in one run.
+"""Speed of the operators: correlation and splatting by every installed implementation, in one run.
 
     python -m benchmark.speed operators [--device cpu] [--threads 2] [--runs 7] [--json FILE]
 
-The reference is :func:`vfi.ops.reference.correlation_by_shifts` with PyTorch's own gradient: what one writes
-down in a minute. The implementations take turns; a figure is the median of the runs, a ratio one of medians.
+The reference is :func:`vfi.ops.reference.correlation_by_shifts` with PyTorch's own gradient, the
+straightforward implementation. The implementations take turns; a figure is the median of the runs, a ratio
+that of two medians.
 
-On CUDA only the device's time counts: every call is recorded as a graph and replayed. There the figures stand
-beside the time that moving the inputs and the result once would take at the bandwidth of a large copy.
+On CUDA only the time of the device counts: every call is recorded as a graph and replayed. The times are also
+compared with the time to move the inputs and the result once at the bandwidth of a large copy.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ CHANNELS = (32, 64, 96, 128)
 SPLATTED = (1, 8, 480, 854)
 REPLAYS = 20
 COPIED = 2**28
-"""Numbers of the copy that the bandwidth is measured with: 1 GiB."""
+"""Number of float32 values in the copy that measures the bandwidth: 1 GiB."""
 
 Call = Callable[[], Any]
 Timer = Callable[[Call], float]
 
 
 def correlation_calls(features_a: Tensor, features_b: Tensor) -> dict[str, Call]:
-    """The forward pass by every implementation, on inputs without gradient."""
+    """Forward pass by every implementation, on inputs without gradient."""
     a, b = features_a, features_b
     calls: dict[str, Call] = {
         "reference": partial(reference.correlation_by_shifts, a, b, max_displacement=REACH),
@@ -80,7 +81,7 @@ def splat_calls(values: Tensor, flow: Tensor, weight: Tensor) -> tuple[dict[str,
 
 
 def _faster(name: str, device: torch.device, arguments: tuple[Any, ...]) -> dict[str, Call]:
-    """The compiled package's and CuPy's version of an operator, where they are there."""
+    """Calls of an operator by the compiled package and by CuPy, as far as they are installed."""
     calls: dict[str, Call] = {}
     if device.type in compiled.STATE.kernels and (device.type == "cuda" or name.startswith("correlation")):
         calls["compiled"] = partial(getattr(torch.ops.vfi, name), *arguments)
@@ -90,20 +91,20 @@ def _faster(name: str, device: torch.device, arguments: tuple[Any, ...]) -> dict
 
 
 def wall_seconds(call: Call) -> float:
-    """Time of one call on the CPU."""
+    """Wall time of one call on the CPU, in seconds."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
 class DeviceTimer:
-    """Times the work that a call gives to the current CUDA device, without what Python takes to give it."""
+    """Measures the work of a call on the current CUDA device, without the overhead of Python."""
 
     def __init__(self) -> None:
         self.graphs: dict[Call, torch.cuda.CUDAGraph] = {}
 
     def __call__(self, call: Call) -> float:
-        """Seconds of one call; the first one records it."""
+        """Seconds of one call; the first use of a call records it."""
         if call not in self.graphs:
             self.graphs[call] = self._record(call)
         graph = self.graphs[call]
@@ -130,7 +131,7 @@ class DeviceTimer:
 
 
 def medians(calls: dict[str, Call], timer: Timer, runs: int) -> dict[str, float]:
-    """Seconds of each call, which take turns, after a round that does not count."""
+    """Median seconds of each call; the calls take turns, after a round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for run in range(runs + 1):
         for name, call in calls.items():
@@ -190,7 +191,7 @@ def _judged(seconds: dict[str, float], traffic: int, bandwidth: float | None) ->
 
 
 def copy_bandwidth(runs: int) -> float:
-    """Bytes per second that a large copy on the CUDA device moves, read and written."""
+    """Bandwidth of a large copy on the CUDA device in bytes per second, reads plus writes."""
     source = torch.empty(COPIED, device="cuda")
     target = torch.empty_like(source)
     seconds = medians({"copy": partial(target.copy_, source)}, DeviceTimer(), runs)["copy"]
@@ -198,7 +199,7 @@ def copy_bandwidth(runs: int) -> float:
 
 
 def rows_of(result: dict[str, Any], operator: str) -> list[list[str]]:
-    """The lines of the table for one size."""
+    """Rows of the table for one size."""
     lines: list[list[str]] = []
     for direction in ("forward", "backward"):
         judged = result[direction]

@@ -2,7 +2,8 @@
 
     python -m benchmark.quality --data FOLDER [--factor 2] [--model quadratic] [--json FILE]
 
-The model is compared with FFmpeg's ``minterpolate`` and with blending over the frames that all three made.
+The model is compared with FFmpeg's ``minterpolate`` and with blending over the frames that all three
+interpolated.
 ``FOLDER`` holds the clips by the names in :data:`CLIPS`.
 """
 
@@ -36,7 +37,7 @@ CLIPS = (
     "train/puppy_running_360p.mkv",
     "train/woman_running_512.mp4",
 )
-"""All four validation clips, and six others that range from slow to very fast."""
+"""All four validation clips, and six others whose motion ranges from slow to very fast."""
 
 METHODS = ("model", "minterpolate", "blend")
 
@@ -53,7 +54,7 @@ def _lpips_works() -> bool:
 
 
 def main() -> None:
-    """Parse, measure, print, write."""
+    """Measure the clips, print a table and write the result."""
     options = build_parser().parse_args()
     with_lpips = _lpips_works()
     model = load_model(options.model)
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.quality", description="Compare interpolated frames with true ones."
     )
@@ -91,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def mean_of(clips: list[Means]) -> Means:
-    """Mean over clips, each of the same weight."""
+    """Average the metrics over clips, each with the same weight."""
     return {
         method: {metric: fmean(clip[method][metric] for clip in clips) for metric in clips[0][method]}
         for method in METHODS
@@ -99,7 +100,7 @@ def mean_of(clips: list[Means]) -> Means:
 
 
 def print_tables(clips: dict[str, Means], mean: Means) -> None:
-    """One table, a row per clip and the mean, and the two figures of the bar."""
+    """Print a table with a row per clip and one for the mean, and the model's lead over both baselines."""
     head = ["clip", *(f"{method} PSNR / SSIM" for method in METHODS)]
     rows = [
         [name, *(f"{scores[method]['psnr']:.2f} / {scores[method]['ssim']:.4f}" for method in METHODS)]

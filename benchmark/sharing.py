@@ -1,15 +1,14 @@
-"""What sharing saves: seconds per new frame against our own unshared baseline, in one run on one clip.
+"""Savings by sharing: time and multiplications per new frame, against an unshared baseline, on one clip.
 
     python -m benchmark.speed sharing [--model eqvi.stage123] [--checkpoint FILE] [--json FILE]
 
-The baseline is built from the model's own parts with all sharing switched off, as the authors' code has it
-(``benchmark/original_cost.py``); it costs the same for every new frame, whatever their number. Ours is
-measured in the middle of a clip, windows taking turns with the baseline's frames, at 1, 3 and 7 new frames
-per pair. The outputs are compared too. Random weights do where none are given: the cost does not depend on
-them.
+The unshared baseline (:mod:`benchmark.unshared`) is built from the parts of the same model; its cost per new
+frame does not depend on their number. The model is measured in the middle of the clip at 1, 3 and 7 new
+frames per pair, in turn with the baseline, and the frames of both are compared. Without a checkpoint the
+weights are random: the cost does not depend on them.
 
-Beside the times stand the multiplications of convolutions, matrix products and attention, counted by
-PyTorch: what sharing saves whatever the machine does meanwhile.
+PyTorch counts the multiplications of convolutions, matrix products and attention, a figure that does not
+depend on the load of the machine.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.models import ready_model, synthetic_frames
-from benchmark.original_cost import original_eqvi, original_sgm
+from benchmark.unshared import unshared_eqvi, unshared_sgm
 from vfi.base.clip import sliding_windows
 from vfi.base.interpolator import Interpolator
 from vfi.evaluation.report import table, write_result
 from vfi.types import Window
 
-Original = Callable[[Any, Window, Tensor], Tensor]
+Baseline = Callable[[Any, Window, Tensor], Tensor]
 
-ORIGINALS: dict[str, tuple[Original, str]] = {
-    "eqvi": (original_eqvi, "448x256"),
-    "sgm": (original_sgm, "448x272"),
+BASELINES: dict[str, tuple[Baseline, str]] = {
+    "eqvi": (unshared_eqvi, "448x256"),
+    "sgm": (unshared_sgm, "448x272"),
 }
-"""What the authors' code of each family does, and the size it is usually asked for."""
+"""Unshared baseline of each family, and the usual size of its frames."""
 
 INTER_FRAMES = (1, 3, 7)
 WARM_WINDOWS = 2
-"""At the clip's beginning, before every window finds what its neighbours computed."""
+"""Windows at the beginning of the clip, which find no results of their neighbours in the cache."""
 
 MEASURED_WINDOWS = 3
 
@@ -54,7 +53,7 @@ COUNTED = ("10^9 multiplications", "times fewer")
 def main(arguments: Sequence[str]) -> None:
     """Parse, measure, print, write."""
     parser = argparse.ArgumentParser(
-        "python -m benchmark.speed sharing", description="Measure what is saved."
+        "python -m benchmark.speed sharing", description="Measure the savings by sharing."
     )
     parser.add_argument("--model", default="eqvi.stage123", help="an EQVI or SGM-VFI model")
     parser.add_argument("--checkpoint", type=Path, help="its weights; default: random ones")
@@ -63,36 +62,34 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", type=Path, help="file for the result")
     options = parser.parse_args(arguments)
     family = options.model.partition(".")[0]
-    if family not in ORIGINALS:
-        parser.error(
-            f"there is no cost model of {options.model}: choose one of eqvi.stage123, sgm.small, ..."
-        )
-    original, usual_size = ORIGINALS[family]
+    if family not in BASELINES:
+        parser.error(f"there is no unshared baseline of {options.model}: choose an eqvi or sgm model")
+    baseline, usual_size = BASELINES[family]
     width, height = map(int, (options.size or usual_size).split("x"))
-    result = measure(ready_model(options.model, options.checkpoint, options.device), original, height, width)
+    result = measure(ready_model(options.model, options.checkpoint, options.device), baseline, height, width)
     print(table(["new frames per pair", "seconds per new frame", "times as fast", *COUNTED], _rows(result)))
-    print("largest and mean difference of the frames:", result["difference"])
+    print("difference of the frames:", result["difference"])
     write_result(options.json, {"model": options.model, "size": [width, height], **result})
 
 
 def _rows(result: dict[str, Any]) -> list[list[str]]:
     """The result as rows of a table."""
 
-    def row(name: str, way: dict[str, Any]) -> list[str]:
+    def row(name: str, cost: dict[str, Any]) -> list[str]:
         return [
             name,
-            f"{way['seconds_per_frame']:.3f}",
-            f"{way.get('times_as_fast', 1):.2f}",
-            f"{way['multiplications_per_frame'] / 1e9:.1f}",
-            f"{way.get('times_fewer_multiplications', 1):.2f}",
+            f"{cost['seconds_per_frame']:.3f}",
+            f"{cost.get('times_as_fast', 1):.2f}",
+            f"{cost['multiplications_per_frame'] / 1e9:.1f}",
+            f"{cost.get('times_fewer_multiplications', 1):.2f}",
         ]
 
     return [row("unshared baseline", result["baseline"]), *(row(*item) for item in result["shared"].items())]
 
 
 @torch.inference_mode()
-def measure(model: Interpolator, original: Original, height: int, width: int) -> dict[str, Any]:
-    """Seconds per new frame of both ways, and how far their frames are apart."""
+def measure(model: Interpolator, unshared: Baseline, height: int, width: int) -> dict[str, Any]:
+    """Cost per new frame of a model and of its unshared baseline, and the difference of their frames."""
     count = WARM_WINDOWS + MEASURED_WINDOWS
     frames = [frame.to(model.device) for frame in synthetic_frames(height, width, count + 3)]
     *inner, counted = list(sliding_windows(frames))[: count + 1]
@@ -100,21 +97,21 @@ def measure(model: Interpolator, original: Original, height: int, width: int) ->
     baseline: list[float] = []
     shared: dict[int, list[float]] = {number: [] for number in INTER_FRAMES}
     differences: list[Tensor] = []
-    models = {number: copy.deepcopy(model) for number in INTER_FRAMES}  # each with caches of its own
-    timed(model.device, original, model, inner[-1], half)  # the first run of anything is slower
+    models = {number: copy.deepcopy(model) for number in INTER_FRAMES}  # each with its own caches
+    timed(model.device, unshared, model, inner[-1], half)  # the first run is slower
     for position, window in enumerate(inner):
-        made: dict[int, list[Tensor]] = {}
+        new: dict[int, list[Tensor]] = {}
         for number in INTER_FRAMES:
-            seconds, made[number] = timed(
+            seconds, new[number] = timed(
                 model.device, models[number].interpolate_window, window, times_of(number)
             )
             if position >= WARM_WINDOWS:
                 shared[number].append(seconds / number)
         if position >= WARM_WINDOWS:
-            seconds, expected = timed(model.device, original, model, window, half)
+            seconds, expected = timed(model.device, unshared, model, window, half)
             baseline.append(seconds)
-            differences += [(frames[len(frames) // 2] - expected).abs().cpu() for frames in made.values()]
-    cost = _cost(baseline, multiplications(original, model, counted, half))
+            differences += [(group[len(group) // 2] - expected).abs().cpu() for group in new.values()]
+    cost = _cost(baseline, multiplications(unshared, model, counted, half))
     difference = torch.stack(differences)
     return {
         "baseline": cost,
@@ -131,12 +128,12 @@ def measure(model: Interpolator, original: Original, height: int, width: int) ->
 
 
 def _cost(runs: list[float], count: int) -> dict[str, Any]:
-    """What a new frame costs: seconds of every run and in the middle, and multiplications."""
+    """Cost of a new frame: seconds of every run and their median, and multiplications."""
     return {"seconds_per_frame": median(runs), "multiplications_per_frame": count, "runs": runs}
 
 
 def _saving(baseline: dict[str, Any], runs: list[float], count: int) -> dict[str, Any]:
-    """What a new frame costs, and how many times less that is than the baseline."""
+    """Cost of a new frame, and the ratio of the baseline's cost to it."""
     own = _cost(runs, count)
     return {
         **own,
@@ -146,20 +143,20 @@ def _saving(baseline: dict[str, Any], runs: list[float], count: int) -> dict[str
 
 
 def times_of(number: int) -> list[float]:
-    """So many times, evenly spread."""
+    """The t of ``number`` new frames, evenly spaced in (0, 1)."""
     return [(k + 1) / (number + 1) for k in range(number)]
 
 
 def multiplications(work: Callable[..., Any], *arguments: Any) -> int:
-    """Those of a piece of work, in convolutions, matrix products and attention."""
-    # Attention is counted where it consists of matrix products.
+    """Number of multiplications of a call, in convolutions, matrix products and attention."""
+    # Attention is counted only if it is computed by matrix products.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         work(*arguments)
     return counter.get_total_flops() // 2
 
 
 def timed(device: torch.device, work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """Wall time of a piece of work, and its result; waits for the GPU."""
+    """Wall time of a call in seconds, including the work it queues on the GPU, and its result."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     start = time.perf_counter()

@@ -1,19 +1,22 @@
-"""How fast new frames are made: ratios between roads that run in turn in one process, on the same input.
+"""Speed of interpolation: ratios between jobs that run in turn in one process on the same input.
 
     python -m benchmark.speed [--input CLIP] [--runs 3] [--json FILE]
 
-Two comparisons, each on whole roads from file to file, decoding and encoding (H.264, the same encoder and
-settings) included:
+Two comparisons, each of whole jobs from file to file, with decoding and encoding (H.264, the same encoder and
+settings):
 
 * ``vfi`` against FFmpeg's ``minterpolate``, doubling the frame rate: seconds per new frame, and their ratio.
-* ``vfi`` with 1, 3 and 7 new frames per pair: how much of the cost is paid once per pair.
+* ``vfi`` with 1, 3 and 7 new frames per pair: the fraction of the cost that is paid once per pair.
 
-Without ``--input`` a synthetic clip of 854x480 is made. A figure is the median of the runs; the roads take
-turns, so that a change of the machine's speed meets all of them.
+Without ``--input`` the clip is synthetic, 854x480. A figure is the median of the runs; the jobs take turns,
+so that a change of the machine's speed affects all of them.
 
-``python -m benchmark.speed operators`` compares the implementations of the operators
-(:mod:`benchmark.operators`), ``python -m benchmark.speed sharing`` a network that shares what neighbouring
-frames have in common with one that does not (:mod:`benchmark.sharing`).
+Other comparisons:
+
+* ``python -m benchmark.speed against REF``: these sources with those of another commit
+  (:mod:`benchmark.against`);
+* ``python -m benchmark.speed operators``: the implementations of the operators (:mod:`benchmark.operators`);
+* ``python -m benchmark.speed sharing``: a model with an unshared baseline (:mod:`benchmark.sharing`).
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ from typing import Any
 
 import av
 
-from benchmark import operators, sharing
+from benchmark import against, operators, sharing
+from benchmark.models import write_synthetic_clip
 from vfi.base.interpolator import Interpolator
-from vfi.data.synthetic import Scene, write_clip
 from vfi.evaluation.baselines import minterpolate
 from vfi.evaluation.report import table, write_result
 from vfi.interpolation import interpolate_video
@@ -40,11 +43,11 @@ from vfi.registry import load_model
 
 HEIGHT, WIDTH, FRAMES, RATE = 480, 854, 48, Fraction(24)
 ENCODER = {"crf": "16", "preset": "medium"}
-"""Of libx264, for both roads."""
+"""Options of libx264 in all jobs."""
 
 
-def vfi_road(source: Path, output: Path, model: Interpolator, inter_frames: int) -> int:
-    """Interpolate a file with vfi; the number of new frames."""
+def vfi_job(source: Path, output: Path, model: Interpolator, inter_frames: int) -> int:
+    """Interpolate a video file with vfi, and return the number of new frames."""
     report = interpolate_video(
         source,
         output,
@@ -58,8 +61,8 @@ def vfi_road(source: Path, output: Path, model: Interpolator, inter_frames: int)
     return inter_frames * (report.frames_in - 1)
 
 
-def minterpolate_road(source: Path, output: Path, factor: int) -> int:
-    """Interpolate a file with FFmpeg's filter; the number of new frames."""
+def minterpolate_job(source: Path, output: Path, factor: int) -> int:
+    """Interpolate a video file with FFmpeg's filter, and return the number of new frames."""
     new = 0
     with av.open(str(source)) as reader, av.open(str(output), "w") as writer:
         video = reader.streams.video[0]
@@ -78,27 +81,27 @@ def minterpolate_road(source: Path, output: Path, factor: int) -> int:
     return new
 
 
-def seconds_per_frame(road: Callable[[], int]) -> float:
-    """Wall time of one run per new frame."""
+def seconds_per_frame(job: Callable[[], int]) -> float:
+    """Wall time of one run of a job per new frame."""
     start = time.perf_counter()
-    new_frames = road()
+    new_frames = job()
     return (time.perf_counter() - start) / new_frames
 
 
-def measure(roads: dict[str, Callable[[], int]], runs: int) -> dict[str, list[float]]:
-    """Seconds per new frame of each road in each run, after a run of each that does not count."""
-    for road in roads.values():
-        road()
-    times: dict[str, list[float]] = {name: [] for name in roads}
+def measure(jobs: dict[str, Callable[[], int]], runs: int) -> dict[str, list[float]]:
+    """Seconds per new frame of each job in each run, after one run of each that does not count."""
+    for job in jobs.values():
+        job()
+    times: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
-        for name, road in roads.items():
-            times[name].append(seconds_per_frame(road))
+        for name, job in jobs.items():
+            times[name].append(seconds_per_frame(job))
     return times
 
 
 def main() -> None:
     """Parse, measure, print, write."""
-    others = {"operators": operators.main, "sharing": sharing.main}
+    others = {"against": against.main, "operators": operators.main, "sharing": sharing.main}
     if sys.argv[1:] and sys.argv[1] in others:
         others[sys.argv[1]](sys.argv[2:])
         return
@@ -111,18 +114,20 @@ def main() -> None:
     options = parser.parse_args()
     model = load_model(options.model, device=options.device)
     with tempfile.TemporaryDirectory() as folder:
-        source, output = options.input or synthetic_clip(Path(folder)), Path(folder) / "output.mp4"
-        roads = {
-            "minterpolate x2": lambda: minterpolate_road(source, output, 2),
-            "vfi x2": lambda: vfi_road(source, output, model, 1),
-            "vfi x4": lambda: vfi_road(source, output, model, 3),
-            "vfi x8": lambda: vfi_road(source, output, model, 7),
+        source, output = options.input or Path(folder) / "input.mp4", Path(folder) / "output.mp4"
+        if not options.input:
+            write_synthetic_clip(source, HEIGHT, WIDTH, FRAMES, RATE)
+        jobs = {
+            "minterpolate x2": lambda: minterpolate_job(source, output, 2),
+            "vfi x2": lambda: vfi_job(source, output, model, 1),
+            "vfi x4": lambda: vfi_job(source, output, model, 3),
+            "vfi x8": lambda: vfi_job(source, output, model, 7),
         }
-        times = measure(roads, options.runs)
+        times = measure(jobs, options.runs)
     seconds = {name: median(values) for name, values in times.items()}
     ratios = {name: seconds["minterpolate x2"] / value for name, value in seconds.items()}
-    rows = [[name, f"{seconds[name]:.3f}", f"{ratios[name]:.2f}"] for name in roads]
-    print(table(["road", "seconds per new frame", "times as fast as minterpolate x2"], rows))
+    rows = [[name, f"{seconds[name]:.3f}", f"{ratios[name]:.2f}"] for name in jobs]
+    print(table(["job", "seconds per new frame", "times as fast as minterpolate x2"], rows))
     result: dict[str, Any] = {
         "input": options.input.name if options.input else f"synthetic, {WIDTH}x{HEIGHT}, {FRAMES} frames",
         "model": options.model,
@@ -133,14 +138,6 @@ def main() -> None:
         "times_as_fast_as_minterpolate": ratios,
     }
     write_result(options.json, result)
-
-
-def synthetic_clip(folder: Path) -> Path:
-    """A clip with small and large motion, rotation and occlusion, made here so that anyone can repeat it."""
-    path = folder / "input.mp4"
-    scene = Scene.demo(HEIGHT, WIDTH, duration=float(FRAMES / RATE))
-    write_clip(path, (scene.render_rgb(float(number / RATE)) for number in range(FRAMES)), RATE)
-    return path
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Attention without weights of its own: sine positional encoding, and softmax-weighted means by tiles.
+"""Attention without weights: sine positional encoding, and softmax-weighted means computed tile by tile.
 
 Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022, sections 3.1 and 3.2.
 Tokens are the pixels of a feature map, ``[B, N, C]`` row by row, or ``[B, H, W, C]``.
@@ -24,22 +24,14 @@ SCORES_AT_ONCE = 2**22
 """Largest number of scores between queries and keys in memory at one time."""
 
 
-def sine_positions(
-    height: int,
-    width: int,
-    channels: int,
-    *,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
+def sine_positions(height: int, width: int, channels: int, *, like: Tensor) -> Tensor:
     """Sine positional encoding: sines and cosines of many wavelengths of each token's relative coordinates.
 
     Args:
         height: Number of rows.
         width: Number of columns.
         channels: Number of channels, a multiple of 4: the first half encodes y, the second x.
-        device: Device of the result; None is the default device.
-        dtype: Data type of the result; it is computed in float32 at least.
+        like: Tensor whose device and data type the result has; it is computed in float32 at least.
 
     Returns:
         ``[height, width, channels]``, each in [-1, 1].
@@ -49,18 +41,18 @@ def sine_positions(
     """
     if channels < 4 or channels % 4:
         raise ValueError(f"channels must be a positive multiple of 4, not {channels}")
-    exact = torch.promote_types(dtype, torch.float32)
+    exact = working_dtype(like)
 
     def axis(length: int) -> Tensor:
-        coordinate = torch.arange(1, length + 1, device=device, dtype=exact)
+        coordinate = torch.arange(1, length + 1, device=like.device, dtype=exact)
         coordinate = coordinate / (length + NEVER_ZERO) * (2 * math.pi)
-        pair = torch.arange(channels // 4, device=device, dtype=exact) * (4 / channels)
+        pair = torch.arange(channels // 4, device=like.device, dtype=exact) * (4 / channels)
         angle = coordinate[:, None] / WAVELENGTH**pair
         return rearrange([angle.sin(), angle.cos()], "waves length pair -> length (pair waves)")
 
     of_y = repeat(axis(height), "height half -> height width half", width=width)
     of_x = repeat(axis(width), "width half -> height width half", height=height)
-    return torch.cat((of_y, of_x), dim=-1).to(dtype)
+    return torch.cat((of_y, of_x), dim=-1).to(like.dtype)
 
 
 def soft_lookup(
@@ -68,11 +60,11 @@ def soft_lookup(
 ) -> Tensor:
     """For each query the mean of the values, weighted by ``softmax(query . key / sqrt(C))`` over all keys.
 
-    Some queries are compared with some keys at a time (:class:`RunningMean`), so that what is held grows with
-    the number of queries and the number of keys, not with their product. Only without gradients: with them,
-    the backward pass keeps all scores.
+    A tile of queries is compared with a tile of keys at a time (:class:`RunningMean`), so that memory grows
+    with the number of queries and the number of keys, not with their product. This holds without gradients
+    only: for a backward pass all scores are kept.
 
-    Halves are computed in float32, which coordinates as values need.
+    Half types are computed in float32, which values that are coordinates need.
 
     Args:
         queries: Queries ``[B, N, C]``.
@@ -114,7 +106,7 @@ class RunningMean:
         """Add a tile of values.
 
         Args:
-            scores: Scores ``[B, N, m]`` of N queries and the values of this tile.
+            scores: Scores ``[B, N, m]`` of N queries and the m keys of this tile.
             counted: Values ``[B, m, D + 1]`` or ``[1, m, D + 1]``, from :func:`counted_values`.
         """
         largest = scores.detach().amax(dim=-1, keepdim=True)
@@ -126,13 +118,13 @@ class RunningMean:
         self._largest, self._sums = largest, sums
 
     def value(self) -> Tensor:
-        """Means ``[B, N, D]`` over all tiles, of which there must have been one."""
+        """Means ``[B, N, D]`` over all tiles added so far, at least one."""
         assert self._sums is not None
         return self._sums[..., :-1] / self._sums[..., -1:]
 
 
 def counted_values(values: Tensor) -> Tensor:
-    """Append ones to values, ``[B, M, D]`` to ``[B, M, D + 1]``, so that their weights are summed along."""
+    """Append ones to values, ``[B, M, D]`` to ``[B, M, D + 1]``, so that the weights are summed with them."""
     return torch.cat((values, torch.ones_like(values[..., :1])), dim=-1)
 
 

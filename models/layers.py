@@ -1,7 +1,7 @@
-"""Building blocks that several networks share.
+"""Building blocks of several networks: convolutions with their activations, and the blocks of a U-Net.
 
-All convolutions here keep height and width (divided by the stride, rounded up), have a bias and, where said,
-a leaky ReLU of slope :data:`SLOPE` or a PReLU.
+All convolutions here keep height and width (divided by the stride, rounded up) and have a bias; leaky ReLUs
+have the slope :data:`SLOPE`.
 """
 
 from __future__ import annotations
@@ -34,15 +34,16 @@ def conv_prelu(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1) -
     return nn.Sequential(conv(inputs, outputs, kernel, stride=stride), nn.PReLU(outputs))
 
 
-def conv_of_rest(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
-    """A convolution's response to all input channels but some, to be added to its response to those.
+def conv_constant(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
+    """Convolve the constant input channels, with the bias; the sum with :func:`conv_changing` is the layer.
 
-    For inputs of which a part stays while another one changes: the convolution is linear.
+    A convolution is linear: where only some input channels change between calls, the response to the others
+    is computed once.
 
     Args:
         layer: Convolution, an ``nn.Conv2d``.
-        x: Channels ``[B, C, H, W]`` that stay, in their order.
-        changing: Channels that are left out.
+        x: Constant channels ``[B, C, H, W]``, in their order.
+        changing: Indices of the other channels among all inputs of the layer.
 
     Returns:
         ``[B, outputs, H, W]``, with the bias.
@@ -52,31 +53,31 @@ def conv_of_rest(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
     return F.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
 
 
-def conv_of_part(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
-    """A convolution's response to some input channels: the rest of :func:`conv_of_rest`, without the bias.
+def conv_changing(layer: nn.Module, x: Tensor, changing: slice) -> Tensor:
+    """Convolve the changing input channels, without the bias: the complement of :func:`conv_constant`.
 
     Args:
         layer: Convolution, an ``nn.Conv2d``.
-        x: Channels ``[B, C, H, W]`` that change.
-        changing: Their places among all channels.
+        x: Changing channels ``[B, C, H, W]``.
+        changing: Indices of these channels among all inputs of the layer.
 
     Returns:
-        ``[B, outputs, H, W]``.
+        ``[B, outputs, H, W]``, without the bias.
     """
     assert isinstance(layer, nn.Conv2d)
     return F.conv2d(x, layer.weight[:, changing], None, layer.stride, layer.padding)
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU in place: for the result of a convolution, which nobody else holds."""
+    """Leaky ReLU in place, for the output of a convolution that is used nowhere else."""
     return F.leaky_relu(x, SLOPE, inplace=True)
 
 
 class DownBlock(nn.Module):
-    """Halve by 2x2 averages (an odd last row or column is left out), then convolve twice."""
+    """Encoder block of a U-Net: 2x2 average pooling (drops an odd last row or column), two convolutions."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
-        """``kernel`` is that of both convolutions."""
+        """``kernel`` is the kernel size of both convolutions."""
         super().__init__()
         self.conv1 = conv(inputs, outputs, kernel)
         self.conv2 = conv(outputs, outputs, kernel)
@@ -87,7 +88,7 @@ class DownBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Enlarge to the size of a skip connection, convolve, join it, convolve."""
+    """Decoder block of a U-Net: bilinear upsampling, a convolution, the skip connection, a convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """The skip connection has ``outputs`` channels too."""

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.support.natural_clips import clip_id, real_clips, write_natural_clips
 from tests.support.official_files import Kind, SgmKind, write_official, write_official_sgm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_FOLDER = "VFI_TEST_FOLDER"
-"""Environment variable: the folder of large files that all workers of a run share."""
+"""Environment variable: the folder of large files that all workers of a run use together."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that the workers of this run share; they inherit its name."""
+    """Make the folder for all workers of this run; they inherit its name."""
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="vfi-tests-")
 
@@ -47,13 +48,15 @@ def _same_random_numbers() -> None:
 
 
 @pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """The folder of real clips: ``VFI_DATA``, else ``shared/data`` beside the clone; skips where none is."""
-    named = os.environ.get("VFI_DATA")
-    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no real clips: {folder} is not a folder (VFI_DATA names another place)")
-    return folder
+def natural_clips() -> Path:
+    """The folder of the three small clips that stand in for real footage."""
+    return _written_once("natural-clips", _natural_clips)
+
+
+@pytest.fixture(scope="session", params=[None, *real_clips("demo/dog_play_720p.mp4")], ids=clip_id)
+def natural_clip(request: pytest.FixtureRequest, natural_clips: Path) -> Path:
+    """A clip with camera motion: one of the stand-ins and, where there is real footage, one of it too."""
+    return request.param or natural_clips / "pan.mkv"
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +103,11 @@ def own_checkpoint_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> d
         "clone": tmp_path / "clone" / "checkpoints",
         "data": tmp_path / "data" / "vfi" / "checkpoints",
     }
+
+
+def _natural_clips(folder: Path) -> None:
+    folder.mkdir()
+    write_natural_clips(folder)
 
 
 def _official(kind: Kind) -> Path:

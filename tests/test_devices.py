@@ -1,4 +1,4 @@
-"""Devices and types: words are understood, and half-precision is refused where a CPU would emulate it."""
+"""Devices and types by name; half precision is refused where a CPU would emulate it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **supported: bool) -> None:
-    """A CPU that has these types, such as ``fp16=True``."""
+    """A CPU that supports these types, such as ``fp16=True``."""
     answers = {
         f"_is_mkldnn_{name}_supported": lambda answer=answer: answer for name, answer in supported.items()
     }

@@ -1,4 +1,4 @@
-"""The table of networks and loading by name: every wrong word gets a clear sentence."""
+"""The table of networks, and loading by name: every error is a clear sentence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from vfi.registry import (
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
+def test_every_row_of_the_table_builds_its_network(spec: Spec) -> None:
     with torch.device("meta"):
         network = spec.import_builder()()
     assert isinstance(network, Interpolator if spec.kind == "interpolator" else FlowEstimator)
@@ -38,11 +38,11 @@ def test_every_row_of_the_table_builds_what_it_says(spec: Spec) -> None:
     assert spec.summary
 
 
-def test_names_and_places_are_there_once() -> None:
+def test_names_and_paths_are_unique() -> None:
     assert len({spec.name for spec in SPECS}) == len(SPECS)
     files = [spec.checkpoint for spec in SPECS if spec.checkpoint]
-    # A folder of its own for each family, in which a file of another name is found by its keys.
-    assert len({(file.place.parent, file.family) for file in files}) == len(files)
+    # Each family has a folder of its own, in which a file of another name is found by its keys.
+    assert len({(file.path.parent, file.family) for file in files}) == len(files)
 
 
 def test_models_are_ready_to_use() -> None:
@@ -74,7 +74,7 @@ def test_every_option_is_a_keyword() -> None:
         assert spec.fixed.keys() | spec.defaults.keys() <= parameters.keys()
 
 
-def test_what_makes_a_network_is_no_option() -> None:
+def test_fixed_keywords_are_no_options() -> None:
     assert find("interpolator", "sgm.local_base").options == ["down_scale"]
     assert find("interpolator", "sgm.base").options == [
         "points", "down_scale", "matching_time", "dense_height",
@@ -181,7 +181,7 @@ class TestFirstAvailable:
         assert first_available("eqvi.stage123", "quadratic") == "quadratic"
         spec = find("interpolator", "eqvi.stage123").checkpoint
         assert spec is not None
-        place = own_checkpoint_folders["work"] / spec.place
+        place = own_checkpoint_folders["work"] / spec.path
         place.parent.mkdir(parents=True)
         place.write_bytes(b"whatever")
         assert first_available("eqvi.stage123", "quadratic") == "eqvi.stage123"

@@ -1,6 +1,6 @@
-"""Video frame interpolation: new frames between the old ones.
+"""Video frame interpolation: synthesize new frames between the existing ones.
 
-Public names are loaded when they are first used, so that ``import vfi`` costs nothing:
+Public names are imported on first use, so that ``import vfi`` is quick:
 :func:`load_model`, :func:`load_flow`, :func:`interpolate_video`, :func:`interpolate_frames`.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "interpolate_frames", "interpolate_video", "load_flow", "load_model"]
 
-_HOMES = {
+_MODULES = {
     "interpolate_frames": "vfi.base.clip",
     "interpolate_video": "vfi.interpolation",
     "load_flow": "vfi.registry",
@@ -26,14 +26,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home on first use."""
-    if name not in _HOMES:
+    """Import a public name from its module on first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    """What there is, loaded or not."""
-    return sorted([*globals(), *_HOMES])
+    """Return all names, imported or not."""
+    return sorted([*globals(), *_MODULES])

@@ -1,4 +1,4 @@
-"""Names of devices and floating point types, and whether a device computes in a type."""
+"""Devices and floating point types by name, and which types a device supports."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float16", "bfloat16")
 
 _CPU_SUPPORT = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}
-"""How oneDNN, which computes torch's convolutions on CPUs, reports whether this one has the type."""
+"""Functions of oneDNN, which computes torch's convolutions on CPUs, that report support for a type."""
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device of a name.
 
     Args:
-        device: Device or its name: ``"auto"`` (the first CUDA device, else the CPU), or one of torch.
+        device: Device of torch or its name; ``"auto"`` is the first CUDA device, else the CPU.
 
     Raises:
-        ConfigError: If there is no such device here.
+        ConfigError: If there is no such device.
     """
     import torch
 
@@ -42,10 +42,10 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
     """Return the floating point type of a name.
 
     Args:
-        dtype: Name of a type: ``"auto"`` (float32), one of :data:`DTYPES`; or a type of torch.
+        dtype: Data type of torch or its name, one of :data:`DTYPES`; ``"auto"`` is float32.
 
     Raises:
-        ConfigError: If frames cannot be held in it.
+        ConfigError: If the type is not one of :data:`DTYPES`.
     """
     import torch
 
@@ -56,9 +56,9 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
 
 
 def cpu_computes(dtype: torch.dtype) -> bool:
-    """Whether this machine's CPU has instructions for networks in this type.
+    """Whether the CPU has instructions for networks in this type.
 
-    Without them torch emulates it, at a tenth of the speed of float32 and less.
+    Without them torch emulates the type, at a tenth of the speed of float32 or less.
 
     Args:
         dtype: Data type, float32, float16 or bfloat16.
@@ -75,18 +75,18 @@ def cpu_computes(dtype: torch.dtype) -> bool:
 
 
 def total_memory(device: torch.device) -> int:
-    """The memory of a device, in bytes: the same in every run, whatever else runs at the time."""
+    """The total memory of a device in bytes, independent of other programs."""
     if device.type == "cuda":
         import torch
 
         return int(cast("Any", torch.cuda).get_device_properties(device).total_memory)
     import psutil
 
-    return int(cast("Any", psutil).virtual_memory().total)  # it brings no types
+    return int(cast("Any", psutil).virtual_memory().total)  # it has no type hints
 
 
 def require_precision(subject: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Refuse half-precision on a CPU that has no instructions for it.
+    """Check that a device supports a type; a CPU without instructions for half precision does not.
 
     Args:
         subject: Beginning of the sentence, such as ``"The model eqvi.stage4"``.
@@ -94,7 +94,7 @@ def require_precision(subject: str, device: torch.device, dtype: torch.dtype) ->
         dtype: Data type of the network.
 
     Raises:
-        ConfigError: If the CPU would have to emulate it; the message says what else to give.
+        ConfigError: If the CPU would have to emulate the type; the message lists alternatives.
     """
     if device.type != "cpu" or cpu_computes(dtype):
         return

@@ -1,35 +1,35 @@
-"""The errors vfi raises on purpose: each is one sentence that says what, where, and how to fix it.
+"""Errors that vfi raises deliberately: one sentence that says what is wrong, where, and how to fix it.
 
-Names of files come into the sentences as they are, so control characters are escaped here, for all of them.
-The command line prints the sentence and exits with ``exit_code``; library callers catch
-:class:`VfiError`. Anything else that escapes is a bug.
+Sentences contain file names, so :class:`VfiError` escapes their control characters. The command line prints
+the sentence and exits with ``exit_code``; callers of the library catch :class:`VfiError`. Any other exception
+is a bug.
 """
 
 import re
 
-# Control characters, marks that reverse the direction of writing, and bytes of names that are no text.
+# Control characters, marks that change the direction of writing, and undecodable bytes of file names.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: object) -> str:
-    """The text with everything escaped that would act on a terminal or cannot be printed.
+    """Return a text with escapes for all characters that act on a terminal or cannot be printed.
 
     Args:
-        text: A message, or a name that goes into one.
+        text: Message, or file name within one.
     """
     return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], str(text))
 
 
 class VfiError(Exception):
-    """Base of all deliberate errors. ``str(error)`` is one clear sentence for the user."""
+    """Base class of all deliberate errors; ``str(error)`` is one sentence for the user."""
 
     exit_code = 2
 
     def __init__(self, message: object = "") -> None:
-        """Keep the sentence, with control characters escaped.
+        """Store the sentence with its control characters escaped.
 
         Args:
-            message: The sentence.
+            message: Sentence for the user.
         """
         super().__init__(printable(message))
 
@@ -51,19 +51,19 @@ class ModelError(VfiError):
 
 
 class AlreadyComplete(VfiError):
-    """A run that shall be resumed has nothing left to do: its output is complete. No failure."""
+    """The output of a run to be resumed is already complete. The exit code reports success."""
 
     exit_code = 0
 
 
 class DamagedInputError(InputError):
-    """The input breaks off half-way: everything before the damage was used and written.
+    """The input is damaged: only the part before the damage was processed and written.
 
-    Raised after the output was completed, so that the caller knows that it is shorter than asked for.
+    Raised after the output is complete, because the output is shorter than requested.
     """
 
     exit_code = 3
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user stopped the run. ``str()`` says what was kept and how to go on."""
+    """The user stopped the run; ``str(error)`` states what was kept and how to resume."""

@@ -1,11 +1,11 @@
-"""The records that pass between estimators, interpolators and the engine.
+"""Records that are passed between flow estimators, interpolators and the engine.
 
 Conventions (all of vfi): frames are ``[B, 3, H, W]`` float RGB in [0, 1]; a flow ``flow_ab`` lies on a's
 grid, is ``[B, 2, H, W]`` with channels (x right, y down) in pixels of its own resolution, and adding it to
 a's coordinates lands in b. The interval to fill lies between frame 0 (time 0) and frame 1 (time 1); the
 frame before has time -1, the one after time 2.
 
-Tensors travel in ``NamedTuple`` records, which pass unharmed through DDP, compile and export; settings are
+Tensors travel in ``NamedTuple`` records, which DDP, compile and export support; settings are
 frozen dataclasses.
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 
 class FlowPair(NamedTuple):
-    """Both flows between two frames, as every flow estimator returns them."""
+    """Both flows between two frames, the result of every flow estimator."""
 
     flow_01: Tensor
     """``[B, 2, H, W]``, on frame 0's grid, pixels."""
@@ -36,15 +36,14 @@ class FlowPair(NamedTuple):
 
 
 FrameName = Literal["prev", "start", "end", "next"]
-"""A frame of a window: the outer ones are ``prev`` and ``next``, the interval lies from ``start`` to
-``end``."""
+"""Name of a frame of a window: ``start`` and ``end`` of the interval, ``prev`` before, ``next`` after it."""
 
 
 class FrameKeys(NamedTuple):
     """Identities of a window's frames, in the order of the fields of :class:`Window`.
 
-    Equal keys promise equal frames, which lets a model reuse what it computed for a neighbouring window.
-    The key of a frame that is missing has no meaning.
+    Equal keys mean equal frames, so that a model reuses its results of a neighbouring window. The key of a
+    missing frame has no meaning.
     """
 
     start: Hashable
@@ -56,8 +55,8 @@ class FrameKeys(NamedTuple):
 class Window(NamedTuple):
     """The two frames of an interval and, where there are any, their outer neighbours.
 
-    ``prev`` and ``next`` are ``None`` at the ends of a clip and where a cut lies between; a model that
-    wants four frames states what it does then.
+    ``prev`` and ``next`` are ``None`` at the ends of a clip and across cuts; a model of four frames
+    states what it does then.
     """
 
     start: Tensor
@@ -101,7 +100,7 @@ class Window(NamedTuple):
 
     @property
     def outer(self) -> tuple[Tensor, Tensor] | None:
-        """``prev`` and ``next`` where both are there, else None."""
+        """``prev`` and ``next`` if the window has both, else None."""
         return None if self.prev is None or self.next is None else (self.prev, self.next)
 
     @property
@@ -125,7 +124,7 @@ class Window(NamedTuple):
         return None if self.keys is None else getattr(self.keys, name)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Window:
-        """The window with ``change`` applied to every frame that is there; the keys stay."""
+        """The window with ``change`` applied to every frame; the keys stay the same."""
         return Window(
             change(self.start),
             change(self.end),
@@ -139,7 +138,7 @@ class Window(NamedTuple):
         return self if self.keys is None else self._replace(keys=FrameKeys(*map(change, self.keys)))
 
     def without_keys(self) -> Window:
-        """The same frames, of which nothing is reused."""
+        """The window without keys, so that no results are reused."""
         return self._replace(keys=None)
 
     def reversed(self) -> Window:
@@ -151,7 +150,7 @@ class Window(NamedTuple):
 
 
 class IntermediateFlow(NamedTuple):
-    """Where the pixels of the frame at time t come from."""
+    """Flows from the frame at time t into frames 0 and 1."""
 
     flow_t0: Tensor
     """``[B, 2, H, W]``, from the new frame's grid into frame 0, pixels."""
@@ -160,7 +159,7 @@ class IntermediateFlow(NamedTuple):
 
 
 class Intermediates(NamedTuple):
-    """Steps on the way to a frame that a training loss looks at; a model states their order."""
+    """Intermediate results that a training loss depends on; a model states their order."""
 
     flows: list[Tensor]
     """Each ``[B, 4, H, W]``: ``flow_t0``, then ``flow_t1``; pixels."""
@@ -171,7 +170,7 @@ class Intermediates(NamedTuple):
 
 
 class Interpolation(NamedTuple):
-    """What an interpolator returns for one time ``t``."""
+    """Result of an interpolator for one time ``t``."""
 
     frame: Tensor
     """``[B, 3, H, W]``, in [0, 1]."""
@@ -184,13 +183,12 @@ class Interpolation(NamedTuple):
     coarse: Tensor | None = None
     """``[B, 3, H, W]``, the blend before any learned correction, where the model has one."""
     intermediates: Intermediates | None = None
-    """What the model's training losses need beside the frame; only from ``forward``, None where they need
-    nothing."""
+    """Intermediate results that the model's training losses need; from ``forward`` only, else None."""
 
 
 @dataclass(frozen=True)
 class SizeRequirement:
-    """Which heights and widths a network takes; other sizes are padded to the next one that fits."""
+    """Heights and widths that a network supports; frames of other sizes are padded."""
 
     multiple: int = 1
     """Both sides are padded to a multiple of this."""
@@ -200,9 +198,9 @@ class SizeRequirement:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a network wants its frames; the caller always gives RGB in [0, 1]."""
+    """Input format of a network; callers always pass RGB in [0, 1]."""
 
     channel_order: str = "rgb"
     """``"rgb"`` or ``"bgr"``."""
     scale: float = 1.0
-    """The network sees ``scale * frame``: 1 for [0, 1], 255 for [0, 255]."""
+    """Factor of the network's input range: 1 for [0, 1], 255 for [0, 255]."""

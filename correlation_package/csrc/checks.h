@@ -1,5 +1,5 @@
-// What the operators ask of their arguments. vfi.ops asks the same in Python, in more words; these are for those who
-// call torch.ops.vfi directly.
+// Checks of the operators' arguments for callers of torch.ops.vfi. The functions of vfi.ops check the same in Python,
+// with longer messages.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +7,7 @@
 
 namespace vfi {
 
-inline void check_pictures(const at::Tensor& tensor, const char* name, const at::Tensor& like) {
+inline void check_tensor(const at::Tensor& tensor, const char* name, const at::Tensor& like) {
   TORCH_CHECK(tensor.dim() == 4, name, " must be [B, C, H, W], but its shape is ", tensor.sizes());
   TORCH_CHECK(tensor.device() == like.device(), name, " lies on ", tensor.device(), ", but it must lie on ",
               like.device());
@@ -15,8 +15,8 @@ inline void check_pictures(const at::Tensor& tensor, const char* name, const at:
 }
 
 inline void check_features(const at::Tensor& a, const at::Tensor& b, int64_t max_displacement) {
-  check_pictures(a, "features_a", a);
-  check_pictures(b, "features_b", a);
+  check_tensor(a, "features_a", a);
+  check_tensor(b, "features_b", a);
   TORCH_CHECK(a.sizes() == b.sizes() && a.numel() > 0,
               "features_a and features_b must have one shape [B, C, H, W] without an empty side, but their shapes are ",
               a.sizes(), " and ", b.sizes());
@@ -26,7 +26,7 @@ inline void check_features(const at::Tensor& a, const at::Tensor& b, int64_t max
 }
 
 inline void check_correlation_grad(const at::Tensor& grad, const at::Tensor& a, int64_t max_displacement) {
-  check_pictures(grad, "grad", a);
+  check_tensor(grad, "grad", a);
   const int64_t side = 2 * max_displacement + 1;
   TORCH_CHECK(grad.size(0) == a.size(0) && grad.size(1) == side * side && grad.size(2) == a.size(2) &&
                   grad.size(3) == a.size(3),
@@ -34,7 +34,7 @@ inline void check_correlation_grad(const at::Tensor& grad, const at::Tensor& a, 
               " and a displacement of ", max_displacement, ", but its shape is ", grad.sizes());
 }
 
-// Sums are kept in this type: float32, or float64 where the features have it.
+// Type in which sums are accumulated: float64 for float64 features, else float32.
 inline at::ScalarType sum_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }

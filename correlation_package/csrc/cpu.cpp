@@ -1,4 +1,4 @@
-// torch.ops.vfi.correlation and correlation_backward for the CPU. The schemas are registered in Python, by vfi.ops.
+// torch.ops.vfi.correlation and correlation_backward on the CPU. The schemas are registered in Python, by vfi.ops.
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -17,12 +17,12 @@ Shape shape_of(const at::Tensor& features, int64_t max_displacement) {
   return {features.size(0), features.size(1), features.size(2), features.size(3), max_displacement};
 }
 
-// Halves become float32 here, once, and not in every product.
+// Half precision is converted to float32 once, here, instead of in every product.
 at::Tensor prepare(const at::Tensor& tensor, at::ScalarType type) {
   return tensor.to(type).contiguous();
 }
 
-// Calls work(begin, end, scratch) for all tiles, in as many threads as PyTorch has.
+// Calls work(begin, end, scratch) for all tiles, in as many threads as PyTorch uses.
 template <typename T, typename Work>
 void for_tiles(const Shape& shape, int64_t scratch, const Work& work) {
   at::parallel_for(0, shape.tiles(), 1, [&](int64_t begin, int64_t end) {
@@ -81,7 +81,7 @@ TORCH_LIBRARY_IMPL(vfi, CPU, library) {
   library.impl("correlation_backward", vfi::correlation_backward);
 }
 
-// For `vfi info`, read by vfi_correlation through ctypes.
+// Called by vfi_correlation through ctypes, for `vfi info`.
 #if defined(_WIN32)
 #define VFI_VISIBLE __declspec(dllexport)
 #else

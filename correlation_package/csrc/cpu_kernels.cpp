@@ -1,7 +1,7 @@
 // The kernels of cpu_kernels.inc, compiled for several instruction sets, and the choice between them.
 //
-// A distribution has to run on processors older than the one it was built on, so nothing is compiled for "this
-// machine": each set is compiled by name, and the processor is asked when the first kernel is needed.
+// A distribution must run on processors older than the one it was built on, so nothing is compiled for "this machine":
+// each instruction set is compiled by name, and the processor is queried when the first kernel is needed.
 #include "cpu_kernels.h"
 
 #include <algorithm>
@@ -10,47 +10,22 @@
 #include <string>
 
 #define INSTRUCTIONS baseline
+#define TARGET
 #define VECTOR_BYTES 16
 #include "cpu_kernels.inc"
-#undef INSTRUCTIONS
-#undef VECTOR_BYTES
 
 #if defined(__x86_64__)
 #define VFI_SEVERAL_SETS
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
 #define INSTRUCTIONS avx2
+#define TARGET __attribute__((target("avx2,fma")))
 #define VECTOR_BYTES 32
 #include "cpu_kernels.inc"
-#undef INSTRUCTIONS
-#undef VECTOR_BYTES
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx2,fma")
-#endif
 #define INSTRUCTIONS avx512
+#define TARGET __attribute__((target("avx512f,avx2,fma")))
 #define VECTOR_BYTES 64
 #include "cpu_kernels.inc"
-#undef INSTRUCTIONS
-#undef VECTOR_BYTES
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
 #endif
 
 namespace vfi {
@@ -58,7 +33,7 @@ namespace {
 
 enum class Set { baseline, avx2, avx512 };
 
-// VFI_CORRELATION_INSTRUCTIONS may ask for less than the processor has (to test it), never for more.
+// VFI_CORRELATION_INSTRUCTIONS may name fewer instructions than the processor has (for tests), never more.
 Set choose() {
 #ifdef VFI_SEVERAL_SETS
   const char* const asked = std::getenv("VFI_CORRELATION_INSTRUCTIONS");

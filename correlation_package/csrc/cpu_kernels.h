@@ -1,25 +1,25 @@
-// The correlation and its gradient on the CPU, one tile of pixels at a time. No PyTorch in here: see cpu.cpp.
+// The correlation and its gradient on the CPU, one tile of pixels at a time. Independent of PyTorch: see cpu.cpp.
 //
-// Two sums make up both (d runs over the displacements, dy slowest; everything outside is 0):
+// Two sums describe both (d runs over the displacements, dy slowest; features are 0 outside):
 //   correlate:  out[d, p] = 1 / C sum_c a[c, p] b[c, p + d]
 //   gather:     out[c, p] = 1 / C sum_d weights[d, p] features[c, p + d]
-// The gradient of a gathers b with the arriving gradient. That of b gathers a with weights[-d, p + d] in place of
-// weights[d, p]; this is what `reversed` asks for.
+// The gradient of a gathers b with the arriving gradient as weights. That of b gathers a with weights[-d, p + d] in
+// place of weights[d, p], which `reversed` selects.
 #pragma once
 
 #include <cstdint>
 
 namespace vfi {
 
-// Of one tile. Wide enough for whole cache lines, low enough for its inputs to stay in the second-level cache.
+// Size of a tile: a row fills whole cache lines, and the inputs of a tile stay in the second-level cache.
 constexpr int64_t TILE_ROWS = 8;
 constexpr int64_t TILE_COLUMNS = 32;
-// Channels that are looked at together.
+// Channels that are processed together.
 constexpr int64_t CHANNELS_AT_ONCE = 64;
 
 struct Shape {
   int64_t batch, channels, height, width;
-  int64_t reach;  // the largest displacement along each axis, pixels
+  int64_t reach;  // largest displacement along each axis, pixels
 
   int64_t side() const { return 2 * reach + 1; }
   int64_t tiles_down() const { return (height + TILE_ROWS - 1) / TILE_ROWS; }
@@ -38,7 +38,7 @@ struct Shape {
 };
 
 // All tensors are contiguous. Tiles begin..end-1 of shape.tiles() are computed; calls for different tiles may run
-// side by side, each with a scratch of its own.
+// concurrently, each with its own scratch memory.
 template <typename T>
 struct Kernels {
   void (*correlate)(const Shape& shape, const T* a, const T* b, T* out, int64_t begin, int64_t end, T* scratch);
@@ -46,11 +46,11 @@ struct Kernels {
                  int64_t end, T* scratch);
 };
 
-// The kernels for this processor, chosen once.
+// Kernels for this processor, chosen once.
 template <typename T>
 const Kernels<T>& kernels();
 
-// The instructions they use: "AVX-512", "AVX2" or "baseline".
+// Instructions that these kernels use: "AVX-512", "AVX2" or "baseline".
 const char* instructions();
 
 }  // namespace vfi

@@ -1,4 +1,4 @@
-// torch.ops.vfi.correlation, splat and their gradients for CUDA. The schemas are registered in Python, by vfi.ops.
+// torch.ops.vfi.correlation, splat and their gradients on CUDA. The schemas are registered in Python, by vfi.ops.
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -28,11 +28,11 @@ Type type_of(at::ScalarType type) {
     case at::kDouble:
       return Type::float64;
     default:
-      TORCH_CHECK(false, "there is no kernel for ", type, ": give float16, bfloat16, float32 or float64");
+      TORCH_CHECK(false, "there is no kernel for ", type, ": use float16, bfloat16, float32 or float64");
   }
 }
 
-ImageSize picture_of(const at::Tensor& tensor) {
+ImageSize image_size(const at::Tensor& tensor) {
   const int64_t largest = std::numeric_limits<int>::max();
   TORCH_CHECK(tensor.size(1) <= largest && tensor.size(2) * tensor.size(3) <= largest,
               "one plane may have 2^31 - 1 pixels, but the shape is ", tensor.sizes());
@@ -42,7 +42,7 @@ ImageSize picture_of(const at::Tensor& tensor) {
 
 void check_launch(cudaError_t error, const at::Tensor& tensor) {
   TORCH_CHECK(error != cudaErrorNoKernelImageForDevice, "vfi_correlation was built for other GPUs than ",
-              tensor.device(), ": build it anew on this machine, or with TORCH_CUDA_ARCH_LIST set for it");
+              tensor.device(), ": build it again on this machine, or with TORCH_CUDA_ARCH_LIST set for it");
   TORCH_CHECK(error == cudaSuccess, "a kernel of vfi_correlation did not start on a tensor of ", tensor.sizes(), ": ",
               cudaGetErrorString(error));
 }
@@ -60,7 +60,7 @@ at::Tensor correlation(const at::Tensor& features_a, const at::Tensor& features_
   const int64_t side = 2 * max_displacement + 1;
   const at::Tensor out = at::empty({a.size(0), side * side, a.size(2), a.size(3)}, a.options());
   check_launch(launch_correlate(type_of(a.scalar_type()), a.const_data_ptr(), b.const_data_ptr(),
-                                out.mutable_data_ptr(), picture_of(a), reach, c10::cuda::getCurrentCUDAStream()),
+                                out.mutable_data_ptr(), image_size(a), reach, c10::cuda::getCurrentCUDAStream()),
                a);
   return out;
 }
@@ -76,7 +76,7 @@ std::tuple<at::Tensor, at::Tensor> correlation_backward(const at::Tensor& grad, 
   const auto gather = [&](const at::Tensor& features, bool reversed) {
     const at::Tensor out = at::empty(features.sizes(), features.options());
     check_launch(launch_gather(type_of(a.scalar_type()), reversed, weights.const_data_ptr(), features.const_data_ptr(),
-                               out.mutable_data_ptr(), picture_of(features), reach,
+                               out.mutable_data_ptr(), image_size(features), reach,
                                c10::cuda::getCurrentCUDAStream()),
                  features);
     return out;
@@ -84,7 +84,7 @@ std::tuple<at::Tensor, at::Tensor> correlation_backward(const at::Tensor& grad, 
   return {gather(b, false), gather(a, true)};
 }
 
-// The arguments of both splatting operators, as the kernels take them.
+// Arguments of both splatting operators in the types of the kernels.
 struct SplatArguments {
   at::Tensor values, flow, weight;
   ImageSize image;
@@ -95,9 +95,9 @@ struct SplatArguments {
 
 SplatArguments prepare_splat(const at::Tensor& values, const at::Tensor& flow, const at::Tensor& weight,
                              const std::string& kernel) {
-  check_pictures(values, "values", values);
-  check_pictures(flow, "flow", values);
-  check_pictures(weight, "weight", values);
+  check_tensor(values, "values", values);
+  check_tensor(flow, "flow", values);
+  check_tensor(weight, "weight", values);
   TORCH_CHECK(flow.size(0) == values.size(0) && flow.size(1) == 2 && flow.size(2) == values.size(2) &&
                   flow.size(3) == values.size(3),
               "flow must be [B, 2, H, W] for values of ", values.sizes(), ", but its shape is ", flow.sizes());
@@ -107,13 +107,13 @@ SplatArguments prepare_splat(const at::Tensor& values, const at::Tensor& flow, c
   TORCH_CHECK(kernel == "bilinear" || kernel == "gaussian", "kernel must be \"bilinear\" or \"gaussian\", not ",
               kernel);
   const auto is_double = [](const at::Tensor& tensor) { return tensor.scalar_type() == at::kDouble; };
-  const bool wide = is_double(values) || is_double(flow) || is_double(weight);
-  const at::ScalarType sums = wide ? at::kDouble : at::kFloat;
-  const at::Tensor own = (wide ? values.to(at::kDouble) : values).contiguous();
+  const bool any_double = is_double(values) || is_double(flow) || is_double(weight);
+  const at::ScalarType sums = any_double ? at::kDouble : at::kFloat;
+  const at::Tensor own = (any_double ? values.to(at::kDouble) : values).contiguous();
   return {own,
           flow.to(sums).contiguous(),
           weight.to(sums).contiguous(),
-          picture_of(own),
+          image_size(own),
           type_of(own.scalar_type()),
           sums,
           kernel == "gaussian"};

@@ -1,5 +1,5 @@
-// The kernels of vfi/ops/backends/cuda as __global__ functions, and how many blocks they take.
-// vfi/ops/backends/cupy_kernels.py says the same for CuPy.
+// The kernels of vfi/ops/backends/cuda as __global__ functions, and their launch configurations.
+// vfi/ops/backends/cupy_kernels.py is the counterpart for CuPy.
 #include "launch.h"
 
 #include "correlation.cuh"
@@ -38,26 +38,16 @@ __global__ void __launch_bounds__(SPLAT_THREADS)
 
 int64_t parts(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
-// The number of blocks along x, whose limit is 2^31 - 1; 0 where it is passed.
+// The number of blocks along x, or 0 if it exceeds the limit of 2^31 - 1.
 unsigned blocks(int64_t count) { return count <= 0x7fffffff ? static_cast<unsigned>(count) : 0; }
 
-// Calls launch(T()) with the type of C++ that `type` stands for.
+// Calls launch(T()) with the C++ type T of `type`.
 template <typename Launch>
 cudaError_t with_type(Type type, const Launch& launch) {
-  switch (type) {
-    case Type::float16:
-      launch(Half{});
-      break;
-    case Type::bfloat16:
-      launch(BFloat{});
-      break;
-    case Type::float32:
-      launch(float{});
-      break;
-    case Type::float64:
-      launch(double{});
-      break;
-  }
+  if (type == Type::float16) launch(Half{});
+  if (type == Type::bfloat16) launch(BFloat{});
+  if (type == Type::float32) launch(float{});
+  if (type == Type::float64) launch(double{});
   return cudaGetLastError();
 }
 
@@ -94,9 +84,9 @@ cudaError_t launch_gather(Type type, bool reversed, const void* weights, const v
 
 cudaError_t launch_splat(Type type, const void* values, const void* flow, const void* weight, void* total, void* norm,
                          const ImageSize& image, bool gaussian, cudaStream_t stream) {
-  const int64_t portions = image.channels > SPLAT_CHANNELS ? parts(image.channels, SPLAT_CHANNELS) : 1;
-  const unsigned grid = blocks(
-      parts(static_cast<int64_t>(image.height) * image.width * image.batch * portions, SPLAT_THREADS));
+  const int64_t groups = image.channels > SPLAT_CHANNELS ? parts(image.channels, SPLAT_CHANNELS) : 1;
+  const unsigned grid =
+      blocks(parts(static_cast<int64_t>(image.height) * image.width * image.batch * groups, SPLAT_THREADS));
   if (grid == 0) return cudaErrorInvalidConfiguration;
   return with_type(type, [&](auto number) {
     typedef decltype(number) T;

@@ -1,8 +1,8 @@
 """EQVI, "Enhanced Quadratic Video Interpolation" (Liu et al., ECCV Workshops 2020).
 
-:mod:`.rqfp` predicts motion from four frames and :mod:`.reversal` turns it round, both without weights and of
-use to other models; :mod:`.refinement` and :mod:`.rcsn` are the learned parts, :mod:`.model` the whole,
-:mod:`.fusion` MS-Fusion around it.
+:mod:`vfi.models.motion` holds rectified quadratic flow prediction and flow reversal, which have no weights;
+:mod:`.refinement` is the flow refinement with the blend mask, :mod:`.rcsn` the residual contextual synthesis
+network, :mod:`.model` the interpolator, :mod:`.fusion` multi-scale fusion around it.
 """
 
 from .build import build_eqvi, build_ms_fusion

@@ -13,8 +13,8 @@ def build_eqvi(*, flow: FlowEstimator | None = None, flow_reduction: int | None 
     """EQVI without weights, on the CPU.
 
     Args:
-        flow: Flow estimator; None: the network of the released weights.
-        flow_reduction: Factor by which frames are reduced for the flow, see :class:`EqviInterpolator`.
+        flow: Flow estimator; None for the network of the released weights.
+        flow_reduction: Reduction of the frames for the flow per side, see :class:`EqviInterpolator`.
 
     Returns:
         The model.
@@ -30,7 +30,7 @@ def build_ms_fusion(
 
     Args:
         flow: Flow estimator, see :func:`build_eqvi`.
-        flow_reduction: As for :func:`build_eqvi`; of the run at full size.
+        flow_reduction: Reduction of the frames for the flow at full size, see :func:`build_eqvi`.
 
     Returns:
         The model.

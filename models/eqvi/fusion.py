@@ -1,4 +1,4 @@
-"""MS-Fusion: EQVI at two scales, and a small network that weights the results.
+"""MS-Fusion: EQVI at two scales, and a small network that blends the two results.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Multi-scale fusion".
 """
@@ -19,11 +19,11 @@ from ..layers import conv, leaky
 from .model import TILE_ALIGNMENT, TILE_OVERLAP, EqviInterpolator
 
 SCALES = 2
-"""Full size and half of it."""
+"""Number of scales: full size and half size."""
 
 
 class FusionNetwork(nn.Module):
-    """Weights two frames, pixel by pixel."""
+    """Predicts the weights of two frames, pixel by pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,14 +37,14 @@ class FusionNetwork(nn.Module):
 
 
 class BothScales(NamedTuple):
-    """EQVI's records at full size and at half of it."""
+    """EQVI's records at full size and at half size."""
 
     full: Any
     half: Any
 
 
 class MsFusionInterpolator(Interpolator):
-    """MS-Fusion around an EQVI, which it does not train along."""
+    """MS-Fusion around an EQVI interpolator, which it keeps fixed in training."""
 
     window = 4
     size = SizeRequirement(multiple=2, minimum=64)
@@ -55,7 +55,7 @@ class MsFusionInterpolator(Interpolator):
         """Compose the model; the fusion network gets its default initialization.
 
         Args:
-            eqvi: Interpolator for both scales.
+            eqvi: EQVI interpolator that serves both scales.
         """
         super().__init__()
         self.eqvi = eqvi
@@ -74,7 +74,7 @@ class MsFusionInterpolator(Interpolator):
         self.fusion.to(dtype)
 
     def reserve_cache(self, variants: int) -> None:
-        """See the base class; every window here is two for the model inside."""
+        """Reserve caches for both scales of every variant. See the base class."""
         self.variants = variants
         self.eqvi.reserve_cache(SCALES * variants)
 
@@ -86,7 +86,7 @@ class MsFusionInterpolator(Interpolator):
             window: Frames ``[B, 3, H, W]`` in [0, 1] with even sides.
 
         Returns:
-            Motions, that of the half scale in its own pixels.
+            Motion at both scales, each in pixels of its own scale.
         """
         return BothScales(self.eqvi.estimate_motion(window), self.eqvi.estimate_motion(halve(window)))
 
@@ -103,9 +103,10 @@ class MsFusionInterpolator(Interpolator):
     def synthesize(
         self, sources: Sources, motion: BothScales, flow: BothScales, t: Tensor, rows: slice
     ) -> Interpolation:
-        """Synthesize rows of the frame at time ``t``; flows and blend are those of the full scale.
+        """Synthesize rows of the frame at time ``t``. See the base class.
 
-        EQVI, which is not trained along, gives its results without gradient. See the base class.
+        Flows and blend of the result are those of the full scale. EQVI is kept fixed in training: its results
+        have no gradient.
         """
         both: BothScales = sources.context
         with torch.no_grad():
@@ -114,7 +115,7 @@ class MsFusionInterpolator(Interpolator):
         return full._replace(frame=self.fuse(full.frame, half), coarse=full.frame)
 
     def fuse(self, full: Tensor, half: Tensor) -> Tensor:
-        """Weight the results of both scales pixel by pixel.
+        """Blend the results of both scales pixel by pixel.
 
         Args:
             full: Frame ``[B, 3, H, W]``.
@@ -128,14 +129,14 @@ class MsFusionInterpolator(Interpolator):
         return blend_frames(full, enlarged, self.fusion(pair).to(full).sigmoid())
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
-        """See the base class: EQVI's at both scales; the fusion network takes less than EQVI gave back."""
+        """Memory of EQVI at both scales; that of the fusion network is negligible. See the base class."""
         full, half = self.eqvi.memory_use(height, width), self.eqvi.memory_use(height // 2, width // 2)
         return full._replace(per_pixel=full.per_pixel + half.per_pixel / SCALES**2)
 
     def _half_rows(self, sources: Sources, motion: Any, flow: Any, t: Tensor, rows: slice) -> Tensor:
-        """The frame at half size on the rows that belong to ``rows`` of the full size.
+        """The frame at half size, on the rows that correspond to ``rows`` at full size.
 
-        A tile's overlap has half as many rows here, so that more of them are synthesized and cut off.
+        The overlap of a tile has half as many rows here, so that further rows are synthesized and cut off.
         """
         height = sources.window.rows.stop
         wanted = slice(rows.start // SCALES, min(-(-rows.stop // SCALES), height))
@@ -146,12 +147,12 @@ class MsFusionInterpolator(Interpolator):
 
 
 def halve(window: Window) -> Window:
-    """The window at half its size: means of 2x2 pixels, which is what bilinear resizing by half is.
+    """The window at half size: means of 2x2 pixels, which equal bilinear resizing by half.
 
     Args:
         window: Frames ``[B, 3, H, W]`` with even sides.
 
     Returns:
-        A window whose keys differ from the larger one's.
+        The smaller window, with keys of its own.
     """
     return window.map(lambda frame: block_mean(frame, SCALES)).map_keys(lambda key: ("half", key))

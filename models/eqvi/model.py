@@ -3,19 +3,20 @@
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020 (winner of the AIM 2020
 challenge on temporal super-resolution). The forward pass:
 
-1. Flow between the middle frames and from each of them to the outer ones, by a network that EQVI does not
-   train; from them each middle frame's quadratic motion (RQFP,
-   :mod:`~vfi.models.motion.quadratic`). Without both outer frames the
-   motion is linear. None of this depends on t, nor has it a gradient.
-2. The motion to time t, reversed (:mod:`~vfi.models.motion.reversal`).
-3. A U-Net corrects the flows (:mod:`.refinement`).
-4. Both frames are warped by the corrected flows and blended.
-5. RCSN (:mod:`.rcsn`) adds what the blend lacks.
+1. Optical flow between the middle frames and from each of them to the outer ones, by a network that is kept
+   fixed in training. Rectified quadratic flow prediction (RQFP, :mod:`~vfi.models.motion.quadratic`) turns
+   it into the motion of each middle frame's pixels; without both outer frames the motion is linear. This
+   step does not depend on t and has no gradient.
+2. Flow reversal (:mod:`~vfi.models.motion.reversal`): the motion to time t gives the flows from time t.
+3. Flow refinement: a U-Net filters these flows (:mod:`.refinement`).
+4. Both frames are warped by the refined flows and blended by a mask.
+5. Residual contextual synthesis network (RCSN, :mod:`.rcsn`): a U-Net on the warped frames, contextual
+   features and image gradients predicts the residual of the blend.
 
-Deviations from the authors' code, none of which changes a number: motion and contextual features are computed
-once per window instead of for every t, flows of a pair are shared by all windows that hold it, each frame's
-pyramid is computed once, the occlusions are not computed. And one that does: alpha's ratio of exponentials
-became a sigmoid (RQFP), which does not overflow.
+Deviations from the authors' code that change no number: motion and contextual features are computed once per
+window instead of once per t, the flows of a pair serve all windows that contain it, the feature pyramid of
+a frame is computed once, occlusions are not estimated. One that does: RQFP's ratio of exponentials for alpha
+is a sigmoid, which does not overflow.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .rcsn import CONTEXT_CHANNELS, CONTEXT_KERNEL, ResidualNetwork, context_con
 from .refinement import MaskNetwork, Refinement, RefinementNetwork
 
 TILE_ALIGNMENT = 32
-"""Rows: the U-Net halves five times, and tiles must be halved where the whole frame would be."""
+"""Rows; the five poolings of the U-Net must group the rows of a tile like those of the whole frame."""
 
 TILE_OVERLAP = 128
 """Rows on either side of a tile that are synthesized along with it and cut off; the seams are described in
@@ -53,9 +54,9 @@ KEPT_PAIRS, KEPT_FRAMES, KEPT_CONTEXTS = 7, 4, 2
 """Entries kept: of a window's five pairs three are found by the next one, while two new ones come in."""
 
 MOST_VARIANTS_WITH_FEATURES = 2
-"""Variants of a window, such as both scales of MS-Fusion, whose features are kept. With more of them,
-features of single frames are computed
-anew: that costs little time, and they would take more memory than all flows."""
+"""Largest number of variants of a window, such as both scales of MS-Fusion, whose frame features are cached.
+With more variants the features are computed again for each window, which costs little time; cached, they
+would take more memory than all flows."""
 
 MEMORY = MemoryFit(
     per_pixel=300, per_flow_pixel=350, per_tile_pixel=3700, variant_per_flow_pixel=16 * KEPT_PAIRS
@@ -68,18 +69,17 @@ class EqviMotion(NamedTuple):
     """Motion of a window, independent of t."""
 
     flows: FlowPair
-    """Between the middle frames, pixels."""
+    """Flows between the middle frames, pixels."""
     motion_0: QuadraticMotion
-    """Of frame 0's pixels, time running towards frame 1."""
+    """Motion of frame 0's pixels, time running towards frame 1."""
     motion_1: QuadraticMotion
-    """Of frame 1's pixels, time running towards frame 0."""
+    """Motion of frame 1's pixels, time running towards frame 0."""
 
 
 class EqviContext(NamedTuple):
     """Contextual features of the middle frames, ``[B, PAIR_CHANNELS, H, W]``.
 
-    See :func:`.rcsn.context_features`. None for frames so large that the features are computed for the rows
-    at hand.
+    See :func:`.rcsn.context_features`. None for large frames, whose features are computed tile by tile.
     """
 
     context_0: Tensor | None
@@ -87,7 +87,7 @@ class EqviContext(NamedTuple):
 
 
 class EqviInterpolator(Interpolator):
-    """EQVI with a flow estimator of choice; released weights go with :class:`..flow.irr_pwc.IrrPwc`."""
+    """EQVI with any flow estimator; that of the released weights is :mod:`vfi.models.flow.irr_pwc`."""
 
     window = 4
     size = SizeRequirement(minimum=32)
@@ -100,9 +100,8 @@ class EqviInterpolator(Interpolator):
         """Compose the model; its own parts get their default initialization.
 
         Args:
-            flownet: Flow estimator. It is not trained along.
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for 1,
-                and 2 for frames larger than :data:`~vfi.base.interpolator.LARGE_FRAME`.
+            flownet: Flow estimator, kept fixed in training.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.
@@ -129,12 +128,12 @@ class EqviInterpolator(Interpolator):
         return self.refinenet.conv1.weight.dtype
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Compute the U-Nets in this type; see :attr:`precision`."""
+        """Compute the U-Nets in this type, see :attr:`precision`."""
         for network in (self.refinenet, self.masknet, self.synthesisnet, self.feat_ext):
             network.to(dtype)
 
     def reserve_cache(self, variants: int) -> None:
-        """See the base class and :data:`MOST_VARIANTS_WITH_FEATURES`."""
+        """Reserve caches, see :data:`MOST_VARIANTS_WITH_FEATURES` and the base class."""
         super().reserve_cache(variants)
         with_features = variants if variants <= MOST_VARIANTS_WITH_FEATURES else 1
         self._encoded.variants = self._contexts.variants = with_features
@@ -183,34 +182,29 @@ class EqviInterpolator(Interpolator):
         """Synthesize rows of the frame at time ``t``, sampled from whole frames. See the base class."""
         window, context = sources
         refined = self._refine(window, motion, flow, rows)
-        origin = (rows.start, 0)
-        flow_t0 = refined.residual_t0 + backward_warp(
-            flow.flow_t0, refined.offset_t0.to(flow.flow_t0), origin=origin
-        )
-        flow_t1 = refined.residual_t1 + backward_warp(
-            flow.flow_t1, refined.offset_t1.to(flow.flow_t1), origin=origin
-        )
-        warped_0 = self._warp_context(window.start, context.context_0, flow_t0, rows)
-        warped_1 = self._warp_context(window.end, context.context_1, flow_t1, rows)
-        features_0, gradients_0, frame_0 = warped_0.split(CONTEXT_SPLIT, dim=1)
-        features_1, gradients_1, frame_1 = warped_1.split(CONTEXT_SPLIT, dim=1)
-        mask = self.masknet(self.network_input(frame_0, frame_1, refined.features))
-        blend = blend_weight(mask.to(frame_0).sigmoid(), t)
-        coarse = blend_frames(frame_0, frame_1, blend)
+        flow_t0 = filter_flow(flow.flow_t0, refined.offset_t0, refined.residual_t0, rows.start)
+        flow_t1 = filter_flow(flow.flow_t1, refined.offset_t1, refined.residual_t1, rows.start)
+        context_0 = self._warp_context(window.start, context.context_0, flow_t0, rows)
+        context_1 = self._warp_context(window.end, context.context_1, flow_t1, rows)
+        features_0, gradients_0, warped_0 = context_0.split(CONTEXT_SPLIT, dim=1)
+        features_1, gradients_1, warped_1 = context_1.split(CONTEXT_SPLIT, dim=1)
+        mask_logit = self.masknet(self.network_input(warped_0, warped_1, refined.features))
+        blend = blend_weight(mask_logit.to(warped_0).sigmoid(), t)
+        coarse = blend_frames(warped_0, warped_1, blend)
         residual = self.synthesisnet(
-            self.network_input(features_0, features_1, gradients_0, gradients_1, frame_0, frame_1)
+            self.network_input(features_0, features_1, gradients_0, gradients_1, warped_0, warped_1)
         )
         frame = (coarse + residual.to(coarse)).clamp(0, 1)
         return Interpolation(frame, flow_t0, flow_t1, blend, coarse)
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
-        """See the base class; contextual features of large frames are not kept."""
+        """Memory of a window; contextual features of large frames are not cached. See the base class."""
         use = super().memory_use(height, width)
         context = 0 if is_large(height, width) else BYTES_OF_CONTEXT
         return use._replace(per_pixel=use.per_pixel + context)
 
     def _refine(self, window: Window, motion: EqviMotion, flow: IntermediateFlow, rows: slice) -> Refinement:
-        """The U-Net's corrections of rows of the flows."""
+        """The refinement of rows of both flows from time t."""
         flow_t0, flow_t1 = flow.flow_t0[:, :, rows], flow.flow_t1[:, :, rows]
         origin = (rows.start, 0)
         return self.refinenet(
@@ -227,7 +221,7 @@ class EqviInterpolator(Interpolator):
         )
 
     def _warp_context(self, frame: Tensor, context: Tensor | None, flow: Tensor, rows: slice) -> Tensor:
-        """The contextual features of a frame, warped by ``flow``, which lies on ``rows`` of the new frame."""
+        """The contextual features of a frame warped by ``flow``, which lies on ``rows`` of the new frame."""
         if context is not None:
             return backward_warp(context, flow, origin=(rows.start, 0))
         reached = reached_rows(flow, rows.start, frame.shape[-2])
@@ -259,11 +253,26 @@ class EqviInterpolator(Interpolator):
         )
 
 
-def blend_weight(mask: Tensor, t: Tensor) -> Tensor:
-    """The weight of frame 0 from the mask and from how near in time it is.
+def filter_flow(flow: Tensor, offset: Tensor, residual: Tensor, top: int) -> Tensor:
+    """The refined flow: each vector is sampled nearby and corrected, QVI's adaptive flow filtering.
 
     Args:
-        mask: Mask ``[B, 1, H, W]`` in [0, 1].
+        flow: Flow ``[B, 2, H, W]`` from time t, pixels, on all rows of the new frame.
+        offset: Offset ``[B, 2, h, W]``, pixels, on rows ``top`` and following.
+        residual: Residual ``[B, 2, h, W]``, pixels, on the same rows.
+        top: First row of the offset, pixels.
+
+    Returns:
+        ``flow(u + offset(u)) + residual(u)``, ``[B, 2, h, W]``.
+    """
+    return residual + backward_warp(flow, offset.to(flow), origin=(top, 0))
+
+
+def blend_weight(mask: Tensor, t: Tensor) -> Tensor:
+    """The blend weight of frame 0, from the mask and the distance in time.
+
+    Args:
+        mask: Mask ``[B, 1, H, W]`` in [0, 1], the visibility of frame 0; that of frame 1 is ``1 - mask``.
         t: Time ``[B]``, each in (0, 1).
 
     Returns:
@@ -275,10 +284,10 @@ def blend_weight(mask: Tensor, t: Tensor) -> Tensor:
 
 
 def reached_rows(flow: Tensor, top: int, height: int) -> slice:
-    """The rows of a frame that a flow reaches, and as many more as the contextual features look at.
+    """The rows of a frame that a flow reaches, with the margin that the contextual features need.
 
     Args:
-        flow: Flow ``[B, 2, h, W]``, pixels, on rows ``top`` and following.
+        flow: Flow ``[B, 2, h, W]``, pixels, on rows ``top`` and following of the new frame.
         top: First row of the flow, pixels.
         height: Frame height in pixels.
 

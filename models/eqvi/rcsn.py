@@ -1,4 +1,4 @@
-"""RCSN, the residual contextual synthesis network: the correction of the blend of two warped frames.
+"""RCSN, the residual contextual synthesis network: the residual of the blend of two warped frames.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Residual contextual
 synthesis network". Parameters have the names of the released files.
@@ -18,7 +18,7 @@ CONTEXT_CHANNELS = 64
 CONTEXT_KERNEL = 7
 
 GRADIENT_EPSILON = 1e-6
-"""Under the root of the squared gradients."""
+"""Added to the squared gradient before the root."""
 
 PAIR_CHANNELS = CONTEXT_CHANNELS + 3 + 3
 """Channels per frame: contextual features, gradients, the frame itself."""
@@ -30,10 +30,10 @@ def context_convolution() -> nn.Conv2d:
 
 
 def gradient_magnitude(frame: Tensor) -> Tensor:
-    """Length of the central differences, per channel; the frame continues with zeros.
+    """Magnitude of the image gradient by central differences, per channel; zeros outside the frame.
 
     Args:
-        frame: ``[B, C, H, W]``.
+        frame: Frame ``[B, C, H, W]``.
 
     Returns:
         ``[B, C, H, W]``: ``sqrt((x[y + 1] - x[y - 1])^2 + (x[.., x + 1] - x[.., x - 1])^2 + epsilon)``.
@@ -45,7 +45,7 @@ def gradient_magnitude(frame: Tensor) -> Tensor:
 
 
 class ResidualNetwork(nn.Module):
-    """A U-Net of three halvings; takes any size from 8 on."""
+    """U-Net with three poolings; takes any size from 8x8 on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ResidualNetwork(nn.Module):
         self.conv4 = conv(32, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, 2 PAIR_CHANNELS, H, W]`` to the correction of the blend, ``[B, 3, H, W]``."""
+        """``[B, 2 PAIR_CHANNELS, H, W]`` to the residual of the blend, ``[B, 3, H, W]``."""
         x = leaky(self.conv2(leaky(self.conv1(x))))
         s1 = leaky(self.conv3(x))
         s2 = self.down1(s1)
@@ -72,14 +72,14 @@ class ResidualNetwork(nn.Module):
 
 
 def context_features(convolution: nn.Conv2d, frame: Tensor) -> Tensor:
-    """What the synthesis warps of a frame, in one tensor so that one warp does for all.
+    """Contextual features, gradients and colours of a frame as one tensor, to be warped together.
 
     Args:
         convolution: Convolution, see :func:`context_convolution`.
-        frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], as it is: not normalised as ResNet's inputs are.
+        frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], without the normalisation of ResNet's inputs.
 
     Returns:
-        ``[B, PAIR_CHANNELS, H, W]``: features, gradients, the frame; in the frame's type.
+        ``[B, PAIR_CHANNELS, H, W]``: features, gradients, frame; in the frame's type.
     """
     features = convolution(frame.to(convolution.weight.dtype)).to(frame.dtype)
     return torch.cat((features, gradient_magnitude(frame), frame), dim=1)

@@ -1,4 +1,4 @@
-"""EQVI's refinement: corrects the reversed flows and weights the frames warped by them.
+"""EQVI's flow refinement and the mask that blends the frames warped by the refined flows.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, after Xu et al., "Quadratic
 Video Interpolation", NeurIPS 2019, "Adaptive flow filtering" and "Frame synthesis". Parameters have the names
@@ -18,29 +18,29 @@ REFINEMENT_INPUTS = 4 * 3 + 4 * 2
 """Both frames, both warped frames, both flows between the frames, both flows from time t."""
 
 FEATURES = 32
-"""Channels of the U-Net's features, which the mask network gets."""
+"""Channels of the U-Net's features, an input of the mask network."""
 
 SEARCH = 10.0
-"""Pixels along each axis: how far the refinement may look for a better flow vector."""
+"""Pixels along each axis; largest offset at which the refinement samples a flow vector."""
 
 
 class Refinement(NamedTuple):
-    """Corrections of both flows, and features for the mask."""
+    """Offsets and residuals of both flows, and features for the mask; see :func:`.model.filter_flow`."""
 
     offset_t0: Tensor
-    """``[B, 2, H, W]``, pixels: from where nearby ``flow_t0`` is to be taken."""
+    """``[B, 2, H, W]``, pixels: relative position at which ``flow_t0`` is sampled."""
     residual_t0: Tensor
-    """``[B, 2, H, W]``, pixels: what is added to it then."""
+    """``[B, 2, H, W]``, pixels: added to the sampled ``flow_t0``."""
     offset_t1: Tensor
-    """As ``offset_t0``, of ``flow_t1``."""
+    """``[B, 2, H, W]``, pixels: relative position at which ``flow_t1`` is sampled."""
     residual_t1: Tensor
-    """As ``residual_t0``, of ``flow_t1``."""
+    """``[B, 2, H, W]``, pixels: added to the sampled ``flow_t1``."""
     features: Tensor
     """``[B, FEATURES, H, W]``."""
 
 
 class RefinementNetwork(nn.Module):
-    """A U-Net of five halvings; takes any size from 32 on."""
+    """U-Net with five poolings; takes any size from 32x32 on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class RefinementNetwork(nn.Module):
         self.conv3 = conv(FEATURES, 8)
 
     def forward(self, x: Tensor) -> Refinement:
-        """``[B, REFINEMENT_INPUTS, H, W]`` to the refinement; flows in pixels."""
+        """``[B, REFINEMENT_INPUTS, H, W]`` to the offsets and residuals in pixels."""
         s1 = leaky(self.conv2(leaky(self.conv1(x))))
         s2 = self.down1(s1)
         s4 = self.down2(s2)
@@ -78,7 +78,7 @@ class RefinementNetwork(nn.Module):
 
 
 class MaskNetwork(nn.Module):
-    """Weights the two warped frames."""
+    """Predicts the mask that blends the two warped frames."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,5 +87,5 @@ class MaskNetwork(nn.Module):
         self.conv3 = conv(16, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, 6 + FEATURES, H, W]`` to the logit of frame 0, ``[B, 1, H, W]``."""
+        """``[B, 6 + FEATURES, H, W]`` to the mask's logit, ``[B, 1, H, W]``."""
         return self.conv3(leaky(self.conv2(leaky(self.conv1(x)))))

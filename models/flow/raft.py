@@ -1,12 +1,12 @@
-"""RAFT: recurrent refinement of one flow field, looking up the correlations of all pairs of pixels.
+"""RAFT: recurrent refinement of a flow field by lookups in an all-pairs correlation pyramid.
 
 Source: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020; the networks
 are torchvision's, and parameters have the names of torchvision's files.
 
-Deviations from torchvision's own forward pass, whose last result this equals: features and context of a frame
-are computed once for both directions and all pairs, and only the last flow is enlarged.
+Deviations from torchvision's forward pass, which keep its last result: features and context of a frame are
+computed once for both directions and all pairs, and only the last flow is enlarged.
 
-Every pixel at 1/8 is compared with every other: 5.2 GiB for one direction at 1920x1080. Where both together
+The correlation of all pairs of pixels at 1/8 takes 5.2 GiB per direction at 1920x1080. Where both directions
 would take more than 1 GiB, they run one after the other.
 """
 
@@ -25,42 +25,42 @@ from vfi.types import FlowPair
 from .upsampling import enlarge_convex
 
 REDUCTION = 8
-"""Pixels of the frame per pixel of the field that is refined."""
+"""Pixels of the frame per pixel of the refined field."""
 
 SMALLEST_SIDE = 128
-"""Pixels; the coarsest correlations, at 1/64, need two of them."""
+"""Pixels; the coarsest level of the correlation pyramid, at 1/64, needs two rows and columns."""
 
 ITERATIONS = 12
-"""Refinements; torchvision's default."""
+"""Number of refinement steps; torchvision's default."""
 
 BATCHED_CORRELATIONS = 2**28
-"""Up to so many numbers both directions are computed as one batch."""
+"""Largest number of correlations with which both directions are computed as one batch."""
 
 
 class RaftFrame(NamedTuple):
-    """What belongs to one frame, whatever pair it takes part in."""
+    """Features of one frame, independent of the other frame."""
 
     features: Tensor
-    """``[B, C, h, w]`` at 1/8 of the padded frame, to be correlated."""
+    """``[B, C, h, w]`` at 1/8 of the padded frame, which are correlated."""
     hidden: Tensor
-    """``[B, C, h, w]``, the state from which the refinement of this frame's flow starts."""
+    """``[B, C, h, w]``, initial hidden state of the refinement of this frame's flow."""
     context: Tensor
-    """``[B, C, h, w]``, what the refinement sees in each iteration."""
+    """``[B, C, h, w]``, an input of every refinement step."""
     padding: Padding
 
 
 class RaftFlow(FlowEstimator):
-    """RAFT as a flow estimator. Takes frames of any size: they are padded, by repeating the edge."""
+    """RAFT as a flow estimator. Frames of any size are padded by repeating the edge."""
 
     def __init__(self, network: RAFT, *, iterations: int = ITERATIONS) -> None:
-        """Take over torchvision's parts.
+        """Compose the estimator of torchvision's modules.
 
         Args:
-            network: ``raft_large()`` or ``raft_small()`` of torchvision.
-            iterations: Refinements; the paper evaluates with 24 to 32.
+            network: RAFT of torchvision, ``raft_large()`` or ``raft_small()``.
+            iterations: Number of refinement steps; the paper evaluates with 24 to 32.
 
         Raises:
-            ValueError: if ``iterations`` is not positive.
+            ValueError: If ``iterations`` is not positive.
         """
         super().__init__()
         if iterations < 1:
@@ -73,7 +73,7 @@ class RaftFlow(FlowEstimator):
         self.mask_predictor = network.mask_predictor
 
     def encode(self, frame: Tensor) -> RaftFrame:
-        """Features and context of a frame.
+        """Compute features and context of one frame.
 
         Args:
             frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
@@ -115,16 +115,16 @@ class RaftFlow(FlowEstimator):
         return FlowPair(*(encoded_0.padding.unpad(flow) for flow in flows))
 
     def _refine(self, first: Tensor, second: Tensor, hidden: Tensor, context: Tensor) -> Tensor:
-        """The flow ``[B, 2, H, W]`` from ``first`` to ``second``, padded frames' pixels."""
+        """The flow ``[B, 2, H, W]`` from ``first`` to ``second``, pixels of the padded frames."""
         start = pixel_grid(*first.shape[-2:], device=first.device, dtype=first.dtype)
         target = start.expand(first.shape[0], -1, -1, -1)
         self.corr_block.build_pyramid(first, second)
         for _ in range(self.iterations):
-            target = target.detach()  # the paper's: gradients pass through the hidden state only
-            found = self.corr_block.index_pyramid(target)
-            hidden, change = self.update_block(hidden, context, found, target - start)
+            target = target.detach()  # as in the paper, gradients pass through the hidden state only
+            correlations = self.corr_block.index_pyramid(target)
+            hidden, change = self.update_block(hidden, context, correlations, target - start)
             target = target + change
-        self.corr_block.corr_pyramid = []  # torchvision would keep it, and it is large
+        self.corr_block.corr_pyramid = []  # torchvision keeps it after the call, and it is large
         flow = target - start
         if self.mask_predictor is None:
             height, width = flow.shape[-2:]
@@ -136,7 +136,7 @@ def build_raft(*, iterations: int = ITERATIONS) -> RaftFlow:
     """RAFT without weights, on the CPU.
 
     Args:
-        iterations: Refinements; the paper evaluates with 24 to 32.
+        iterations: Number of refinement steps; the paper evaluates with 24 to 32.
     """
     return RaftFlow(raft_large(), iterations=iterations)
 
@@ -145,6 +145,6 @@ def build_raft_small(*, iterations: int = ITERATIONS) -> RaftFlow:
     """The small RAFT without weights, on the CPU.
 
     Args:
-        iterations: Refinements; the paper evaluates with 24 to 32.
+        iterations: Number of refinement steps; the paper evaluates with 24 to 32.
     """
     return RaftFlow(raft_small(), iterations=iterations)

@@ -1,4 +1,4 @@
-"""Enlarging a flow by weights that a network chose, as RAFT and GMFlow do.
+"""Convex upsampling of a flow by predicted weights, as in RAFT and GMFlow.
 
 Source: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020, section 3.3.
 """
@@ -12,19 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NEIGHBOURS = 9
-"""Coarse pixels of which a pixel of the frame gets its weighted mean."""
+"""Number of coarse pixels whose weighted mean is a fine vector."""
 
 
 def enlarge_convex(flow: Tensor, logits: Tensor) -> Tensor:
-    """Enlarge a flow, every fine vector being a weighted mean of the 3x3 coarse ones around it.
+    """Enlarge a flow; every fine vector is a weighted mean of the 3x3 coarse vectors around it.
 
     Args:
-        flow: ``[B, 2, h, w]``, pixels of its own resolution.
-        logits: ``[B, 9 S S, h, w]`` for S times the size: of neighbour, row and column within the coarse
-            pixel, in this order; the softmax over the neighbours gives the weights.
+        flow: Flow ``[B, 2, h, w]``, pixels of its own resolution.
+        logits: Logits ``[B, 9 S S, h, w]`` for S times the resolution, ordered by neighbour, row and column
+            within the coarse pixel; the softmax over the neighbours gives the weights.
 
     Returns:
-        ``[B, 2, S h, S w]``, pixels of the new resolution.
+        Flow ``[B, 2, S h, S w]``, pixels of the new resolution.
     """
     scale = math.isqrt(logits.shape[1] // NEIGHBOURS)
     height, width = flow.shape[-2:]

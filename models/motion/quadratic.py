@@ -1,11 +1,12 @@
-"""Rectified quadratic flow prediction (RQFP): where the pixels of a frame are at time t, from four frames.
+"""Rectified quadratic flow prediction (RQFP): the flow from a frame to time t, from the flows of four frames.
 
 Source: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Rectified quadratic flow
 prediction", after Xu et al., "Quadratic Video Interpolation", NeurIPS 2019. Everything here is elementwise,
 without weights, and computed in the type of the flows given (float32 for anything that matters). EQVI itself
-calls it without gradient; it is differentiable where neither the gate nor an absolute value has its edge.
+calls it without gradient; it is differentiable except at the edges of the gate and of absolute values.
 
-Each pixel of a frame b moves by ``d(tau) = v tau + a tau^2 / 2``. Three flows on b's grid observe it:
+Each pixel of a frame b moves by ``d(tau) = v tau + a tau^2 / 2``. Three flows on b's grid observe this
+motion:
 
 ============== ======= ================================ ================================
 argument       tau     for frame 0 (time t)             for frame 1 (time 1 - t)
@@ -15,9 +16,9 @@ argument       tau     for frame 0 (time t)             for frame 1 (time 1 - t)
 ``flow_far``   2       to ``next``                      to ``prev``
 ============== ======= ================================ ================================
 
-The flows to both neighbours determine v and a exactly; the third makes a least squares fit possible, which
-is more accurate where the motion is quadratic and harmful where it is not. The rectification decides between
-them, per pixel and per component.
+The flows to both neighbours determine v and a exactly; the third allows a least squares fit, which is more
+accurate where the motion is quadratic and less accurate where it is not. The rectification decides between
+the two, per pixel and per component.
 
 Deviation from the authors' code: their ratio of exponentials for alpha becomes NaN when two accelerations
 differ by more than about 93 pixels; the sigmoid here is the same function without that.
@@ -40,7 +41,7 @@ ALPHA_STEEPNESS = 2.0
 
 
 class QuadraticMotion(NamedTuple):
-    """Motion of every pixel of a frame, independent of t: fit once, evaluate for as many times as wanted."""
+    """Motion of every pixel of a frame, independent of t: fitted once, evaluated at any number of times."""
 
     velocity: Tensor
     """``[B, 2, H, W]``, pixels per frame interval, at the frame itself."""
@@ -61,7 +62,7 @@ class QuadraticMotion(NamedTuple):
 
 
 def least_squares_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor) -> QuadraticMotion:
-    """The motion that fits all three flows best: the normal equations, solved on paper.
+    """The least squares fit to all three flows, by the closed form of the normal equations.
 
     Args:
         flow_back: Flow ``[B, 2, H, W]``, see the table above.
@@ -78,7 +79,7 @@ def least_squares_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor
 
 
 def adjacent_motion(flow_back: Tensor, flow_ahead: Tensor) -> QuadraticMotion:
-    """The motion through the two neighbouring frames exactly (the original quadratic interpolation).
+    """The motion that passes through both neighbouring frames exactly, as in the original QVI.
 
     Args:
         flow_back: Flow ``[B, 2, H, W]``, see the table above.
@@ -93,7 +94,7 @@ def adjacent_motion(flow_back: Tensor, flow_ahead: Tensor) -> QuadraticMotion:
 def pairwise_accelerations(
     flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The acceleration from each two of the three flows; all equal where the motion is truly quadratic.
+    """The acceleration by each two of the three flows; all three are equal where the motion is quadratic.
 
     Args:
         flow_back: Flow ``[B, 2, H, W]``, see the table above.
@@ -111,8 +112,8 @@ def rectification_gate(adjacent: Tensor, back_far: Tensor, ahead_far: Tensor) ->
 
     Args:
         adjacent: First result of :func:`pairwise_accelerations`.
-        back_far: Second result.
-        ahead_far: Third result.
+        back_far: Second result of :func:`pairwise_accelerations`.
+        ahead_far: Third result of :func:`pairwise_accelerations`.
 
     Returns:
         ``[B, 2, H, W]`` bool, decided for x and y separately.
@@ -127,7 +128,7 @@ def rectification_alpha(adjacent: Tensor, back_far: Tensor) -> Tensor:
 
     Args:
         adjacent: First result of :func:`pairwise_accelerations`.
-        back_far: Second result.
+        back_far: Second result of :func:`pairwise_accelerations`.
 
     Returns:
         ``[B, 2, H, W]`` in [0, 1].
@@ -136,7 +137,9 @@ def rectification_alpha(adjacent: Tensor, back_far: Tensor) -> Tensor:
 
 
 def rectified_quadratic_motion(flow_back: Tensor, flow_ahead: Tensor, flow_far: Tensor) -> QuadraticMotion:
-    """The rectified motion: fitted and adjacent motion blended inside the gate, adjacent outside.
+    """The rectified motion: the least squares fit blended with the adjacent motion where the gate is open.
+
+    Outside the gate it is the adjacent motion.
 
     Args:
         flow_back: Flow ``[B, 2, H, W]``, see the table above.

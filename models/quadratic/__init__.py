@@ -1,4 +1,4 @@
-"""Interpolation by EQVI's motion mathematics without any learned part."""
+"""Quadratic interpolation without weights: EQVI's motion model on classical optical flow."""
 
 from .model import QuadraticInterpolator, build_quadratic
 

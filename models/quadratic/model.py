@@ -2,19 +2,22 @@
 
 The forward pass, all but its last step at reduced resolution:
 
-1. Flow between neighbouring frames, both ways, each pair once (:class:`~vfi.base.flow.FlowEstimator`).
-2. Rectified quadratic motion of the two middle frames from all four (EQVI, "RQFP", see
-   :mod:`vfi.models.motion.quadratic`), linear motion where an outer frame is missing. The far flows that
-   RQFP wants are the near ones chained, which measured as good as estimating them and costs a warp.
-3. Both frames' motion is splatted to time t. A pixel whose flow does not lead back to it, or leads
-   to another colour, has little weight; where both frames' pixels land, the reliable ones prevail.
-   Holes are filled from around.
-4. Each frame is warped by the field; how much arrived from a frame is how visible it is there, and the
-   two are blended by nearness in time and the square root of that. The root, and the low weight of the
-   thresholds below, keep the choice soft: a wrong hard choice costs more than a mixture.
+1. Optical flow between neighbouring frames, both ways, each pair once
+   (:class:`~vfi.base.flow.FlowEstimator`).
+2. Rectified quadratic motion of the two middle frames from all four (EQVI's RQFP,
+   :mod:`vfi.models.motion.quadratic`); linear motion where an outer frame is missing. The flows to the far
+   frames are compositions of neighbouring flows, which measured as accurate as estimating them and costs one
+   warp.
+3. The motion of both frames is splatted to time t, weighted by its reliability: a low forward-backward error
+   and a low colour difference. Holes are filled from their surroundings.
+4. Both frames are warped by the splatted flows and blended. A frame's visibility at a pixel is the weight
+   that was splatted there from it; the blend follows the distance in time and the square root of the
+   visibility. The root and the floor of the visibility keep the blend soft: a wrong hard choice costs more
+   than a mixture.
 
-Deviations from EQVI, whose refinement network repairs what this model must avoid: bilinear splatting of both
-frames' motion into one field instead of a Gaussian reversal for each; holes are filled, not zero.
+Deviations from EQVI, whose refinement network repairs errors that this model must avoid: the motion of both
+frames is splatted bilinearly into one field instead of two Gaussian reversals; holes are filled instead of
+zero.
 
 Every constant below was chosen by measurement on real clips; see ``docs/design/quadratic.md``.
 """
@@ -44,32 +47,32 @@ from vfi.ops import (
 from vfi.types import FlowPair, FrameName, Interpolation, Window
 
 COLOR_PENALTY = 15.0
-"""Per unit of colour difference (range 1) along a flow, in the exponent of its reliability."""
+"""Penalty per unit of colour difference (range 1) along a flow, in the exponent of its reliability."""
 
 ROUND_TRIP_PENALTY = 0.1
-"""Per pixel of round trip error (at the flow's resolution), in the same exponent."""
+"""Penalty per pixel of forward-backward error (at the flow's resolution), in the same exponent."""
 
 LEAST_RELIABILITY = 1e-3
-"""Keeps the motion of unreliable pixels as a last resort, where nothing else lands."""
+"""Smallest reliability: unreliable motion counts only where nothing else is splatted."""
 
 VISIBILITY_FLOOR = 0.1
-"""Added to the visibility of both frames, so that neither vanishes where neither is certain."""
+"""Added to the visibility of both frames, which keeps the blend soft where both are low."""
 
 OUTSIDE_WEIGHT = 1e-3
-"""Weight of a pixel sampled from outside its frame: it counts only where the other is outside too."""
+"""Weight of a pixel sampled outside its frame: it counts only where the other one lies outside too."""
 
 COLOR_WINDOW = 5
-"""Pixels; side of the square over which colour differences are averaged."""
+"""Pixels; side of the window over which colour differences are averaged."""
 
 KEPT_PAIRS = 4
-"""Pairs kept for the next window."""
+"""Number of pairs in the cache."""
 
 MEMORY = MemoryFit(
     per_pixel=40, per_flow_pixel=900, per_tile_pixel=70, variant_per_flow_pixel=50 * KEPT_PAIRS
 )
-"""Fitted, with about a tenth to spare, to the peaks of runs through four windows at 480p to 4320p, untiled
-and in tiles. Most of it is the flow's, and OpenCV's buffers stay between calls. A kept pair is two flows
-and two reliabilities, 24 bytes, and as much again that is lost between them."""
+"""Fitted, with a margin of about a tenth, to the peaks of runs through four windows at 480p to 4320p, untiled
+and in tiles. Most of it belongs to the flow estimator, and OpenCV keeps its buffers between calls. A cached
+pair is two flows and two reliabilities, 24 bytes, and as much again in fragmented memory."""
 
 
 class PairMotion(NamedTuple):
@@ -90,20 +93,20 @@ class WindowMotion(NamedTuple):
     """Motion of a window, independent of t."""
 
     pair: PairMotion
-    """Of the middle two frames."""
+    """Flows between the middle two frames and their reliability."""
     motion_0: QuadraticMotion
-    """Of frame 0's pixels, time running towards frame 1."""
+    """Motion of frame 0's pixels, time running towards frame 1."""
     motion_1: QuadraticMotion
-    """Of frame 1's pixels, time running towards frame 0."""
+    """Motion of frame 1's pixels, time running towards frame 0."""
     reduction: int
     """Pixels of the frame per pixel of the flow and side."""
 
 
 class QuadraticInterpolator(Interpolator):
-    """The best interpolator that needs no training: the default where no trained weights are there."""
+    """Interpolator without weights, and the default model where no trained weights are installed."""
 
     window = 4
-    cpu_threads = 1  # torch's part is too small to split; the flow has its own threads
+    cpu_threads = 1  # PyTorch's part is too small to split; the flow estimator has its own threads
     tile_multiple = 1
     usual_reductions = (2, 4)
     memory = MEMORY
@@ -113,8 +116,7 @@ class QuadraticInterpolator(Interpolator):
 
         Args:
             flow: Flow estimator for neighbouring frames.
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for 2,
-                and 4 for frames larger than :data:`~vfi.base.interpolator.LARGE_FRAME`.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.
@@ -130,7 +132,7 @@ class QuadraticInterpolator(Interpolator):
             window: Frames ``[B, 3, H, W]`` in [0, 1]; without both outer ones the motion is linear.
 
         Returns:
-            The motion at reduced resolution.
+            The motion at the flow's resolution.
         """
         reduction = self.reduction(*window.start.shape[-2:])
         middle = self._pair(window, "start", "end", reduction)
@@ -150,7 +152,7 @@ class QuadraticInterpolator(Interpolator):
     def synthesize(
         self, sources: Sources, motion: WindowMotion, flow: Tensor, t: Tensor, rows: slice
     ) -> Interpolation:
-        """Synthesize rows of the frame at time ``t``; they do not change the result. See the base class."""
+        """Synthesize rows of the frame at time ``t``, the same in tiles of any height. See the base class."""
         window = sources.window
         height, width = window.start.shape[-2:]
         field = enlarge_rows(flow, motion.reduction, rows.start, rows.stop)[..., :width]  # [B, 5, rows, W]
@@ -180,19 +182,19 @@ class QuadraticInterpolator(Interpolator):
 
 
 def _through(motion: QuadraticMotion, flow_ahead: Tensor) -> QuadraticMotion:
-    """The motion with the same acceleration that arrives exactly where the measured flow does at time 1.
+    """The motion of the same acceleration that equals the measured flow at time 1.
 
-    A least squares fit passes beside it, which would tear the new frame from both of its neighbours.
+    A least squares fit does not, which would make new frames near time 1 discontinuous with frame 1.
     """
     return QuadraticMotion(flow_ahead - motion.acceleration / 2, motion.acceleration)
 
 
 def time_field(motion: WindowMotion, t: Tensor) -> Tensor:
-    """Where the new frame's pixels come from, at the flow's resolution.
+    """Flows and blend weight of the frame at time ``t``, at the flow's resolution.
 
     Args:
         motion: Motion of the window.
-        t: Time ``[B]``.
+        t: Time ``[B]``, each in (0, 1).
 
     Returns:
         ``[B, 5, h, w]``: ``flow_t0``, ``flow_t1`` (pixels of the frame), ``blend`` in (0, 1).
@@ -201,7 +203,7 @@ def time_field(motion: WindowMotion, t: Tensor) -> Tensor:
     rest = 1 - time
     flow_0t, flow_1t = motion.motion_0.at(t), motion.motion_1.at(1 - t)
     flows, reliability_0, reliability_1 = motion.pair
-    # Each pixel brings along both of its ends, so that flow_t0 and flow_t1 stay parts of one trajectory.
+    # Both ends of a trajectory are splatted together, so that flow_t0 and flow_t1 stay consistent.
     from_0 = forward_splat(
         torch.cat((-flow_0t, flows.flow_01 - flow_0t), dim=1), flow_0t, weight=reliability_0
     )
@@ -217,16 +219,16 @@ def time_field(motion: WindowMotion, t: Tensor) -> Tensor:
 
 
 def reliability(frame_a: Tensor, frame_b: Tensor, flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
-    """How reliable a flow is, by where it leads and what it finds there.
+    """The reliability of a flow, from its forward-backward error and the colour difference along it.
 
     Args:
         frame_a: Frame ``[B, 3, h, w]`` in [0, 1].
         frame_b: Frame ``[B, 3, h, w]`` in [0, 1].
-        flow_ab: Flow ``[B, 2, h, w]``, pixels.
-        flow_ba: Flow ``[B, 2, h, w]``, pixels.
+        flow_ab: Flow ``[B, 2, h, w]``, pixels, whose reliability is computed.
+        flow_ba: Flow ``[B, 2, h, w]``, pixels, of the opposite direction.
 
     Returns:
-        ``[B, 1, h, w]`` in (0, 1] on a's grid.
+        ``[B, 1, h, w]`` in (0, 1], on a's grid.
     """
     difference = (frame_a - backward_warp(frame_b, flow_ab, padding="border")).abs().mean(1, keepdim=True)
     penalty = COLOR_PENALTY * box_mean(difference, COLOR_WINDOW) + ROUND_TRIP_PENALTY * round_trip_error(
@@ -236,13 +238,13 @@ def reliability(frame_a: Tensor, frame_b: Tensor, flow_ab: Tensor, flow_ba: Tens
 
 
 def enlarge_rows(field: Tensor, reduction: int, top: int, bottom: int) -> Tensor:
-    """Some rows of a field at the resolution of the frame; values are not rescaled.
+    """Rows of a field resized to the frame's resolution; values are not rescaled.
 
-    Bilinear like ``F.interpolate(field, scale_factor=reduction)``, of which it is rows ``top`` to ``bottom``
-    exactly, since it looks at one row of the field beyond each edge.
+    Exactly rows ``top`` to ``bottom`` of ``F.interpolate(field, scale_factor=reduction)``, bilinear, from no
+    more rows of the field than these need.
 
     Args:
-        field: Tensor ``[B, C, h, w]``.
+        field: Field ``[B, C, h, w]``.
         reduction: Pixels of the frame per pixel of the field and side.
         top: First row, in pixels of the frame.
         bottom: Row after the last, in pixels of the frame.
@@ -262,7 +264,7 @@ def enlarge_rows(field: Tensor, reduction: int, top: int, bottom: int) -> Tensor
 
 
 def _inside_weight(flow: Tensor, size: tuple[int, int] | torch.Size, top: int) -> Tensor:
-    """1 where a flow leads into the frame, :data:`OUTSIDE_WEIGHT` where it leads out of it.
+    """Weight 1 where a flow leads into the frame, :data:`OUTSIDE_WEIGHT` where it leads out of it.
 
     Args:
         flow: Flow ``[B, 2, h, w]``, pixels, on rows ``top`` and following of the new frame.
@@ -281,10 +283,10 @@ def _inside_weight(flow: Tensor, size: tuple[int, int] | torch.Size, top: int) -
 
 
 def build_quadratic(*, flow_reduction: int | None = None) -> QuadraticInterpolator:
-    """The model with the flow estimator it is measured with.
+    """The model with dense inverse search, the flow estimator that its constants were measured with.
 
     Args:
-        flow_reduction: Reduction of the frames for the flow, see :class:`QuadraticInterpolator`.
+        flow_reduction: Reduction of the frames for the flow per side, see :class:`QuadraticInterpolator`.
 
     Returns:
         The model, on the CPU.

@@ -1,4 +1,4 @@
-"""Attention between two frames within windows: what mixes them in SGM-VFI's feature extractor.
+"""Inter-frame attention within windows, the last stage of SGM-VFI's feature extractor.
 
 Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024, whose
 extractor follows Zhang et al., "Extracting Motion and Appearance via Inter-Frame Attention", CVPR 2023.
@@ -6,12 +6,12 @@ Parameters have the names of the released files. Tokens are kept as ``[2 B, h, w
 
 Peculiarities that the released weights were trained with, and that are reproduced:
 
-* What is found is added to the normalised tokens, not to the block's input.
-* Where windows are shifted, the mask of the padding is not: it keeps apart what lies three positions away
-  from where the padding ends (:func:`window_mask`).
+* The result of the attention is added to the normalised tokens, not to the input of the block.
+* Where windows are shifted, the mask of the padding is not: its borders lie three positions away from those
+  of the padding (:func:`window_mask`).
 
-Deviation from the authors' code, which keeps one mask and uses it again for every frame of the same padded
-area: masks are computed for height and width.
+Deviation from the authors' code, which reuses a mask for every frame of the same padded area: a mask is
+computed for height and width.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from torch import Tensor, nn
 from vfi.models.attention import sine_positions
 
 WINDOW = 7
-"""Positions per side of a window."""
+"""Side of a window, in positions at 1/8."""
 
 SHIFT = 3
-"""Positions by which every other block's windows are shifted."""
+"""Shift of the windows of every other block, in positions."""
 
 HEAD_CHANNELS = 32
 MLP_EXPANSION = 4
 NORM_EPSILON = 1e-6
 
 APART = -100.0
-"""Added to the score of positions that must not look at each other."""
+"""Added to the scores between positions that must not attend to each other."""
 
 
 class CrossFrameAttention(nn.Module):
-    """Positions of each frame's windows look at the same window of the other frame."""
+    """Attention of the positions in each window to the same window of the other frame."""
 
     def __init__(self, channels: int) -> None:
         """``channels`` is a multiple of :data:`HEAD_CHANNELS`."""
@@ -50,14 +50,14 @@ class CrossFrameAttention(nn.Module):
         self.proj = nn.Linear(channels, channels)
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
-        """Let each frame look at the other.
+        """Attend to the other frame.
 
         Args:
-            windows: ``[2 B, K, L, C]``: K windows of L positions, frame 0's samples first.
-            mask: ``[K, L, L]``, added to the scores; None for none.
+            windows: Tokens ``[2 B, K, L, C]``: K windows of L positions, frame 0's samples first.
+            mask: Mask ``[K, L, L]``, added to the scores; None for none.
 
         Returns:
-            ``[2 B, K, L, C]``, what was found.
+            Attended values ``[2 B, K, L, C]``.
         """
         samples = windows.shape[0]
         queries = self.q(windows)
@@ -68,14 +68,14 @@ class CrossFrameAttention(nn.Module):
         def by_head(tokens: Tensor) -> Tensor:
             return tokens.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        found = F.scaled_dot_product_attention(
+        attended = F.scaled_dot_product_attention(
             by_head(queries), by_head(keys), by_head(values), attn_mask=mask
         )
-        return self.proj(found.transpose(1, 2).flatten(2).unflatten(0, (samples, -1)))
+        return self.proj(attended.transpose(1, 2).flatten(2).unflatten(0, (samples, -1)))
 
 
 class DepthwiseConv(nn.Module):
-    """A 3x3 convolution of each channel by itself, on tokens."""
+    """Depthwise 3x3 convolution of tokens."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class DepthwiseConv(nn.Module):
 
 
 class TokenNetwork(nn.Module):
-    """Two linear layers with a depthwise convolution between them."""
+    """MLP of two linear layers with a depthwise convolution between them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class TokenNetwork(nn.Module):
 
 
 class CrossFrameBlock(nn.Module):
-    """Attention between the frames, then a small network on every position."""
+    """Transformer block: inter-frame attention, then an MLP."""
 
     def __init__(self, channels: int, *, shifted: bool) -> None:
         """Initialize at random.
 
         Args:
-            channels: Channels of the tokens.
+            channels: Number of channels of the tokens.
             shifted: Whether the windows are shifted by :data:`SHIFT`.
         """
         super().__init__()
@@ -124,28 +124,28 @@ class CrossFrameBlock(nn.Module):
         top, bottom, left, right = window_padding(height, width)
         padded = F.pad(tokens, (0, 0, left, right, top, bottom))
         size = padded.shape[1:3]
-        windows = cut_windows(padded.roll((-self.shift, -self.shift), dims=(1, 2)))
-        positions = sine_positions(WINDOW, WINDOW, channels, device=tokens.device, dtype=tokens.dtype)
+        windows = partition_windows(padded.roll((-self.shift, -self.shift), dims=(1, 2)))
+        positions = sine_positions(WINDOW, WINDOW, channels, like=tokens)
         normed = self.norm1(windows) + positions.flatten(0, 1)
         mask = window_mask(height, width, self.shift, tokens.device)
         # The residual is the normalised tensor: the released weights were trained so.
         normed = normed + self.attn(normed, None if mask is None else mask.to(normed.dtype))
-        padded = join_windows(normed, size[0], size[1]).roll((self.shift, self.shift), dims=(1, 2))
+        padded = merge_windows(normed, size[0], size[1]).roll((self.shift, self.shift), dims=(1, 2))
         tokens = padded[:, top : top + height, left : left + width]
         return tokens + self.mlp(self.norm2(tokens))
 
 
 def window_padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Positions to add so that windows cover a plane: top, bottom, left, right; centred, the rest behind."""
+    """Padding to whole windows: top, bottom, left, right; centred, an odd position at bottom or right."""
     rows, columns = -height % WINDOW, -width % WINDOW
     return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
 
 
-def cut_windows(tokens: Tensor) -> Tensor:
-    """Cut a plane in windows, row by row.
+def partition_windows(tokens: Tensor) -> Tensor:
+    """Partition a plane of tokens into windows, row by row.
 
     Args:
-        tokens: ``[B, h, w, ...]``, whose sides are multiples of :data:`WINDOW`.
+        tokens: Tokens ``[B, h, w, ...]``, whose sides are multiples of :data:`WINDOW`.
 
     Returns:
         ``[B, K, WINDOW * WINDOW, ...]``.
@@ -154,11 +154,11 @@ def cut_windows(tokens: Tensor) -> Tensor:
     return cells.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
-    """The inverse of :func:`cut_windows`.
+def merge_windows(windows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of :func:`partition_windows`.
 
     Args:
-        windows: ``[B, K, WINDOW * WINDOW, C]``.
+        windows: Tokens ``[B, K, WINDOW * WINDOW, C]``.
         height: Height of the plane in positions, a multiple of :data:`WINDOW`.
         width: Width of the plane in positions, a multiple of :data:`WINDOW`.
 
@@ -170,21 +170,21 @@ def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
 
 
 def window_mask(height: int, width: int, shift: int, device: torch.device) -> Tensor | None:
-    """Which positions of a window must not look at each other.
+    """The mask between positions of a window that must not attend to each other.
 
-    The padding keeps to itself, each side of it by itself; and where windows are shifted, so does what came
-    in from the opposite edge. The regions of the padding lie where they are without the shift.
+    Each side of the padding attends to itself only, and so does, where windows are shifted, the part that was
+    rolled in from the opposite edge. The borders of the padding are those without the shift.
 
     Args:
         height: Height of the plane in positions, before padding.
         width: Width of the plane in positions, before padding.
-        shift: Positions.
-        device: Where the mask is made.
+        shift: Shift of the windows in positions, 0 or :data:`SHIFT`.
+        device: Device of the mask.
 
     Returns:
-        ``[K, L, L]``, 0 or :data:`APART`, float32; None where nothing is kept apart.
+        ``[K, L, L]``, 0 or :data:`APART`, float32; None where every position attends to its whole window.
     """
-    with torch.inference_mode(False):  # kept, and perhaps used in training later
+    with torch.inference_mode(False):  # the mask is cached, and a later call may be part of training
         return _window_mask(height, width, shift, device)
 
 
@@ -194,24 +194,24 @@ def _window_mask(height: int, width: int, shift: int, device: torch.device) -> T
     rows, columns = height + top + bottom, width + left + right
     apart = torch.zeros((), dtype=torch.bool, device=device)
     if rows > height or columns > width:
-        apart = apart | _differ(
-            _bands(rows, top, rows - bottom, device), _bands(columns, left, columns - right, device)
+        apart = apart | _in_different_regions(
+            _section(rows, top, rows - bottom, device), _section(columns, left, columns - right, device)
         )
     if shift:
-        apart = apart | _differ(
-            _bands(rows, rows - WINDOW, rows - shift, device),
-            _bands(columns, columns - WINDOW, columns - shift, device),
+        apart = apart | _in_different_regions(
+            _section(rows, rows - WINDOW, rows - shift, device),
+            _section(columns, columns - WINDOW, columns - shift, device),
         )
     return apart * APART if apart.ndim else None
 
 
-def _bands(length: int, first: int, second: int, device: torch.device) -> Tensor:
-    """The band each position lies in: 0 before ``first``, 1 from there on, 2 from ``second`` on."""
+def _section(length: int, first: int, second: int, device: torch.device) -> Tensor:
+    """The section of an axis each position lies in: 0 before ``first``, 1 before ``second``, then 2."""
     position = torch.arange(length, device=device)
     return (position >= first).long() + (position >= second).long()
 
 
-def _differ(of_rows: Tensor, of_columns: Tensor) -> Tensor:
-    """Which positions of a window lie in different regions, ``[K, L, L]``."""
-    labels = cut_windows(3 * of_rows[None, :, None] + of_columns[None, None])[0]  # [K, L]
-    return labels[:, :, None] != labels[:, None]
+def _in_different_regions(row_section: Tensor, column_section: Tensor) -> Tensor:
+    """Whether two positions of a window lie in different sections of either axis, ``[K, L, L]`` bool."""
+    region = partition_windows(3 * row_section[None, :, None] + column_section[None, None])[0]  # [K, L]
+    return region[:, :, None] != region[:, None]

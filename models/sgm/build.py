@@ -21,10 +21,10 @@ def build_sgm(
 
     Args:
         size: Network size, ``"small"`` or ``"base"``.
-        matching: Whether it has the branch for global matching, with GMFlow's features.
+        matching: Whether the network has the sparse global matching branch, with GMFlow's features.
         points: Fraction of the positions to match, see :class:`.settings.SgmSettings`.
-        down_scale: Size of the images for the flow, see :class:`.settings.SgmSettings`.
-        matching_time: Time that matches are brought to, see :class:`.settings.SgmSettings`.
+        down_scale: Scale of the frames for the flow, see :class:`.settings.SgmSettings`.
+        matching_time: Time that matches are shifted to, see :class:`.settings.SgmSettings`.
         dense_height: Rows at 1/8 up to which all positions are matched, see :class:`.settings.SgmSettings`.
 
     Returns:

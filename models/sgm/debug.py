@@ -1,4 +1,4 @@
-"""Maps of the sparse matching: where the local flow fails, and which positions were matched."""
+"""Maps of the sparse matching for display: the importance of each pixel and the matched positions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .types import SgmFlow
 
 
 def matching_maps(flow: SgmFlow, size: tuple[int, int], padding: Padding) -> dict[str, Tensor]:
-    """Importance and matched positions of both frames.
+    """Maps of importance and matched positions of both frames.
 
     Args:
-        flow: Flow for one time.
-        size: Height and width of the maps in pixels.
+        flow: Flow of one time.
+        size: Size of the maps, height and width in pixels.
         padding: Padding of the frames that were reduced for the flow.
 
     Returns:
         ``importance_0``, ``importance_1`` (not negative) and ``points_0``, ``points_1`` (1 at matched
-        positions, else 0), each ``[B, 1, *size]`` on its frame's grid; nothing where all positions or none
-        are matched.
+        positions, else 0), each ``[B, 1, *size]`` on its frame's grid; empty where all positions or none are
+        matched.
     """
     if flow.importance_s8 is None or flow.points is None:
         return {}
     height, width = flow.importance_s8.shape[-2:]
-    chosen = torch.zeros(flow.points.shape[0], height * width, device=flow.points.device)
-    chosen.scatter_(1, flow.points, 1.0)
+    matched = torch.zeros(flow.points.shape[0], height * width, device=flow.points.device)
+    matched.scatter_(1, flow.points, 1.0)
     padded = (size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right)
 
     def enlarge(small: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ def matching_maps(flow: SgmFlow, size: tuple[int, int], padding: Padding) -> dic
         return of_0, of_1
 
     importance = enlarge(flow.importance_s8)
-    points = enlarge(chosen.view(-1, 1, height, width))
+    points = enlarge(matched.view(-1, 1, height, width))
     return {
         "importance_0": importance[0],
         "points_0": points[0],

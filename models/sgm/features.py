@@ -1,7 +1,7 @@
-"""SGM-VFI's feature extractor: convolutions down to 1/8 of each frame, then attention between the two.
+"""SGM-VFI's feature extractor: convolutions to 1/8 of each frame, then attention between the two.
 
-Parameters have the names of the released files. Only the attention looks at both frames, so everything before
-it is computed once per frame, whatever pairs the frame takes part in.
+Parameters have the names of the released files. Only the attention depends on both frames; the convolutions
+are computed once per frame and serve all pairs it belongs to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .attention import NORM_EPSILON, CrossFrameBlock
 
 
 class ConvStage(nn.Module):
-    """Two convolutions with PReLU at one size."""
+    """Two convolutions with PReLU at one resolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class ConvStage(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """A convolution to half the size, and tokens of what it gives, normalised."""
+    """Patch embedding: a convolution of stride 2, whose output becomes normalised tokens."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -42,23 +42,23 @@ class TokenEmbedding(nn.Module):
 
 
 class FrameFeatures(NamedTuple):
-    """What belongs to one frame."""
+    """Features of one frame that do not depend on the other frame."""
 
     features_s4: Tensor
     """``[B, 4 F, H / 4, W / 4]``."""
     tokens: Tensor
-    """``[B, H / 8, W / 8, 8 F]``, on their way to the attention."""
+    """``[B, H / 8, W / 8, 8 F]``, input of the attention."""
 
 
 class FeatureExtractor(nn.Module):
-    """Features of two frames, those at 1/8 aware of each other."""
+    """Features of two frames, those at 1/8 with attention between the frames."""
 
     def __init__(self, width: int, depth: int) -> None:
         """Initialize at random.
 
         Args:
-            width: Channels at full size, F.
-            depth: Blocks of attention.
+            width: Number of channels at full size, F.
+            depth: Number of attention blocks.
         """
         super().__init__()
         self.block1 = ConvStage(3, width)
@@ -84,23 +84,23 @@ class FeatureExtractor(nn.Module):
         return [features, features_s2, self.block3(self.patch_embed3(features_s2))]
 
     def encode(self, frame: Tensor) -> FrameFeatures:
-        """What belongs to one frame.
+        """Compute the features of one frame that do not depend on the other frame.
 
         Args:
-            frame: ``[B, 3, H, W]``, sides multiples of 8.
+            frame: Frame ``[B, 3, H, W]``, whose sides are multiples of 8.
 
         Returns:
-            The record for :meth:`pair`, and the features at 1/4.
+            The tokens for :meth:`pair`, and the features at 1/4.
         """
         features_s4 = self.pyramid(frame)[-1]
         return FrameFeatures(features_s4, self.patch_embed4(features_s4))
 
     def pair(self, tokens_0: Tensor, tokens_1: Tensor) -> Tensor:
-        """The features at 1/8 of two frames, each aware of the other.
+        """Compute the features of two frames at 1/8, with attention between the frames.
 
         Args:
-            tokens_0: ``[B, h, w, 8 F]`` of :meth:`encode`.
-            tokens_1: Tokens of the other frame.
+            tokens_0: Tokens ``[B, h, w, 8 F]`` of frame 0 from :meth:`encode`.
+            tokens_1: Tokens ``[B, h, w, 8 F]`` of frame 1 from :meth:`encode`.
 
         Returns:
             ``[2 B, 8 F, h, w]``: first frame 0's, then frame 1's.

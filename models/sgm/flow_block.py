@@ -1,7 +1,7 @@
-"""SGM-VFI's flow blocks: both flows of the new frame and its blend mask, at 1/8, then better at 1/4.
+"""SGM-VFI's flow blocks: intermediate flows and blend mask at 1/8, and their residual at 1/4.
 
 Parameters have the names of the released files. The last convolution is followed by a PReLU like all others,
-so flows and mask pass through it; the released weights were trained with that.
+although its outputs, flows and mask, have both signs: released weights depend on it.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import conv_of_part, conv_of_rest, conv_prelu
+from vfi.models.layers import conv_changing, conv_constant, conv_prelu
 from vfi.ops import Padding, backward_warp, resize_flow
 
 BLOCK_CHANNELS = 128
 FLOW_CHANNELS = 4
-"""Channels of both flows: ``flow_t0`` (x, y), then ``flow_t1`` (x, y)."""
+"""Number of channels of both flows: ``flow_t0`` (x, y), then ``flow_t1`` (x, y)."""
 
 MASK_CHANNELS = 1
 
 
 class TimeFlow(NamedTuple):
-    """Both flows from one time, and the blend mask."""
+    """The intermediate flows of one time, and the blend mask."""
 
     flow: Tensor
-    """``[B, 4, H, W]``: ``flow_t0``, ``flow_t1``; pixels."""
+    """``[B, 4, H, W]``: ``flow_t0``, then ``flow_t1``; pixels."""
     mask_logit: Tensor
     """``[B, 1, H, W]``, logit of the weight of frame 0."""
 
     def plus(self, other: TimeFlow) -> TimeFlow:
-        """The sum with a correction."""
+        """The sum with a correction of both."""
         return TimeFlow(self.flow + other.flow, self.mask_logit + other.mask_logit)
 
 
 class FlowBlock(nn.Module):
-    """Estimates flows and mask, or what they lack, at its own size.
+    """Estimates flows and mask, or a residual of them, at its own resolution.
 
-    Most of the input does not depend on t. The first convolution's response to that is computed once
-    (:meth:`precompute`), and its response to the rest is added to it.
+    Most of the input does not depend on t. The first convolution's response to these channels is computed
+    once (:meth:`precompute`) and added to its response to the other channels.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class FlowBlock(nn.Module):
         """Initialize at random.
 
         Args:
-            inputs: Channels of the input.
-            channels: Channels of all layers but the last.
+            inputs: Number of input channels.
+            channels: Number of channels of all layers but the last.
             inner: Number of convolutions within the skip connection.
-            changing: Those channels of the input that depend on t; None for all.
+            changing: Indices of the input channels that depend on t; None for all.
         """
         super().__init__()
         self.changing = changing or slice(0, inputs)
@@ -64,53 +64,53 @@ class FlowBlock(nn.Module):
         """The first convolution's response to the channels that do not depend on t.
 
         Args:
-            static: Channels ``[B, C, h, w]``, in their order.
+            static: Channels ``[B, C, h, w]`` that do not depend on t, in their order.
 
         Returns:
             ``[B, channels, h, w]`` for :meth:`forward`.
         """
-        return conv_of_rest(self.conv0.get_submodule("0.0"), static, self.changing)
+        return conv_constant(self.conv0.get_submodule("0.0"), static, self.changing)
 
     def forward(self, x: Tensor, static: Tensor | None = None) -> Tensor:
         """Estimate flows and mask.
 
         Args:
             x: Channels ``[B, C, h, w]`` that depend on t.
-            static: Response ``[B, channels, h, w]`` to the others, from :meth:`precompute`; None where there
-                are none.
+            static: Response ``[B, channels, h, w]`` to the other channels, from :meth:`precompute`; None
+                where all channels depend on t.
 
         Returns:
-            ``[B, 5, h, w]``: flows in pixels of this size, and the mask's logit.
+            ``[B, 5, h, w]``: flows in pixels of this resolution, and the mask's logit.
         """
         if static is None:
             x = self.conv0(x)
         else:
-            x = static + conv_of_part(self.conv0.get_submodule("0.0"), x, self.changing)
+            x = static + conv_changing(self.conv0.get_submodule("0.0"), x, self.changing)
             x = self.conv0[1](self.conv0.get_submodule("0.1")(x))
         x = self.convblock(x) + x
         return self.lastconv(x.to(self.lastconv.get_parameter("0.weight").dtype))
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Compute in this type, but what becomes a flow in float32 at least: halves are too coarse for it."""
+        """Compute in this type, the last layer in float32 at least: half types are too coarse for flows."""
         self.to(dtype)
         self.lastconv.to(torch.promote_types(dtype, torch.float32))
 
 
 def reduce(x: Tensor, factor: int) -> Tensor:
-    """Reduce by bilinear interpolation without smoothing; the sides are multiples of ``factor``."""
+    """Bilinear reduction without antialiasing; the sides are multiples of ``factor``."""
     return F.interpolate(x, scale_factor=1 / factor, mode="bilinear", align_corners=False)
 
 
 def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
-    """A flow block's output at full size.
+    """The output of a flow block at full size.
 
     Args:
         estimate: Output ``[B, 5, h, w]`` of :class:`FlowBlock`.
         factor: Enlargement per side.
-        dtype: Type of the result; never a half type.
+        dtype: Data type of the result; float32 or float64.
 
     Returns:
-        Flows and mask, ``h * factor`` by ``w * factor``, the flows in pixels of that.
+        Flows and mask of size ``h * factor`` by ``w * factor``, the flows in pixels of that size.
     """
     enlarged = F.interpolate(
         estimate.to(dtype), scale_factor=factor, mode="bilinear", align_corners=False
@@ -120,7 +120,7 @@ def enlarge(estimate: Tensor, factor: int, dtype: torch.dtype) -> TimeFlow:
 
 
 def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) -> TimeFlow:
-    """Flows and mask that were estimated on reduced frames, at the size of the frames.
+    """Flows and mask estimated on reduced frames, resized to the size of the frames.
 
     Args:
         estimate: Flows and mask at the size of the reduced, padded frames.
@@ -129,7 +129,7 @@ def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) 
         padding: Padding of the frames before they were reduced.
 
     Returns:
-        ``height`` by ``width``, the flow in pixels of that.
+        Flows and mask of size ``height`` by ``width``, the flows in pixels of that size.
     """
     size = (height + padding.top + padding.bottom, width + padding.left + padding.right)
     if estimate.flow.shape[-2:] == size:
@@ -139,7 +139,7 @@ def at_full_size(estimate: TimeFlow, height: int, width: int, padding: Padding) 
 
 
 def warp_both(frames: Tensor, flow: Tensor) -> Tensor:
-    """Both frames, each warped by its half of the flow.
+    """Both frames warped by their flows.
 
     Args:
         frames: Frames ``[2 B, 3, H, W]``, frame 0, then frame 1.

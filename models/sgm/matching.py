@@ -1,4 +1,4 @@
-"""The matching block: local flow and global matches merged, and what the local flow lacks derived from both.
+"""The sparse global matching block: merges the initial flow with global matches into a flow compensation.
 
 Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024.
 Parameters have the names of the released files.
@@ -12,78 +12,78 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfi.models.layers import conv, conv_of_part, conv_of_rest
+from vfi.models.layers import conv, conv_changing, conv_constant
 
 from .flow_block import FLOW_CHANNELS, FlowBlock, TimeFlow, enlarge, reduce, warp_both
 from .sparse import importance_map, largest, match_points, shift_matches
 
 MATCHING_CHANNELS = 128
-"""Channels of the features that are matched."""
+"""Number of channels of the features that are matched."""
 
 MERGE_CHANNELS = 256
 NEIGHBOURHOOD = 3
-"""Pixels per side that a merged flow is chosen from."""
+"""Pixels; side of the window of candidates for a merged flow vector."""
 
 SCALE = 8
 """Pixels of the frame per pixel of the merged flow."""
 
 REFINE_INPUTS = 27
-"""Reduced: frames, warped frames, mask's logit, flows; frames warped at 1/8; the merged flows."""
+"""Number of channels, at 1/8: frames, warped frames, mask's logit and flows of the local branch; frames
+warped by the merged flows, merged flows."""
 
 
 class MatchingInputs(NamedTuple):
-    """Results of the local model that the matching starts from; ``h, w`` are an eighth of ``H, W``."""
+    """Results of the local branch that the matching uses; ``h, w`` are an eighth of ``H, W``."""
 
     frames: Tensor
     """``[2 B, 3, H, W]``, frame 0, then frame 1."""
     frames_s8: Tensor
-    """``[2 B, 3, h, w]``, the same reduced."""
+    """``[2 B, 3, h, w]``, the frames reduced to 1/8."""
     features: Tensor
-    """``[2 B, 128, h, w]``, to be matched."""
+    """``[2 B, 128, h, w]``, the features that are matched."""
     static: Tensor
-    """``[B, 256, h, w]``, response of the merging to the features, from
-    :meth:`FlowMerge.precompute`."""
+    """``[B, 256, h, w]``, response of the flow merge to the features, from :meth:`FlowMerge.precompute`."""
     flow_match: Tensor | None
     """``[2 B, 2, h, w]``, the matches of all positions where matching is dense; None where it is sparse."""
     local: TimeFlow
-    """Flows and mask of the first flow block, at full size."""
+    """Initial flows and mask, from the first flow block, at full size."""
     flow_s8: Tensor
-    """``[B, 4, h, w]``, its flow in pixels of that size, as it came out of the block."""
+    """``[B, 4, h, w]``, the initial flows as the block estimated them, pixels at 1/8."""
     warped: Tensor
-    """``[2 B, 3, H, W]``, the frames warped by it."""
+    """``[2 B, 3, H, W]``, the frames warped by the initial flows."""
 
 
 class MatchingSteps(NamedTuple):
-    """Steps of the matching block; flows ``[2 B, ...]`` are ``flow_t0``, then ``flow_t1``."""
+    """Flow compensation and the steps to it; flows ``[2 B, ...]`` are ``flow_t0``, then ``flow_t1``."""
 
     correction: TimeFlow
-    """To be added to the local flow and mask."""
+    """Flow compensation, to be added to the initial flows and mask."""
     importance: Tensor | None
     """``[2 B, 1, H, W]``, see :func:`.sparse.importance_map`; None for dense matching."""
     importance_s8: Tensor | None
-    """``[2 B, 1, h, w]``."""
+    """``[2 B, 1, h, w]``, the importance reduced to 1/8; None for dense matching."""
     points: Tensor | None
-    """``[2 B, K]``, row-major indices of the positions that were matched; None for all."""
+    """``[2 B, K]``, row-major indices of the matched positions; None for all."""
     flow_match: Tensor
-    """``[2 B, 2, h, w]``: ``flow_01``, then ``flow_10``; 0 where nothing was matched."""
+    """``[2 B, 2, h, w]``: ``flow_01``, then ``flow_10``; 0 at positions without a match."""
     hits: Tensor | None
     """``[2 B, 1, h, w]``, see :class:`.sparse.ShiftedMatches`."""
     flow_shifted: Tensor
-    """``[2 B, 2, h, w]``, the matches at time t; 0 where there are none."""
+    """``[2 B, 2, h, w]``, the matches shifted to time t; 0 where there are none."""
     flow_filled: Tensor
-    """``[B, 4, h, w]``, with the local flow for every component that is 0."""
+    """``[B, 4, h, w]``, the shifted matches with the initial flow for every component that is 0."""
     flow_merged: Tensor
-    """``[B, 4, h, w]``."""
+    """``[B, 4, h, w]``, the result of :class:`FlowMerge`."""
 
 
 class FlowMerge(nn.Module):
-    """Weights, pixel by pixel, local flows and matches of the neighbourhood."""
+    """Flow merge block: per pixel, a weighted mean of the initial flows and the matches around it."""
 
     def __init__(self, feature_channels: int) -> None:
         """Initialize at random.
 
         Args:
-            feature_channels: Channels of the local features of both frames.
+            feature_channels: Number of channels of the local features of both frames together.
         """
         super().__init__()
         self.changing = slice(0, 2 * FLOW_CHANNELS)
@@ -100,28 +100,28 @@ class FlowMerge(nn.Module):
 
         Args:
             matching: Features ``[2 B, 128, h, w]`` that are matched.
-            features_s8: Features ``[2 B, 8 F, h, w]`` of the local model.
+            features_s8: Features ``[2 B, 8 F, h, w]`` of the local branch.
 
         Returns:
             ``[B, 256, h, w]`` for :meth:`forward`.
         """
         dtype = features_s8.dtype
         features = torch.cat((side_by_side(matching).to(dtype), side_by_side(features_s8)), dim=1)
-        return conv_of_rest(self.conv[0], features, self.changing)
+        return conv_constant(self.conv[0], features, self.changing)
 
     def forward(self, flow_s8: Tensor, flow_filled: Tensor, static: Tensor) -> Tensor:
-        """Merge.
+        """Merge both flow fields.
 
         Args:
-            flow_s8: Local flows ``[B, 4, h, w]``.
-            flow_filled: Flows ``[B, 4, h, w]`` of the matches.
+            flow_s8: Initial flows ``[B, 4, h, w]``.
+            flow_filled: Shifted matches ``[B, 4, h, w]``, with the initial flow where there are none.
             static: Response ``[B, 256, h, w]`` to the features, from :meth:`precompute`.
 
         Returns:
-            ``[B, 4, h, w]``.
+            Merged flows ``[B, 4, h, w]``.
         """
         flows = torch.cat((flow_s8, flow_filled), dim=1)
-        x = static + conv_of_part(self.conv[0], flows.to(static.dtype), self.changing)
+        x = static + conv_changing(self.conv[0], flows.to(static.dtype), self.changing)
         weight = (
             self.conv[2](self.conv[1](x)).to(flows).unflatten(1, (2, -1)).softmax(dim=2)
         )  # [B, directions, 18, h, w]
@@ -133,7 +133,7 @@ class FlowMerge(nn.Module):
 
 
 class MatchingBlock(nn.Module):
-    """The correction of the local flow by global matches."""
+    """The compensation of the initial flow by global matches."""
 
     def __init__(self, width: int) -> None:
         """``width`` is the channel count of the model at full size, F."""
@@ -142,15 +142,15 @@ class MatchingBlock(nn.Module):
         self.refine_block = FlowBlock(REFINE_INPUTS, 4 * width, inner=1)
 
     def forward(self, inputs: MatchingInputs, t: Tensor, count: int | None) -> MatchingSteps:
-        """Match, bring to time t, merge, refine.
+        """Match where the initial flow fails, shift the matches to time t, merge, refine.
 
         Args:
-            inputs: Results of the local model.
+            inputs: Results of the local branch.
             t: Time ``[B]``.
             count: Number of positions per frame that are matched; None for all of them.
 
         Returns:
-            The correction of the local flow, and the steps to it.
+            The flow compensation, and the steps to it.
         """
         importance = importance_s8 = points = None
         flow_match = inputs.flow_match
@@ -182,7 +182,7 @@ class MatchingBlock(nn.Module):
         )
 
     def _refine(self, inputs: MatchingInputs, flow_merged: Tensor) -> TimeFlow:
-        """The correction at full size."""
+        """The flow compensation at full size."""
         local = inputs.local
         warped_s8 = warp_both(inputs.frames_s8, flow_merged)
         x = torch.cat(
@@ -200,5 +200,5 @@ class MatchingBlock(nn.Module):
 
 
 def side_by_side(both: Tensor) -> Tensor:
-    """Both frames' halves as channels: ``[2 B, C, ...]`` as ``[B, 2 C, ...]``."""
+    """Samples of both frames concatenated along the channels: ``[2 B, C, ...]`` to ``[B, 2 C, ...]``."""
     return torch.cat(both.chunk(2), dim=1)

@@ -3,33 +3,33 @@
 Source: Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024. The
 forward pass:
 
-1. Features of both frames, those at 1/8 aware of each other (:mod:`.features`), and with them both flows from
-   time t and a blend mask, at 1/8 (:mod:`.flow_block`).
-2. Where these explain the frames worst, matches over the whole frame (:mod:`.sparse`), by features of a
-   network that comes from outside; merged with the local flow (:mod:`.matching`). The local model has no
-   matching.
-3. Flow and mask once more, at 1/4.
-4. Both frames and their context warped by the flows, blended and corrected (:mod:`.synthesis`).
+1. Local branch: features of both frames, at 1/8 with inter-frame attention (:mod:`.features`), give the
+   initial intermediate flows and a blend mask at 1/8 (:mod:`.flow_block`).
+2. Sparse global matching branch: where the initial flows explain the frames worst (:mod:`.sparse`), global
+   features of a separate network are matched over the whole frame. The matches are shifted to time t and
+   merged with the initial flows into a flow compensation (:mod:`.matching`). The local model lacks this step.
+3. A second flow block adds a residual to flows and mask at 1/4.
+4. Frame synthesis: both frames and their context are warped by the flows, the frames are blended, and a U-Net
+   predicts the residual (:mod:`.synthesis`).
 
-The four channels of a flow here are ``flow_t0`` (x, y), then ``flow_t1`` (x, y). Frames are BGR, as those
-that the released weights were trained on. Features, tokens and context of a frame are computed once for all
-pairs it takes part in, and what else does not depend on t once per pair.
+The four channels of a flow are ``flow_t0`` (x, y), then ``flow_t1`` (x, y). Frames are BGR, as in the
+training of the released weights. Features, tokens and context of a frame are computed once for all pairs it
+belongs to, everything else that does not depend on t once per pair.
 
 Peculiarities that the released weights were trained with, and that are reproduced:
 
-* The matching features see BGR in [0, 1], though GMFlow by itself is given normalised RGB.
-* Their frames are padded to multiples of 16 on both sides, but only a last row or column of the features is
-  cropped, so that for sides that are odd multiples of 8 they lie half a cell off. It takes a caller who hands
-  such frames to :meth:`SgmInterpolator.estimate_motion`; those that are reduced for the flow are padded.
+* The input of the matching features is BGR in [0, 1], while GMFlow itself expects normalised RGB.
+* Their frames are padded to multiples of 16 on both sides, but the features are cropped at the bottom and on
+  the right only, so that they lie half a position off where a side is an odd multiple of 8. Only frames given
+  to :meth:`SgmInterpolator.estimate_motion` directly have such sides; reduced frames are padded before.
 * Fields of few rows are matched at all positions (:data:`.settings.DENSE_HEIGHT`).
 
-Deviation from the authors' code: their training forward, and with it their plain inference, matches at t =
-0.5 whatever the time asked for; :attr:`.settings.SgmSettings.matching_time` does so.
+Deviation from the authors' code: their training forward, and with it their plain inference, shifts the
+matches to t = 0.5 for every t; :attr:`.settings.SgmSettings.matching_time` reproduces that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import cast
 
@@ -64,15 +64,16 @@ COARSE, FINE = 8, 4
 """Pixels of the frame per pixel of the first and of the second flow block."""
 
 MATCHING_MULTIPLE = 16
-"""Pixels; what the matching features' frames are padded to."""
+"""Pixels; the frames of the matching features are padded to multiples of it."""
 
 TILE_OVERLAP = 64
-"""Rows on either side of a tile that are synthesized along with it and cut off. Tiles change nothing: the
-U-Net looks 61 rows up from a row that is a multiple of 16, and 46 down from the one before such a row."""
+"""Rows on either side of a tile that are synthesized along with it and cut off. Tiles do not change the
+result: the receptive field of the U-Net extends 61 rows above a row that is a multiple of 16, and 46 rows
+below the row before one."""
 
 
 class SgmInterpolator(Interpolator):
-    """SGM-VFI, with global matching or, without a matcher, its local model."""
+    """SGM-VFI with sparse global matching or, without a matcher, its local branch alone."""
 
     window = 2
     size = SizeRequirement(multiple=MULTIPLE, minimum=MULTIPLE)
@@ -90,8 +91,8 @@ class SgmInterpolator(Interpolator):
         """Compose the model; its own parts get their default initialization.
 
         Args:
-            matcher: Module that extracts the features that are matched; None for the local model.
-            network: :data:`.settings.SMALL` or :data:`.settings.BASE`.
+            matcher: Module that extracts the features that are matched; None for the local branch alone.
+            network: Network size, :data:`.settings.SMALL` or :data:`.settings.BASE`.
             settings: Settings of the run; None for the defaults.
         """
         super().__init__()
@@ -100,7 +101,7 @@ class SgmInterpolator(Interpolator):
         self.settings = settings or SgmSettings()
         width = network.width
         self.feature_bone = FeatureExtractor(width, network.depth)
-        # Both frames; time, or warped frames, mask, time, flows; features of both frames.
+        # Inputs: both frames; t, or warped frames, mask, t and flows; features of both frames.
         coarse, fine = slice(6, 6 + 1), slice(6, 6 + 6 + MASK_CHANNELS + 1 + FLOW_CHANNELS)
         self.block = nn.ModuleList(
             (
@@ -131,22 +132,37 @@ class SgmInterpolator(Interpolator):
         self._contexts = ReuseCache(KEPT_FRAMES)
 
     @property
+    def coarse_block(self) -> FlowBlock:
+        """The flow block at 1/8, ``block.0`` in the released files."""
+        return cast("FlowBlock", self.block[0])
+
+    @property
+    def fine_block(self) -> FlowBlock:
+        """The flow block at 1/4, ``block.1`` in the released files."""
+        return cast("FlowBlock", self.block[1])
+
+    @property
+    def global_matching(self) -> MatchingBlock:
+        """The sparse global matching block, ``matching_block.0`` in the released files."""
+        return cast("MatchingBlock", self.matching_block[0])
+
+    @property
     def precision(self) -> torch.dtype:
-        """The type of most arithmetic. Matching and its features, flows, coordinates, frames stay float32."""
+        """The type of most arithmetic. Matching, its features, flows, coordinates and frames stay float32."""
         return self.unet.conv.weight.dtype
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Compute the networks in this type; see :attr:`precision`."""
+        """Compute the networks in this type, see :attr:`precision`."""
         for network in (self.feature_bone, self.contextnet, self.unet, self.matching_block):
             network.to(dtype)
-        for network in self.modules():
-            if isinstance(network, FlowBlock):
-                network.set_precision(dtype)
+        for module in self.modules():
+            if isinstance(module, FlowBlock):
+                module.set_precision(dtype)
 
     def forward(self, window: Window, t: Tensor) -> Interpolation:
-        """Interpolate the frame at time ``t`` with gradient, and the steps that the losses need.
+        """Interpolate the frame at time ``t`` with gradient, and the intermediates that the losses need.
 
-        The flow is estimated at full size. With :attr:`.settings.SgmSettings.matching_time` of 0.5 this is
+        The flow is estimated at full size. With a :attr:`.settings.SgmSettings.matching_time` of 0.5 this is
         the authors' training forward.
 
         Args:
@@ -154,26 +170,26 @@ class SgmInterpolator(Interpolator):
             t: Time ``[B]``, each in (0, 1).
 
         Returns:
-            The whole frame. Its intermediates, in the order of the authors' code, are the flows before the
-            matching and the final ones; the masks after the matching and the final one; the blends before the
-            matching, the final one, and, where there is any matching, after it.
+            The whole frame. Its intermediates, in the order of the authors' code: the initial and the final
+            flows; the mask after the matching and the final one; the initial blend, the final one and, with
+            matching, the blend after it.
         """
         window = window.without_keys()
         motion = self._motion(window, Fraction(1))
         steps = self.flow_steps(motion, t)
         sources = Sources(window, self.prepare(window))
-        made = self.synthesize(sources, motion, SgmFlow(steps.final, None, None), t, window.rows)
-        assert made.coarse is not None
-        assert made.blend is not None
-        merged = [_blend_warped(steps.warped, steps.local), made.coarse]
+        result = self.synthesize(sources, motion, SgmFlow(steps.final, None, None), t, window.rows)
+        assert result.coarse is not None
+        assert result.blend is not None
+        merged = [_blend_warped(steps.warped, steps.local), result.coarse]
         if steps.matching is not None:
             merged.append(_blend_warped(steps.warped_matched, steps.matched))
         flows = [steps.local.flow, steps.final.flow]
-        masks = [steps.matched.mask_logit.sigmoid(), made.blend]
-        return made._replace(intermediates=Intermediates(flows, masks, merged))
+        masks = [steps.matched.mask_logit.sigmoid(), result.blend]
+        return result._replace(intermediates=Intermediates(flows, masks, merged))
 
     def estimate_motion(self, window: Window) -> SgmMotion:
-        """Compute all features that the flow needs and that do not depend on t.
+        """Compute all features for the flow that do not depend on t.
 
         Args:
             window: Frames ``[B, 3, H, W]`` BGR in [0, 1]; sides are multiples of 8, and of 16 where the frame
@@ -232,25 +248,25 @@ class SgmInterpolator(Interpolator):
         return Interpolation((coarse + residual).clamp(0, 1), flow_t0, flow_t1, blend, coarse)
 
     def flow_area(self, height: int, width: int) -> float:
-        """See the base class: the flow has a scale of its own."""
+        """Pixels of the flow per pixel of a frame, from the scale of the settings. See the base class."""
         return float(self.settings.scale(height, width) ** 2)
 
     def flow_diagnostics(self, window: Window, motion: SgmMotion, flow: SgmFlow) -> dict[str, Tensor]:
-        """Where the local flow fails, and which positions were matched. See the base class."""
+        """Maps of importance and matched positions. See the base class."""
         return matching_maps(flow, motion.size, motion.padding)
 
     def flow_steps(self, motion: SgmMotion, t: Tensor) -> FlowSteps:
-        """The flow for one time, step by step, at the size it is estimated at.
+        """Compute the flow of one time step by step, at the resolution at which it is estimated.
 
         Args:
             motion: Record of :meth:`estimate_motion`.
-            t: Time ``[B]``.
+            t: Time ``[B]``, each in (0, 1).
 
         Returns:
-            The steps. What goes into the matching has no gradient but that of the matching features.
+            All steps. The inputs of the matching are detached, except the matching features.
         """
         frames = torch.cat((motion.encoded_0.frame, motion.encoded_1.frame))
-        estimate = self.block[0](_constant_plane(t, motion.static_features_s8), motion.static_features_s8)
+        estimate = self.coarse_block(_constant_plane(t, motion.static_features_s8), motion.static_features_s8)
         local = enlarge(estimate, COARSE, frames.dtype)
         flow_s8 = estimate[:, :FLOW_CHANNELS].to(frames.dtype)
         warped = warp_both(frames, local.flow)
@@ -259,7 +275,7 @@ class SgmInterpolator(Interpolator):
             matching = self._match(motion, t, frames, local, flow_s8, warped)
             matched = local.plus(matching.correction)
             warped_matched = warp_both(frames, matched.flow)
-        residual = self.block[1](
+        residual = self.fine_block(
             self._join(
                 *reduce(warped_matched, FINE).chunk(2),
                 reduce(matched.mask_logit, FINE),
@@ -280,20 +296,18 @@ class SgmInterpolator(Interpolator):
         encoded_0 = self._encode(window, "start", scale, padding)
         encoded_1 = self._encode(window, "end", scale, padding)
         features_s8 = self.feature_bone.pair(encoded_0.tokens, encoded_1.tokens)
-        coarse, fine = cast("Iterable[FlowBlock]", self.block)
-        static_features_s8 = coarse.precompute(
+        static_features_s8 = self.coarse_block.precompute(
             self._join(encoded_0.frame_s8, encoded_1.frame_s8, *features_s8.chunk(2))
         )
-        static_features_s4 = fine.precompute(
+        static_features_s4 = self.fine_block.precompute(
             self._join(encoded_0.frame_s4, encoded_1.frame_s4, encoded_0.features_s4, encoded_1.features_s4)
         )
         matching = flow_match = static_matching = None
         if self.gmflow is not None and self.settings.matches:
             pair = self.gmflow.pair(encoded_0.matching, encoded_1.matching)
-            # Only a last row or column goes, whatever was padded: see the module's docstring.
+            # Cropped at the end only, as in training: see the module's docstring.
             matching = pair[..., : features_s8.shape[-2], : features_s8.shape[-1]]
-            block = cast("MatchingBlock", self.matching_block[0])
-            static_matching = block.merge.precompute(matching, features_s8.detach())
+            static_matching = self.global_matching.merge.precompute(matching, features_s8.detach())
             if self.settings.point_count(*matching.shape[-2:]) == "all":
                 flow_match = match_all(matching)
         return SgmMotion(
@@ -309,7 +323,7 @@ class SgmInterpolator(Interpolator):
         )
 
     def _encode(self, window: Window, name: FrameName, scale: Fraction, padding: Padding) -> SgmFrame:
-        """The features of one frame at the size of the flow: looked up, or computed."""
+        """The features of one frame at the scale of the flow: looked up, or computed."""
 
         def encode(frame: Tensor) -> SgmFrame:
             small = padding.pad(frame)
@@ -329,7 +343,7 @@ class SgmInterpolator(Interpolator):
         return self._contexts.of_frame(window, name, lambda frame: self.contextnet(self.network_input(frame)))
 
     def _warp_context(self, context: list[Tensor], flow: Tensor, rows: slice) -> list[Tensor]:
-        """A frame's context warped by rows of a flow, ready for the U-Net."""
+        """A frame's context warped by rows of a flow, as input of the U-Net."""
         return [self.network_input(level) for level in warp_context(context, flow, rows.start)]
 
     def _match(
@@ -341,7 +355,7 @@ class SgmInterpolator(Interpolator):
         flow_s8: Tensor,
         warped: Tensor,
     ) -> MatchingSteps:
-        """The matching for one time."""
+        """The steps of the matching block for one time."""
         assert motion.matching is not None
         assert motion.static_matching is not None
         count = self.settings.point_count(*motion.matching.shape[-2:])
@@ -357,10 +371,10 @@ class SgmInterpolator(Interpolator):
             warped.detach(),
         )
         matching_t = t if time is None else torch.full_like(t, time)
-        return self.matching_block[0](inputs, matching_t, None if count == "all" else count)
+        return self.global_matching(inputs, matching_t, None if count == "all" else count)
 
     def _join(self, *parts: Tensor) -> Tensor:
-        """Parts as channels of one tensor, in the networks' type and the memory format they come in.
+        """Parts as channels of one tensor in the networks' type, in their own memory format.
 
         Networks that normalise over a frame are slower with channels last, see the base class.
         """
@@ -368,11 +382,11 @@ class SgmInterpolator(Interpolator):
 
 
 def _blend_warped(warped: Tensor, flow: TimeFlow) -> Tensor:
-    """The blend ``[B, 3, H, W]`` of both warped frames ``[2 B, 3, H, W]`` by a mask."""
+    """The blend ``[B, 3, H, W]`` of both warped frames ``[2 B, 3, H, W]`` by the mask."""
     warped_0, warped_1 = warped.chunk(2)
     return blend_frames(warped_0, warped_1, flow.mask_logit.sigmoid())
 
 
 def _constant_plane(t: Tensor, like: Tensor) -> Tensor:
-    """The time ``[B]`` as a plane ``[B, 1, h, w]`` of the size and type of ``like``."""
+    """The time ``[B]`` as a constant plane ``[B, 1, h, w]`` of the size and type of ``like``."""
     return t_plane(t, like).expand(-1, 1, *like.shape[-2:])

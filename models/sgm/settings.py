@@ -1,4 +1,4 @@
-"""Sizes of SGM-VFI's networks, and its settings at run time: points, size of the flow, matching time."""
+"""Sizes of SGM-VFI's networks, and its settings at run time: points, scale of the flow, matching time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vfi.base.memory import MemoryFit
 from vfi.ops import Padding
 
 DENSE_HEIGHT = 32
-"""Rows at 1/8; fields that are not higher are matched at all positions. Only their height counts."""
+"""Rows at 1/8; fields of this height or less are matched at all positions, whatever their width."""
 
 LARGEST_FLOW = 1024 * 576
-"""Pixels; the flow of larger frames is estimated at a reduced size, as in the authors' benchmarks."""
+"""Pixels; the flow of larger frames is estimated at a reduced scale, as in the authors' benchmarks."""
 
 REDUCTIONS = (
     Fraction(1),
@@ -26,58 +26,58 @@ REDUCTIONS = (
     Fraction(1, 8),
     Fraction(1, 10),
 )
-"""From which the automatic choice takes the first one with which the flow is not too large, else the last."""
+"""Scales of the automatic choice, which takes the first that meets :data:`LARGEST_FLOW`, else the last."""
 
 REDUCED_MULTIPLE = 16
-"""Pixels; of the sides of frames that were reduced for the flow, so that the matching features fit."""
+"""Pixels; sides of frames that are reduced for the flow are multiples of it, which the matching needs."""
 
 KEPT_FRAMES = 2
-"""Frames kept: of a pair's two one is found by the next pair, while a new one comes in."""
+"""Number of frames in each cache: of the two of a pair the next pair uses one again."""
 
 LARGEST_DENOMINATOR = 64
-"""Largest denominator of a reduction; its frames are padded to sides that it divides."""
+"""Largest denominator of a scale; frames are padded to sides that it divides."""
 
 Ratio = float | str | Fraction
-"""A number, or text such as ``"1/2"``."""
+"""A number, or a string such as ``"1/2"``."""
 
 
 @dataclass(frozen=True)
 class SgmNetwork:
-    """What the shapes of the weights depend on."""
+    """Size of the network, which decides the shapes of the weights."""
 
     width: int
-    """Channels at full size, F."""
+    """Number of channels at full size, F."""
     depth: int
-    """Blocks of attention."""
+    """Number of attention blocks."""
 
 
 SMALL, BASE = SgmNetwork(width=16, depth=4), SgmNetwork(width=32, depth=6)
-"""Those that weights were released for."""
+"""The sizes of the released weights."""
 
 SIZES = {"small": SMALL, "base": BASE}
-"""The same by name."""
+"""The sizes by name."""
 
 
 @dataclass(frozen=True)
 class SgmSettings:
-    """How the model runs; no weight depends on it.
+    """Settings of a run, on which no weight depends.
 
     Raises:
-        ValueError: if a value lies outside its range.
+        ValueError: If a value lies outside its range.
     """
 
     points: Ratio = 0.5
-    """Fraction of the positions of each frame that are matched with the whole other frame, those where the
-    local flow fails worst; 0: no matching; ``"all"``: every position, without looking for the worst.
-    Converted: a :class:`~fractions.Fraction` or ``"all"``."""
+    """Fraction of the positions of each frame that are matched with the whole other frame, chosen where the
+    initial flow fails worst; 0: no matching; ``"all"``: every position, without a choice. Converted to a
+    :class:`~fractions.Fraction` or ``"all"``."""
     down_scale: Ratio | None = None
-    """Side of the images that the flow is estimated on, relative to that of the frames; None: 1 up to
-    :data:`LARGEST_FLOW` pixels, less for larger ones. Converted to a :class:`~fractions.Fraction`."""
+    """Scale of the frames that the flow is estimated on, per side; None: 1 up to :data:`LARGEST_FLOW` pixels,
+    less for larger frames. Converted to a :class:`~fractions.Fraction`."""
     matching_time: float | None = None
-    """Time t that matches are brought to; None: the t asked for. The authors' training forward has 0.5
-    always, which is wrong for other t, but is what its numbers were made with."""
+    """Time t that matches are shifted to; None: the t of the new frame. The authors' training forward always
+    uses 0.5, which is wrong for other t, but gives their published numbers."""
     dense_height: int = DENSE_HEIGHT
-    """See :data:`DENSE_HEIGHT`; 0: the fraction of points counts for fields of any height."""
+    """See :data:`DENSE_HEIGHT`; 0: the fraction of points applies to fields of any height."""
 
     def __post_init__(self) -> None:
         """Convert and check the values."""
@@ -95,11 +95,11 @@ class SgmSettings:
         return self.points != 0
 
     def point_count(self, height: int, width: int) -> int | Literal["all"]:
-        """How many positions of each frame are matched.
+        """The number of positions of each frame that are matched.
 
         Args:
-            height: Height of the frame at 1/8, pixels.
-            width: Width of the frame at 1/8, pixels.
+            height: Height of the frame at 1/8 in pixels.
+            width: Width of the frame at 1/8 in pixels.
         """
         if not isinstance(self.points, Fraction) or height <= self.dense_height:
             return "all"
@@ -136,7 +136,7 @@ def _checked_scale(down_scale: Ratio) -> Fraction:
 
 
 def _as_fraction(value: Ratio) -> Fraction | None:
-    """The value of a number or of text such as ``"1/2"``; None where it has none."""
+    """The value of a number or of a string such as ``"1/2"``; None for anything else."""
     try:
         return Fraction(value)
     except (ValueError, ZeroDivisionError, OverflowError, TypeError):
@@ -144,12 +144,12 @@ def _as_fraction(value: Ratio) -> Fraction | None:
 
 
 def padding_before(height: int, width: int, scale: Fraction) -> Padding:
-    """The padding of a frame that makes its reduced sides multiples of :data:`REDUCED_MULTIPLE`.
+    """The padding with which the reduced sides of a frame are multiples of :data:`REDUCED_MULTIPLE`.
 
     Args:
         height: Frame height in pixels.
         width: Frame width in pixels.
-        scale: Scale to which it is reduced; 1: nothing is ever added.
+        scale: Scale of the reduction; 1: no padding.
     """
     if scale == 1:
         return Padding()
@@ -161,12 +161,13 @@ def padding_before(height: int, width: int, scale: Fraction) -> Padding:
 
 
 def memory_fit(width: int) -> MemoryFit:
-    """Memory of a network, fitted to peaks measured on a CPU over three pairs, and a sixth more.
+    """The memory of a network, fitted to peaks measured on a CPU over three pairs, with a margin of a sixth.
 
-    Both sizes, 1280x720 with the flow at full size and 1920x1080 at half, whole and in tiles.
+    Measured with both network sizes, at 1280x720 with the flow at full size and at 1920x1080 with the flow at
+    half size, whole and in tiles.
 
     Args:
-        width: Channels of the network at full size, F.
+        width: Number of channels of the network at full size, F.
     """
     return MemoryFit(
         per_pixel=20 * width,

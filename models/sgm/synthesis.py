@@ -1,7 +1,7 @@
-"""SGM-VFI's synthesis: context of both frames warped by the flows, and a U-Net that corrects the blend.
+"""SGM-VFI's frame synthesis: context of both frames, warped by the flows, and the U-Net of the residual.
 
-Parameters have the names of the released files. A frame's context does not depend on flows; only its warping
-does, so it is computed once per frame. All inputs are at full size; sides are multiples of 16.
+Parameters have the names of the released files. The context of a frame does not depend on the flows and is
+computed once per frame. All inputs have full size; their sides are multiples of 16.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from vfi.models.layers import conv, conv_prelu
 from vfi.ops import backward_warp
 
 LEVELS = 4
-"""Sizes of the context, 1/2 to 1/16."""
+"""Number of levels of the context, at 1/2 to 1/16."""
 
 MULTIPLE = 2**LEVELS
-"""Pixels; what the sides must be a multiple of."""
+"""Pixels; both sides of a frame must be multiples of it."""
 
 UNET_INPUTS = 17
-"""Channels: both frames, both warped, the mask's logit and the flows."""
+"""Number of channels: both frames, both warped frames, the mask's logit and both flows."""
 
 
 class HalvingBlock(nn.Module):
-    """Two convolutions with PReLU, the first to half the size."""
+    """Two convolutions with PReLU, the first with stride 2."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class HalvingBlock(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """Features of a frame for the synthesis, at four sizes."""
+    """Context of a frame for the synthesis, a pyramid of four levels."""
 
     def __init__(self, width: int) -> None:
         """``width`` is the channel count of the model at full size, F."""
@@ -57,7 +57,7 @@ class ContextEncoder(nn.Module):
 
 
 class SynthesisUnet(nn.Module):
-    """A U-Net from frames, flows and warped context to the correction of the blend."""
+    """U-Net from frames, flows and warped context to the residual of the blend."""
 
     def __init__(self, width: int) -> None:
         """``width`` is the channel count of the model at full size, F."""
@@ -73,15 +73,15 @@ class SynthesisUnet(nn.Module):
         self.conv = conv(2 * width, 3)
 
     def forward(self, x: Tensor, context_0: list[Tensor], context_1: list[Tensor]) -> Tensor:
-        """Compute the correction.
+        """Compute the residual.
 
         Args:
             x: Channels ``[B, UNET_INPUTS, H, W]``.
-            context_0: Context of frame 0, warped; as :class:`ContextEncoder` lists it.
-            context_1: Context of frame 1, warped.
+            context_0: Warped context of frame 0, levels as in :class:`ContextEncoder`.
+            context_1: Warped context of frame 1, levels as in :class:`ContextEncoder`.
 
         Returns:
-            ``[B, 3, H, W]``, the logit of the correction: 0 to 1 stand for -1 to 1.
+            ``[B, 3, H, W]``, the logit of the residual, whose sigmoid 0 to 1 stands for -1 to 1.
         """
         s2 = self.down0(x)
         s4 = self.down1(torch.cat((s2, context_0[0], context_1[0]), dim=1))
@@ -95,7 +95,7 @@ class SynthesisUnet(nn.Module):
 
 
 def warp_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tensor]:
-    """A frame's context warped by a flow, every level by the flow at its size.
+    """The context of a frame warped by a flow, each level by the flow at its resolution.
 
     Args:
         context: Context of the whole frame, see :class:`ContextEncoder`.
@@ -103,7 +103,7 @@ def warp_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tens
         top: First row of the flow, pixels; a multiple of :data:`MULTIPLE`, as ``h`` is.
 
     Returns:
-        The same levels on those rows.
+        The same levels on these rows of the new frame.
     """
     warped: list[Tensor] = []
     for level in context:
@@ -114,5 +114,5 @@ def warp_context(context: list[Tensor], flow: Tensor, top: int = 0) -> list[Tens
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
-    """A transposed convolution to twice the size, and PReLU."""
+    """A transposed convolution of stride 2 with PReLU."""
     return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.PReLU(outputs))

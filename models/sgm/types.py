@@ -1,4 +1,4 @@
-"""Records of SGM-VFI: one frame, a pair, and the steps to the flow of one time."""
+"""Records of SGM-VFI: features of a frame and of a pair, and the steps to the flow of one time."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .matching import MatchingSteps
 
 
 class MatchingFeatures(Protocol):
-    """A network whose features are matched: :class:`vfi.models.flow.gmflow.GmFlowFeatures`, a module."""
+    """Module whose features are matched, such as :class:`vfi.models.flow.gmflow.GmFlowFeatures`."""
 
     def encode(self, frame: Tensor) -> Any:
-        """Features of one frame ``[B, 3, H, W]``, whose sides are multiples of 16."""
+        """Encode one frame ``[B, 3, H, W]``, whose sides are multiples of 16."""
         ...
 
     def pair(self, encoded_0: Any, encoded_1: Any) -> Tensor:
-        """The features of both, ``[2 B, 128, H / 8, W / 8]``, frame 0's first."""
+        """Compute the features of both frames, ``[2 B, 128, H / 8, W / 8]``, frame 0's first."""
         ...
 
 
 class SgmFrame(NamedTuple):
-    """Features of one frame at the size of the flow, whatever pair it takes part in."""
+    """Features of one frame at the scale of the flow, independent of the other frame."""
 
     frame: Tensor
     """``[B, 3, H, W]``."""
@@ -36,9 +36,9 @@ class SgmFrame(NamedTuple):
     features_s4: Tensor
     """``[B, 4 F, H / 4, W / 4]``."""
     tokens: Tensor
-    """``[B, H / 8, W / 8, 8 F]``, not yet aware of another frame."""
+    """``[B, H / 8, W / 8, 8 F]``, before the inter-frame attention."""
     matching: Any
-    """Record of the matching features; None where nothing is matched."""
+    """Record of the matching features; None without matching."""
 
 
 class SgmMotion(NamedTuple):
@@ -47,16 +47,16 @@ class SgmMotion(NamedTuple):
     encoded_0: SgmFrame
     encoded_1: SgmFrame
     static_features_s8: Tensor
-    """``[B, 128, h, w]``, first flow block's response to frames and features, see
+    """``[B, 128, h, w]``, response of the first flow block to frames and features, see
     :meth:`.FlowBlock.precompute`."""
     static_features_s4: Tensor
-    """``[B, 128, 2 h, 2 w]``, that of the second flow block."""
+    """``[B, 128, 2 h, 2 w]``, response of the second flow block."""
     matching: Tensor | None
-    """``[2 B, 128, h, w]``, to be matched; None where nothing is."""
+    """``[2 B, 128, h, w]``, features that are matched; None without matching."""
     flow_match: Tensor | None
-    """``[2 B, 2, h, w]``, the matches of all positions; None where they are sparse, which depends on t."""
+    """``[2 B, 2, h, w]``, matches of all positions; None where the matching is sparse and depends on t."""
     static_matching: Tensor | None
-    """``[B, 256, h, w]``, response of the merging to all features; None where nothing is matched."""
+    """``[B, 256, h, w]``, response of the flow merge to all features; None without matching."""
     size: tuple[int, int]
     """Height and width of the frames in pixels."""
     padding: Padding
@@ -71,29 +71,29 @@ class SgmContext(NamedTuple):
 
 
 class SgmFlow(NamedTuple):
-    """The flow for one time at the size of the frames, and where it was matched."""
+    """The flow of one time at the size of the frames, and the matched positions."""
 
     final: TimeFlow
     importance_s8: Tensor | None
-    """``[2 B, 1, h, w]`` at 1/8 of the size of the flow; None where all positions or none are matched."""
+    """``[2 B, 1, h, w]`` at 1/8 of the scale of the flow; None where all positions or none are matched."""
     points: Tensor | None
     """``[2 B, K]``, row-major indices of the matched positions; None where all or none are."""
 
 
 class FlowSteps(NamedTuple):
-    """Steps to the flow for one time, at the size of the flow."""
+    """Steps to the flow of one time, at the scale of the flow."""
 
     local: TimeFlow
-    """After the first flow block."""
+    """Initial flows and mask, from the first flow block."""
     flow_s8: Tensor
-    """``[B, 4, h, w]``, its flow as it came out of the block."""
+    """``[B, 4, h, w]``, the initial flows as the block estimated them, pixels at 1/8."""
     matching: MatchingSteps | None
-    """None where nothing is matched."""
+    """Steps of the matching block; None without matching."""
     matched: TimeFlow
-    """With the matching's correction; ``local`` where nothing is matched."""
+    """The sum of ``local`` and the flow compensation; ``local`` itself without matching."""
     final: TimeFlow
-    """After the second flow block."""
+    """The sum of ``matched`` and the residual of the second flow block."""
     warped: Tensor
-    """``[2 B, 3, H, W]``, the frames warped by ``local``."""
+    """``[2 B, 3, H, W]``, the frames warped by the flows of ``local``."""
     warped_matched: Tensor
-    """``[2 B, 3, H, W]``, the frames warped by ``matched``."""
+    """``[2 B, 3, H, W]``, the frames warped by the flows of ``matched``."""

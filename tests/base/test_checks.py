@@ -1,4 +1,4 @@
-"""Arguments of the Python interface: accepted where their meaning is clear, else refused in one sentence."""
+"""Arguments of the Python interface: accepted if unambiguous, else refused in one sentence."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class TestTimes:
     )
     def test_one_time_of_any_kind(self, t: Any) -> None:
         start, end = frames()
-        made = Blender().interpolate([start, end], t)
-        assert isinstance(made, Tensor)
-        torch.testing.assert_close(made, torch.lerp(start, end, 0.25))
+        result = Blender().interpolate([start, end], t)
+        assert isinstance(result, Tensor)
+        torch.testing.assert_close(result, torch.lerp(start, end, 0.25))
 
     @pytest.mark.parametrize(
         "times",
@@ -57,9 +57,9 @@ class TestTimes:
     )
     def test_several_times_of_any_kind(self, times: Any) -> None:
         start, end = frames()
-        made = Blender().interpolate([start, end], times)
-        assert isinstance(made, list)
-        for frame, t in zip(made, (0.25, 0.75), strict=True):
+        result = Blender().interpolate([start, end], times)
+        assert isinstance(result, list)
+        for frame, t in zip(result, (0.25, 0.75), strict=True):
             torch.testing.assert_close(frame, torch.lerp(start, end, t))
 
     @pytest.mark.parametrize(
@@ -134,22 +134,22 @@ class TestFrames:
     def test_the_search_can_be_left_out(self) -> None:
         start, end = frames()
         start[0, 0, 0, 0] = float("nan")
-        made = Blender().interpolate([start, end], check_finite=False)
-        assert made.isnan().sum() == 1
+        result = Blender().interpolate([start, end], check_finite=False)
+        assert result.isnan().sum() == 1
         assert len(list(interpolate_frames(Blender(), [start, end], check_finite=False))) == 3
         assert len(Blender().interpolate_window(Window(start, end), [0.5], check_finite=False)) == 1
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
     def test_large_values_are_finite(self, dtype: torch.dtype) -> None:
-        """Their sum is not: it must not be taken for them."""
+        """Their sum is not, which alone is no reason to refuse them."""
         require_finite(torch.full((4, 8), torch.finfo(dtype).max, dtype=dtype), "frame")
 
     @pytest.mark.parametrize(
-        ("made", "sentence"),
+        ("frames", "sentence"),
         [
             (lambda: list(torch.rand(2, 0, 3, 8, 8)), r"frame 0 must have at least one sample and one pixel"),
             (lambda: list(torch.rand(2, 1, 3, 0, 8)), r"at least one sample .* \[1, 3, 0, 8\]"),
-            (lambda: [torch.rand(1, 3, 8, 8, device="meta")] * 2, "frame 0 lies on the meta device"),
+            (lambda: [torch.rand(1, 3, 8, 8, device="meta")] * 2, "frame 0 is on the meta device"),
             (
                 lambda: [torch.rand(1, 3, 8, 8).to_sparse()] * 2,
                 "frame 0 is a sparse tensor: give a dense one",
@@ -158,8 +158,8 @@ class TestFrames:
         ],
         ids=["batch", "rows", "meta", "sparse", "array"],
     )
-    def test_frames_without_numbers_are_refused(self, made: Any, sentence: str) -> None:
-        given: Sequence[Any] = made()
+    def test_frames_without_values_are_refused(self, frames: Any, sentence: str) -> None:
+        given: Sequence[Any] = frames()
         with pytest.raises(ValueError, match=sentence):
             Blender().interpolate(given)
         if isinstance(given[0], Tensor):

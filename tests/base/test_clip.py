@@ -1,4 +1,4 @@
-"""Clips in memory: windows with what lies around them, and frames in order, of the kind that was given."""
+"""Clips in memory: windows with their outer frames, and new frames in order, of the kind of the originals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clip(count: int) -> list[Tensor]:
 
 class TestWindows:
     @pytest.mark.parametrize("count", [2, 3, 4, 7])
-    def test_every_interval_has_one_with_what_lies_around(self, count: int) -> None:
+    def test_every_interval_has_a_window_with_its_outer_frames(self, count: int) -> None:
         frames = clip(count)
         windows = list(sliding_windows(frames))
         assert len(windows) == count - 1
@@ -67,11 +67,11 @@ class TestFrames:
     @pytest.mark.parametrize("inter_frames", [1, 3])
     def test_new_frames_lie_between_those_given(self, inter_frames: int) -> None:
         frames = clip(4)
-        made = list(interpolate_frames(Blender(), frames, inter_frames))
-        assert len(made) == 4 + 3 * inter_frames
+        result = list(interpolate_frames(Blender(), frames, inter_frames))
+        assert len(result) == 4 + 3 * inter_frames
         step = inter_frames + 1
-        assert all(made[number * step] is frame for number, frame in enumerate(frames))
-        for place, frame in enumerate(made[:-1]):
+        assert all(result[number * step] is frame for number, frame in enumerate(frames))
+        for place, frame in enumerate(result[:-1]):
             number, k = divmod(place, step)
             torch.testing.assert_close(frame, torch.lerp(frames[number], frames[number + 1], k / step))
 
@@ -81,14 +81,14 @@ class TestFrames:
     def test_arrays_give_arrays(self) -> None:
         frames = [scene_array(1, shift) for shift in (0, 2, 4, 6)]
         model = build_quadratic()
-        made = list(interpolate_frames(model, frames))
-        assert all(frame.dtype == np.uint8 and frame.shape == frames[0].shape for frame in made)
-        assert np.array_equal(made[3], model.interpolate(frames, 0.5))
-        assert np.array_equal(made[1], model.interpolate(frames[:2], 0.5))
+        result = list(interpolate_frames(model, frames))
+        assert all(frame.dtype == np.uint8 and frame.shape == frames[0].shape for frame in result)
+        assert np.array_equal(result[3], model.interpolate(frames, 0.5))
+        assert np.array_equal(result[1], model.interpolate(frames[:2], 0.5))
 
     def test_tensors_keep_their_type(self) -> None:
-        made = list(interpolate_frames(Blender(), [frame.half() for frame in clip(2)]))
-        assert {frame.dtype for frame in made} == {torch.float16}
+        result = list(interpolate_frames(Blender(), [frame.half() for frame in clip(2)]))
+        assert {frame.dtype for frame in result} == {torch.float16}
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_fewer_than_two_frames_come_back(self, count: int) -> None:
@@ -102,9 +102,9 @@ class TestFrames:
                 read.append(number)
                 yield frame
 
-        made = interpolate_frames(Blender(), frames())
+        result = interpolate_frames(Blender(), frames())
         assert read == []
-        next(made)
+        next(result)
         assert read == [0, 1, 2]
 
     @pytest.mark.parametrize("inter_frames", [0, -1, 1.5, "2", None])

@@ -1,4 +1,4 @@
-"""Test-time ensembles: what each member asks and makes, their mean, reuse between windows, sizes, tiles."""
+"""Test-time ensembles: input and result of each member, their mean, reuse between windows, sizes, tiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEIGHT, WIDTH = 6, 10
 
 
 class Fade(Interpolator):
-    """Treats all pixels and both directions of time alike: every member makes the same of it."""
+    """Treats all pixels and both directions of time alike, so that all members have the same result."""
 
     window = 4
     cpu_threads = 3
@@ -57,7 +57,7 @@ class Fade(Interpolator):
 
 
 class Uneven(Fade):
-    """Treats every pixel, frame and time differently: no two members make the same."""
+    """Treats every pixel, frame and time differently, so that all members have different results."""
 
     size = SizeRequirement()
 
@@ -83,54 +83,52 @@ def window_of(frames: Sequence[Tensor]) -> Window:
     return Window.from_frames(frames, keys=range(4))
 
 
-def pictures(height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> Window:
+def random_window(height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> Window:
     return window_of(list(torch.rand(4, 1, channels, height, width)))
 
 
-def halved(picture: np.ndarray) -> np.ndarray:
-    """The mean of every 2x2 pixels, which is what bilinear resizing to half makes."""
-    return (
-        picture[..., ::2, ::2] + picture[..., 1::2, ::2] + picture[..., ::2, 1::2] + picture[..., 1::2, 1::2]
-    ) / 4
+def halved(image: np.ndarray) -> np.ndarray:
+    """The mean of every 2x2 pixels, which equals bilinear resizing to half size."""
+    return (image[..., ::2, ::2] + image[..., 1::2, ::2] + image[..., ::2, 1::2] + image[..., 1::2, 1::2]) / 4
 
 
-def doubled(picture: np.ndarray) -> np.ndarray:
+def doubled(image: np.ndarray) -> np.ndarray:
     """Bilinear resizing to twice the size: three quarters of the nearest pixel, one of the next nearest."""
     for axis in (-1, -2):
-        picture = np.moveaxis(picture, axis, -1)
-        before = np.concatenate((picture[..., :1], picture[..., :-1]), -1)
-        after = np.concatenate((picture[..., 1:], picture[..., -1:]), -1)
-        both = np.stack((0.75 * picture + 0.25 * before, 0.75 * picture + 0.25 * after), -1)
-        picture = np.moveaxis(both.reshape(*picture.shape[:-1], -1), -1, axis)
-    return picture
+        image = np.moveaxis(image, axis, -1)
+        before = np.concatenate((image[..., :1], image[..., :-1]), -1)
+        after = np.concatenate((image[..., 1:], image[..., -1:]), -1)
+        both = np.stack((0.75 * image + 0.25 * before, 0.75 * image + 0.25 * after), -1)
+        image = np.moveaxis(both.reshape(*image.shape[:-1], -1), -1, axis)
+    return image
 
 
-def left(picture: np.ndarray) -> np.ndarray:
-    return np.rot90(picture, 1, axes=(-2, -1))
+def left(image: np.ndarray) -> np.ndarray:
+    return np.rot90(image, 1, axes=(-2, -1))
 
 
-def right(picture: np.ndarray) -> np.ndarray:
-    return np.rot90(picture, -1, axes=(-2, -1))
+def right(image: np.ndarray) -> np.ndarray:
+    return np.rot90(image, -1, axes=(-2, -1))
 
 
-def both(picture: np.ndarray) -> np.ndarray:
-    return picture[..., ::-1, ::-1]
+def both(image: np.ndarray) -> np.ndarray:
+    return image[..., ::-1, ::-1]
 
 
-def mirrored(picture: np.ndarray) -> np.ndarray:
-    return picture[..., ::-1]
+def flipped(image: np.ndarray) -> np.ndarray:
+    return image[..., ::-1]
 
 
-def upside_down(picture: np.ndarray) -> np.ndarray:
-    return picture[..., ::-1, :]
+def upside_down(image: np.ndarray) -> np.ndarray:
+    return image[..., ::-1, :]
 
 
-def unmoved(picture: np.ndarray) -> np.ndarray:
-    return picture
+def unmoved(image: np.ndarray) -> np.ndarray:
+    return image
 
 
 Move = Callable[[np.ndarray], np.ndarray]
-FLIPS: list[tuple[Move, Move]] = [(mirrored, mirrored), (upside_down, upside_down)]
+FLIPS: list[tuple[Move, Move]] = [(flipped, flipped), (upside_down, upside_down)]
 MOVES: dict[str, list[tuple[Move, Move]]] = {
     "ms_test": [(halved, doubled)],
     "flip_test": FLIPS,
@@ -143,15 +141,15 @@ MOVES: dict[str, list[tuple[Move, Move]]] = {
 
 
 def by_the_formula(window: Window, t: float, switches: tuple[str, ...]) -> np.ndarray:
-    """The mean that the switches ask for, spelled out in NumPy."""
+    """The mean of the members of the switches, computed with NumPy."""
     frames = arrays_of(window)
-    made = [uneven(frames, t)]
+    result = [uneven(frames, t)]
     for switch in switches:
         for move, back in MOVES[switch]:
             shown = [move(frame) for frame in frames]
             backwards = switch.startswith("reverse")
-            made.append(back(uneven(shown[::-1] if backwards else shown, 1 - t if backwards else t)))
-    return np.mean(made, axis=0)
+            result.append(back(uneven(shown[::-1] if backwards else shown, 1 - t if backwards else t)))
+    return np.mean(result, axis=0)
 
 
 ALL_SWITCHES = [choice for count in (1, 2, len(SWITCHES)) for choice in combinations(SWITCHES, count)]
@@ -159,7 +157,7 @@ ALL_SWITCHES = [choice for count in (1, 2, len(SWITCHES)) for choice in combinat
 
 @pytest.mark.parametrize("switches", ALL_SWITCHES, ids="+".join)
 def test_the_mean_is_that_of_the_formula(switches: tuple[str, ...]) -> None:
-    window, t = pictures(), 0.3
+    window, t = random_window(), 0.3
     model = Ensemble(Uneven(), members_of(switches))
     wanted = torch.from_numpy(by_the_formula(window, t, switches)).float()
     torch.testing.assert_close(model(window, torch.tensor([t])).frame, wanted)
@@ -182,34 +180,34 @@ def test_all_switches_together_have_thirteen_members() -> None:
 
 @pytest.mark.parametrize("size", [(20, 24), (17, 23), (1, 9)])
 def test_what_treats_all_alike_stays_as_it_was(size: tuple[int, int]) -> None:
-    window = pictures(*size)
+    window = random_window(*size)
     switches = [switch for switch in SWITCHES if switch != "ms_test"]
-    made = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.2, 0.7])
-    for frame, truth in zip(made, Fade().interpolate_window(window, [0.2, 0.7]), strict=True):
+    result = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.2, 0.7])
+    for frame, truth in zip(result, Fade().interpolate_window(window, [0.2, 0.7]), strict=True):
         torch.testing.assert_close(frame, truth)
 
 
 def test_without_switches_it_is_the_model() -> None:
-    window = pictures()
-    made = Ensemble(Uneven(), members_of([])).interpolate_window(window, [0.3])
-    assert torch.equal(made[0], Uneven().interpolate_window(window, [0.3])[0])
+    window = random_window()
+    result = Ensemble(Uneven(), members_of([])).interpolate_window(window, [0.3])
+    assert torch.equal(result[0], Uneven().interpolate_window(window, [0.3])[0])
 
 
 @pytest.mark.parametrize("view", View)
 def test_views_are_undone(view: View) -> None:
-    picture = torch.rand(2, 3, 4, 8)
+    image = torch.rand(2, 3, 4, 8)
     if view is View.HALF:
-        picture = torch.full_like(picture, 0.3)
-    shown = view.apply(picture)
+        image = torch.full_like(image, 0.3)
+    shown = view.apply(image)
     assert shown.is_contiguous()
-    torch.testing.assert_close(view.undo(shown), picture)
+    torch.testing.assert_close(view.undo(shown), image)
     assert view.plain_width(*shown.shape[-2:]) == 8
-    assert view is View.PLAIN or view is View.HALF or not torch.equal(shown.flatten(), picture.flatten())
+    assert view is View.PLAIN or view is View.HALF or not torch.equal(shown.flatten(), image.flatten())
 
 
 def test_time_runs_backwards_in_every_reversed_member() -> None:
     model = Fade()
-    Ensemble(model, members_of(SWITCHES)).interpolate_window(pictures(20, 24), [0.125])
+    Ensemble(model, members_of(SWITCHES)).interpolate_window(random_window(20, 24), [0.125])
     asked = {member: t for member, (_, _, t, _) in zip(members_of(SWITCHES), model.asked, strict=True)}
     assert {t for member, t in asked.items() if not member.reverse} == {0.125}
     assert {t for member, t in asked.items() if member.reverse} == {0.875}
@@ -217,8 +215,8 @@ def test_time_runs_backwards_in_every_reversed_member() -> None:
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_ends_of_the_clip_stay_ends(reverse: bool) -> None:
-    whole = pictures()
-    shown = Member(View.FLIPPED_LEFT_RIGHT, reverse).show(whole._replace(prev=None))
+    whole = random_window()
+    shown = Member(View.FLIPPED_LEFT_RIGHT, reverse).transform(whole._replace(prev=None))
     missing, there = (shown.next, shown.prev) if reverse else (shown.prev, shown.next)
     assert missing is None
     assert there is not None
@@ -233,17 +231,17 @@ def test_a_pair_is_enough() -> None:
 
 
 class TestKeys:
-    def test_they_tell_how_frames_are_shown(self) -> None:
+    def test_keys_depend_on_the_view(self) -> None:
         model = Fade()
-        Ensemble(model, members_of(["flip_test"])).interpolate_window(pictures(20, 24), [0.5])
+        Ensemble(model, members_of(["flip_test"])).interpolate_window(random_window(20, 24), [0.5])
         keys = [window.keys for window in model.shown]
         assert keys[0] == FrameKeys(1, 2, 0, 3)
         assert len({key for row in keys if row for key in row}) == 12
 
-    def test_both_orders_share_what_is_known_of_frames(self) -> None:
-        window = pictures()
+    def test_both_orders_reuse_the_features_of_frames(self) -> None:
+        window = random_window()
         for view in View:
-            there, back = Member(view).show(window), Member(view, reverse=True).show(window)
+            there, back = Member(view).transform(window), Member(view, reverse=True).transform(window)
             assert back.keys == there.reversed().keys
             for frame, same in zip(there.consecutive, reversed(back.consecutive), strict=True):
                 assert isinstance(frame, Tensor)
@@ -251,11 +249,14 @@ class TestKeys:
                 assert torch.equal(frame, same)
 
     def test_no_keys_stay_no_keys(self) -> None:
-        assert Member(View.FLIPPED_LEFT_RIGHT, reverse=True).show(pictures().without_keys()).keys is None
+        assert (
+            Member(View.FLIPPED_LEFT_RIGHT, reverse=True).transform(random_window().without_keys()).keys
+            is None
+        )
 
 
 class CountingFlow(FlowEstimator):
-    """Finds no motion, and counts."""
+    """Estimates flows of 0 and counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -268,7 +269,7 @@ class CountingFlow(FlowEstimator):
 
 
 def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
-    """How often the flow is estimated for a clip of 8 frames and 3 new ones between each two."""
+    """Number of flow estimations for a clip of 8 frames with 3 new frames per interval."""
     flow = CountingFlow()
     quadratic = QuadraticInterpolator(flow, flow_reduction=1)
     model = Ensemble(quadratic, members)
@@ -280,7 +281,7 @@ def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
     return flow.passes
 
 
-def test_every_view_reuses_what_was_known_of_the_window_before() -> None:
+def test_every_view_reuses_results_of_the_window_before() -> None:
     everyone = members_of(SWITCHES)
     views = {member.view for member in everyone}
     assert passes_for_a_clip(members_of([])) == 7
@@ -289,23 +290,23 @@ def test_every_view_reuses_what_was_known_of_the_window_before() -> None:
 
 
 def test_flows_of_reversed_pairs_are_those_of_the_pairs() -> None:
-    """What members share changes nothing: with keys the same is made as without, where nothing is kept."""
+    """Results reused between members change no frame: windows with keys give the same as windows without."""
     from vfi.registry import load_model
 
-    window = pictures(40, 56)
+    window = random_window(40, 56)
     switches = ["reverse_test", "reverse_flip"]
-    made = [
+    result = [
         Ensemble(load_model("quadratic", device="cpu"), members_of(switches)).interpolate_window(
             shown, [0.3]
         )[0]
         for shown in (window, window.without_keys())
     ]
-    assert torch.equal(*made)
+    assert torch.equal(*result)
 
 
 def test_motion_is_estimated_once_for_all_times() -> None:
     model = Fade()
-    Ensemble(model, members_of(SWITCHES)).interpolate_window(pictures(20, 24), [0.2, 0.4, 0.6, 0.8])
+    Ensemble(model, members_of(SWITCHES)).interpolate_window(random_window(20, 24), [0.2, 0.4, 0.6, 0.8])
     assert len(model.shown) == 13
     assert len(model.asked) == 4 * 13
     for window, motion, _, _ in model.asked:
@@ -318,7 +319,7 @@ def test_it_takes_after_its_model() -> None:
 
     model = Ensemble(Strange().eval(), members_of(["flip_test"]))
     assert (model.window, model.cpu_threads, model.training) == (4, 3, False)
-    window = pictures(8, 12)
+    window = random_window(8, 12)
     torch.testing.assert_close(
         model.interpolate_window(window, [0.25])[0], torch.lerp(window.start, window.end, 0.25)
     )
@@ -338,22 +339,22 @@ def test_sizes_suit_every_member(switches: list[str], wanted: SizeRequirement) -
     model = Fade()
     ensemble = Ensemble(model, members_of(switches))
     assert ensemble.size == wanted
-    (made,) = ensemble.interpolate_window(pictures(21, 45), [0.5])
-    assert made.shape == (1, 3, 21, 45)
+    (result,) = ensemble.interpolate_window(random_window(21, 45), [0.5])
+    assert result.shape == (1, 3, 21, 45)
     for window in model.shown:
         assert all(side % 4 == 0 and side >= 20 for side in window.start.shape[-2:])
 
 
 def test_memory_is_that_of_the_most_demanding_member() -> None:
     upright = Ensemble(Fade(), members_of(["flip_test"])).memory_use(100, 300)
-    turned = Ensemble(Fade(), members_of(["rotation_test"])).memory_use(100, 300)
-    assert turned.per_pixel - upright.per_pixel == 200
-    assert (upright.per_tile_pixel, turned.per_tile_pixel) == (200, 600)
+    rotated = Ensemble(Fade(), members_of(["rotation_test"])).memory_use(100, 300)
+    assert rotated.per_pixel - upright.per_pixel == 200
+    assert (upright.per_tile_pixel, rotated.per_tile_pixel) == (200, 600)
     assert upright.per_pixel > Fade().memory_use(100, 300).per_pixel
 
 
 @pytest.mark.parametrize(("height", "width", "overlap"), [(100, 300, 16), (300, 100, 48), (100, 99, 17)])
-def test_rows_beside_turned_tiles_are_counted(height: int, width: int, overlap: int) -> None:
+def test_overlap_of_rotated_tiles_is_counted(height: int, width: int, overlap: int) -> None:
     class Tiled(Fade):
         def memory_use(self, height: int, width: int) -> MemoryUse:
             return MemoryUse(1, 1, overlap=16)
@@ -365,10 +366,10 @@ def test_rows_beside_turned_tiles_are_counted(height: int, width: int, overlap: 
 def test_tiles_have_as_many_pixels_in_every_member() -> None:
     model = Fade()
     ensemble = Ensemble(model, members_of(["ms_test", "rotation_test"]))
-    ensemble.interpolate_window(pictures(80, 160), [0.5], tile=16)
+    ensemble.interpolate_window(random_window(80, 160), [0.5], tile=16)
     assert [tile for *_, tile in model.asked] == [16, 32, 32, 32]
     model.asked.clear()
-    ensemble.interpolate_window(pictures(80, 160), [0.5], tile=40)
+    ensemble.interpolate_window(random_window(80, 160), [0.5], tile=40)
     assert [tile for *_, tile in model.asked] == [40, None, 80, 80]
 
 
@@ -376,42 +377,42 @@ def test_tiles_do_not_change_the_default_model() -> None:
     from vfi.registry import load_model
 
     model = Ensemble(load_model("quadratic", device="cpu"), members_of(SWITCHES))
-    window = pictures(64, 96)
+    window = random_window(64, 96)
     whole, tiled = (model.interpolate_window(window, [0.4], tile=tile)[0] for tile in (None, 16))
     torch.testing.assert_close(whole, tiled, atol=1e-5, rtol=0)
 
 
-def test_alpha_is_made_along() -> None:
-    window = pictures(21, 23, channels=4)
+def test_alpha_is_interpolated_too() -> None:
+    window = random_window(21, 23, channels=4)
     switches = [switch for switch in SWITCHES if switch != "ms_test"]
-    (made,) = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.25])
-    torch.testing.assert_close(made, torch.lerp(window.start, window.end, 0.25))
+    (result,) = Ensemble(Fade(), members_of(switches)).interpolate_window(window, [0.25])
+    torch.testing.assert_close(result, torch.lerp(window.start, window.end, 0.25))
 
 
 def test_alpha_has_a_context_of_its_own() -> None:
-    """What a model computes of the frames' content is computed of alpha too, for every member."""
+    """Every member prepares the features of alpha too."""
 
     class Painter(Interpolator):
-        """Makes the mean colour of the first frame, as it is prepared."""
+        """Returns the mean colour of the first frame, from its prepared features."""
 
         def estimate_motion(self, window: Window) -> None:
-            """There is none."""
+            """Nothing, as there is no motion."""
 
         def prepare(self, window: Window) -> Tensor:
             return window.start.mean((2, 3), keepdim=True)
 
         def flow_at(self, motion: None, t: Tensor) -> None:
-            """There is none."""
+            """Nothing, as there is no motion."""
 
         def synthesize(
             self, sources: Sources, motion: None, flow: None, t: Tensor, rows: slice
         ) -> Interpolation:
             return Interpolation(sources.context.expand_as(sources.window.start))
 
-    window = pictures(20, 24, channels=4)
+    window = random_window(20, 24, channels=4)
     model = Ensemble(Painter(), members_of(["flip_test"]))
-    (made,) = model.interpolate_window(window, [0.5])
-    torch.testing.assert_close(made, window.start.mean((2, 3), keepdim=True).expand_as(made))
+    (result,) = model.interpolate_window(window, [0.5])
+    torch.testing.assert_close(result, window.start.mean((2, 3), keepdim=True).expand_as(result))
 
 
 def test_networks_and_precision_are_the_models() -> None:
@@ -461,7 +462,7 @@ def test_mistakes_are_named() -> None:
         Ensemble(Fade(), [])
 
 
-def test_an_ensemble_of_an_ensemble_keeps_enough() -> None:
+def test_an_ensemble_of_an_ensemble_reserves_enough() -> None:
     quadratic = QuadraticInterpolator(CountingFlow())
     Ensemble(Ensemble(quadratic, members_of(["flip_test"])), members_of(["reverse_test"]))
     assert quadratic.variants == 3, "reversed members show nothing new"

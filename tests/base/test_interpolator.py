@@ -1,4 +1,4 @@
-"""What all models share: kinds and sizes of pictures, alpha, times, types, tiles, and the cache of pairs."""
+"""The base class of all models: kinds and sizes of frames, alpha, times, types, tiles, the cache of pairs."""
 
 from __future__ import annotations
 
@@ -60,28 +60,28 @@ def tensors(
 @pytest.mark.parametrize("count", [2, 4])
 def test_arrays_become_an_array(size: tuple[int, int], count: int) -> None:
     frames = arrays(count, *size)
-    made = Fade().interpolate(frames, 0.25)
+    result = Fade().interpolate(frames, 0.25)
     start, end = (frame.astype(float) for frame in frames[count // 2 - 1 : count // 2 + 1])
-    assert made.dtype == np.uint8
-    assert made.shape == (*size, 3)
-    assert np.abs(made - (0.75 * start + 0.25 * end)).max() <= 0.5 + 1e-3  # rounded to nearest
+    assert result.dtype == np.uint8
+    assert result.shape == (*size, 3)
+    assert np.abs(result - (0.75 * start + 0.25 * end)).max() <= 0.5 + 1e-3  # rounded to nearest
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("count", [2, 4])
 def test_tensors_become_a_tensor(size: tuple[int, int], count: int) -> None:
     frames = tensors(count, *size)
-    made = Fade().interpolate(frames, 0.25)
+    result = Fade().interpolate(frames, 0.25)
     truth = torch.lerp(frames[count // 2 - 1], frames[count // 2], 0.25)
-    torch.testing.assert_close(made, truth, atol=1e-5, rtol=0)
+    torch.testing.assert_close(result, truth, atol=1e-5, rtol=0)
 
 
 def test_arrays_may_be_views_that_cannot_be_written() -> None:
     start, end = arrays(2)
     for frame in (start, end):
         frame.flags.writeable = False
-    made = Fade().interpolate([start[::-1, ::-1], end[::-1, ::-1]])
-    assert np.array_equal(made[::-1, ::-1], Fade().interpolate([start, end]))
+    result = Fade().interpolate([start[::-1, ::-1], end[::-1, ::-1]])
+    assert np.array_equal(result[::-1, ::-1], Fade().interpolate([start, end]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -96,10 +96,10 @@ def test_one_time_gives_one_frame(t: float) -> None:
 
 def test_several_times_give_a_list_from_one_motion() -> None:
     model, frames = Fade(), tensors(2)
-    made = model.interpolate(frames, [0.25, 0.75])
-    assert isinstance(made, list)
+    result = model.interpolate(frames, [0.25, 0.75])
+    assert isinstance(result, list)
     assert len(model.seen) == 1
-    for frame, t in zip(made, (0.25, 0.75), strict=True):
+    for frame, t in zip(result, (0.25, 0.75), strict=True):
         torch.testing.assert_close(frame, model.interpolate(frames, t))
     assert len(model.interpolate(frames, (0.5,))) == 1
     assert model.interpolate(frames, []) == []
@@ -128,8 +128,8 @@ def test_network_sees_its_own_size_order_and_range() -> None:
 
 def test_result_stays_in_range_and_inputs_stay_unchanged() -> None:
     frames = [torch.full((1, 3, 4, 4), value) for value in (-0.5, 1.9)]
-    made = Fade().interpolate(frames, [0.01, 0.99])
-    assert [float(frame.mean()) for frame in made] == [0.0, 1.0]
+    result = Fade().interpolate(frames, [0.01, 0.99])
+    assert [float(frame.mean()) for frame in result] == [0.0, 1.0]
     assert [float(frame.mean()) for frame in frames] == pytest.approx([-0.5, 1.9])
 
 
@@ -167,14 +167,14 @@ def test_wrong_frames_are_named(frames: Sequence[Any], sentence: str) -> None:
 @pytest.mark.parametrize("size", [(17, 23), (1, 1), (16, 16)])
 def test_alpha_is_interpolated_along(size: tuple[int, int]) -> None:
     start, end = tensors(2, *size, channels=4)
-    (made,) = Fade().interpolate_window(Window(start, end), [0.25])
-    torch.testing.assert_close(made, torch.lerp(start, end, 0.25), atol=1e-5, rtol=0)
+    (result,) = Fade().interpolate_window(Window(start, end), [0.25])
+    torch.testing.assert_close(result, torch.lerp(start, end, 0.25), atol=1e-5, rtol=0)
 
 
 def test_batch_is_kept() -> None:
     start, end = torch.rand(2, 3, 3, 9, 11)
-    made = Fade().interpolate([start, end], 0.5)
-    torch.testing.assert_close(made, (start + end) / 2, atol=1e-5, rtol=0)
+    result = Fade().interpolate([start, end], 0.5)
+    torch.testing.assert_close(result, (start + end) / 2, atol=1e-5, rtol=0)
 
 
 def test_no_gradient_is_recorded() -> None:
@@ -184,8 +184,8 @@ def test_no_gradient_is_recorded() -> None:
 
 def test_training_takes_both_steps_with_gradient() -> None:
     start, end = (frame.requires_grad_() for frame in tensors(2, 16, 16))
-    made = Fade()(Window(start, end), torch.tensor([0.25])).frame
-    made.sum().backward()
+    result = Fade()(Window(start, end), torch.tensor([0.25])).frame
+    result.sum().backward()
     assert start.grad is not None
     torch.testing.assert_close(start.grad, torch.full_like(start, 0.75))
 
@@ -198,17 +198,17 @@ def test_device_and_type_follow_the_module() -> None:
     assert not model.state_dict()
 
 
-def test_pictures_are_held_in_the_models_type() -> None:
+def test_frames_are_converted_to_the_models_type() -> None:
     model, frames = Fade().to(torch.float16), tensors(2)
-    made = model.interpolate(frames)
+    result = model.interpolate(frames)
     assert model.seen[0].start.dtype == torch.float16
-    assert made.dtype == torch.float32
-    torch.testing.assert_close(made, (frames[0] + frames[1]) / 2, atol=2e-3, rtol=0)
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, (frames[0] + frames[1]) / 2, atol=2e-3, rtol=0)
 
 
 def test_a_model_without_tiles_says_so() -> None:
     start, end = tensors(2)
-    with pytest.raises(ConfigError, match="The model Fade cannot work in tiles: leave --tile out"):
+    with pytest.raises(ConfigError, match="The model Fade does not support tiles: leave --tile out"):
         Fade().interpolate_window(Window(start, end), [0.5], tile=64)
 
 
@@ -229,7 +229,7 @@ def test_tile_is_the_largest_that_fits() -> None:
 
 @pytest.mark.parametrize(("height", "megabytes"), [(2**14, "10,400 MB"), (32, "100 MB")])
 def test_too_little_memory_is_named_with_what_would_do(height: int, megabytes: str) -> None:
-    """64 rows of 40 bytes beside 10 for each pixel; a picture of fewer rows needs them all."""
+    """64 rows of 40 bytes per pixel, and 10 bytes for each pixel; a frame of fewer rows needs them all."""
     width = 2**16
     needed = width * (height * PER_PIXEL + min(height, 64) * PER_TILE_PIXEL)
     assert needed == int(megabytes.replace(",", "").split()[0]) * 2**20
@@ -251,7 +251,7 @@ def test_overlapping_rows_count_too() -> None:
                 Overlapping().choose_tile(height, width, memory - 1)
 
 
-def test_a_model_that_measured_nothing_is_not_bounded() -> None:
+def test_a_model_without_measured_memory_has_no_limit() -> None:
     class Unmeasured(Fade):
         def memory_use(self, height: int, width: int) -> MemoryUse:
             return Interpolator.memory_use(self, height, width)
@@ -263,7 +263,7 @@ class TestReuseCache:
     frame = torch.zeros(1, 3, 4, 4)
 
     def ask(self, cache: ReuseCache, first: int, frame: Tensor | None = None) -> tuple[Any, bool]:
-        """The cache's answer for frames ``first`` and the next, and whether it was computed now."""
+        """The cached result for frame ``first`` and the next one, and whether this call computed it."""
         computed: list[object] = []
 
         def compute() -> object:
@@ -275,9 +275,9 @@ class TestReuseCache:
 
     def test_a_known_pair_is_found(self) -> None:
         cache = ReuseCache(2)
-        made, computed = self.ask(cache, 0)
+        result, computed = self.ask(cache, 0)
         assert computed
-        assert self.ask(cache, 0) == (made, False)
+        assert self.ask(cache, 0) == (result, False)
 
     def test_without_keys_nothing_is_kept(self) -> None:
         cache = ReuseCache(2)
@@ -293,8 +293,10 @@ class TestReuseCache:
         cache = ReuseCache(2)
 
         def ask(keys: tuple[int, int] | None) -> str:
-            made = "".join(map(str, keys)) if keys else "new"
-            return cache.get_or_compute_pair(keys, self.frame, lambda: made, lambda known: known[::-1] + "!")
+            result = "".join(map(str, keys)) if keys else "new"
+            return cache.get_or_compute_pair(
+                keys, self.frame, lambda: result, lambda known: known[::-1] + "!"
+            )
 
         assert [ask((0, 1)), ask((0, 1)), ask((1, 0)), ask((1, 1)), ask((1, 1))] == [
             "01", "01", "10!", "11", "11",
@@ -331,7 +333,7 @@ class TestReuseCache:
         assert self.ask(cache, 0)[1]
 
 
-def test_keeping_more_reaches_the_caches_of_a_model() -> None:
+def test_reserving_applies_to_all_caches_of_a_model() -> None:
     class Keeping(Fade):
         def __init__(self) -> None:
             super().__init__()
@@ -344,7 +346,7 @@ def test_keeping_more_reaches_the_caches_of_a_model() -> None:
 
 
 def test_alpha_is_never_taken_for_colour() -> None:
-    """A model may keep what it computes of a frame under the frame's key: alpha has none."""
+    """A model may cache features of a frame by its key, and alpha has no key."""
     keys: list[object] = []
 
     class Noting(Fade):
@@ -357,21 +359,21 @@ def test_alpha_is_never_taken_for_colour() -> None:
 
 
 def test_a_model_without_networks_cannot_be_accelerated() -> None:
-    with pytest.raises(ConfigError, match="Fade has no networks that could be compiled or laid out anew"):
+    with pytest.raises(ConfigError, match="Fade has no networks to compile or to convert to channels last"):
         Fade().accelerate(compile_networks=True)
 
 
 class TestTimePerSample:
     def test_each_sample_has_its_own(self) -> None:
         start, end = tensors(2, batch=2)
-        made = Fade().interpolate([start, end], torch.tensor([0.25, 0.75]))
+        result = Fade().interpolate([start, end], torch.tensor([0.25, 0.75]))
         for i, t in enumerate((0.25, 0.75)):
-            torch.testing.assert_close(made[i], torch.lerp(start[i], end[i], t))
+            torch.testing.assert_close(result[i], torch.lerp(start[i], end[i], t))
 
     def test_one_for_all(self) -> None:
         start, end = tensors(2, batch=2)
-        made = Fade().interpolate([start, end], torch.tensor(0.25))
-        torch.testing.assert_close(made, torch.lerp(start, end, 0.25))
+        result = Fade().interpolate([start, end], torch.tensor(0.25))
+        torch.testing.assert_close(result, torch.lerp(start, end, 0.25))
 
     @pytest.mark.parametrize(
         ("t", "problem"),

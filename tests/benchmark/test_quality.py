@@ -1,26 +1,20 @@
-"""The quality benchmark on a tiny clip: what it prints and writes."""
+"""The quality benchmark on a tiny clip: its output and its file."""
 
 from __future__ import annotations
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from benchmark import quality
-from vfi.data.synthetic import Scene, write_clip
-
-HEIGHT, WIDTH, COUNT = 64, 96, 9
+from tests.support.films import translation_film
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scene = Scene.translation(HEIGHT, WIDTH, (4.0, 2.0))
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    write_clip(path, (scene.render_rgb(number) for number in range(COUNT)), Fraction(24))
-    return path
+    return translation_film(tmp_path_factory.mktemp("clips"), 9)
 
 
 def test_command_writes_what_it_measured(

@@ -1,1 +1,1 @@
-"""Tests of files with weights; a package, because they share small networks."""
+"""Tests of weight files; a package, because their small networks are in a common module."""

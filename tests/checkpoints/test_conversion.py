@@ -1,4 +1,4 @@
-"""Conversions hold the weights and what the container told, and appear whole or not at all."""
+"""Converted files contain the weights and the container's entries, and are written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GMFlow's files: recognised, told apart, found; and EQVI with GMFlow in place of its own flow network."""
+"""GMFlow's files are recognised, distinguished and found; EQVI with GMFlow as its flow network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestFiles:
         assert_equal(flow.state_dict(), sgm_weights(NAMES[name]))
         assert not flow.training
 
-    def test_the_two_are_told_apart(self, official_sgm: Official) -> None:
+    def test_the_two_are_distinguished(self, official_sgm: Official) -> None:
         with pytest.raises(ModelError, match=r"a GMFlow checkpoint, not .* refinement: .* backbone gmflow\."):
             load_flow("gmflow.refine", official_sgm("gmflow_1scale"))
         with pytest.raises(ModelError, match=r"with refinement, not a .* as the flow backbone gmflow.refine"):
@@ -50,17 +50,17 @@ class TestFiles:
         assert recognised.name == family
 
     @pytest.mark.parametrize("folder", ["pretrained", "checkpoints/pretrained"])
-    def test_places(self, own_checkpoint_folders: Folders, official_sgm: Official, folder: str) -> None:
-        """The working folder itself, where GMFlow's and SGM-VFI's projects have it, and ``checkpoints``."""
+    def test_paths(self, own_checkpoint_folders: Folders, official_sgm: Official, folder: str) -> None:
+        """The working folder itself, as in the projects of GMFlow and SGM-VFI, and ``checkpoints``."""
         Path(folder).mkdir(parents=True)
         for name, kind in NAMES.items():
             spec = find("flow", name).checkpoint
             assert spec is not None
-            os.symlink(official_sgm(kind), Path(folder, spec.place.name))
+            os.symlink(official_sgm(kind), Path(folder, spec.path.name))
         for name, kind in NAMES.items():
             assert_equal(load_flow(name, device="cpu").state_dict(), sgm_weights(kind))
 
-    def test_kin_in_one_folder_are_told_apart_by_their_keys(
+    def test_related_files_in_one_folder_are_distinguished_by_their_keys(
         self, own_checkpoint_folders: Folders, official_sgm: Official
     ) -> None:
         folder = own_checkpoint_folders["work"] / "pretrained"
@@ -121,10 +121,10 @@ class TestInEqvi:
         assert isinstance(model, EqviInterpolator)
         assert model.flownet is still
 
-    def test_what_is_left_out_is_told(self, official_eqvi: Path) -> None:
+    def test_dropped_keys_are_reported(self, official_eqvi: Path) -> None:
         network = build_eqvi(flow=load_flow("dis"))
         notes = load_weights(network, official_eqvi, "eqvi", keep_flow=True).notes
-        assert "flownet.* (124) is left out: another flow takes its place" in notes
+        assert "flownet.* (124) is left out: another flow replaces it" in notes
 
     def test_the_files_flow_network_may_be_missing_then(self, tmp_path: Path) -> None:
         state = {key: value for key, value in synthetic_weights("eqvi").items() if "flownet." not in key}

@@ -1,4 +1,4 @@
-"""Files are recognised by their keys, brought to our names, and loaded wholly or not at all."""
+"""Files are recognised by their keys, renamed to ours, and loaded completely or not at all."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestNames:
         assert family.name == kind
 
     @pytest.mark.parametrize("keys", [[], ["backbone.x", "head.y"], ["masknet.x", "head.y"]])
-    def test_strangers_are_not(self, keys: list[str]) -> None:
+    def test_unknown_keys_are_not_recognised(self, keys: list[str]) -> None:
         assert recognise_keys(keys) is None
 
     @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ class TestRefusal:
                 changed("module.refinenet.weight", lambda tensor: tensor[:1]),
                 r"1 have another shape \(refinenet\.weight is \[1, 2\], must be \[2, 2\]\)",
             ),
-            # The copy without its original is nothing that a release holds.
+            # No release contains the copy without its original.
             (without("module.flownet."), r"2 of 8 keys are missing .* 2 are unexpected \(acc\.\* \(2\)\)"),
             (
                 changed("module.acc.flownet.0.bias", lambda tensor: tensor + 1),

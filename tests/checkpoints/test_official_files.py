@@ -1,4 +1,4 @@
-"""Models and backbones with weights, from files shaped like the released ones: whole, strict, by any road."""
+"""Models and backbones load files like the released ones completely and strictly, in any format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def ours(official: Mapping[str, Value]) -> dict[str, Value]:
-    """What stands under the authors' names under ours; the rules are written down here a second time."""
+    """The tensors by our names; the rules of the renaming are implemented here independently."""
     return {
         key.replace("QVI_model.", "eqvi.").replace("FusionNet.", "fusion."): value
         for key, value in official.items()
@@ -42,7 +42,7 @@ def assert_equal(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> N
 
 
 class TestOfficialFiles:
-    """Not one tensor is lost, swapped or renamed on the way from the authors' names to ours."""
+    """No tensor is lost or swapped when the authors' names become ours."""
 
     def test_eqvi(self, official_eqvi: Path) -> None:
         model = vfi.load_model("eqvi.stage123", official_eqvi, device="cpu")
@@ -60,7 +60,7 @@ class TestOfficialFiles:
         assert not flow.training
 
     def test_scopeflow_is_the_flow_network_of_eqvi(self, official_scopeflow: Path) -> None:
-        """As training from scratch begins: synthetic EQVI has the flow network of synthetic ScopeFlow."""
+        """Start of a training from scratch: synthetic EQVI has the flow network of synthetic ScopeFlow."""
         from vfi.models.eqvi import build_eqvi
 
         model = build_eqvi()
@@ -71,7 +71,7 @@ class TestOfficialFiles:
         assert torch.equal(model.masknet.conv1.weight, before)
 
     @pytest.mark.parametrize("family", ["eqvi", "ms_fusion", "scopeflow"])
-    def test_each_model_wants_what_the_released_files_hold(self, family: Kind) -> None:
+    def test_keys_of_each_model_are_those_of_the_released_files(self, family: Kind) -> None:
         (names, state), *others = reference_states(family).items()
         assert not others
         specs = [spec for spec in SPECS if spec.checkpoint and spec.checkpoint.family == family]
@@ -148,7 +148,7 @@ class TestRefusal:
         with pytest.raises(ModelError, match=r"The checkpoint .*none does not exist"):
             vfi.load_model("eqvi.stage123", tmp_path / "none")
 
-    def test_wrong_options_are_told_before_missing_files(self, own_checkpoint_folders: Folders) -> None:
+    def test_wrong_options_are_reported_before_missing_files(self, own_checkpoint_folders: Folders) -> None:
         with pytest.raises(ConfigError, match=r"The model eqvi\.stage4 has no option 'tile'"):
             vfi.load_model("eqvi.stage4", tile=3)
 

@@ -1,4 +1,4 @@
-"""Every kind of file is read, or refused in one sentence; none runs code."""
+"""Every format is read, or refused in one sentence; no code of a file is run."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class TestHeader:
 
 
 class Runs:
-    """Pickles as a call."""
+    """Is pickled as a function call."""
 
     def __init__(self, function: Any, *arguments: object) -> None:
         self.call = (function, arguments)
@@ -214,7 +214,7 @@ FORMS = {
 
 class TestDamage:
     @pytest.mark.parametrize("form", FORMS)
-    def test_files_that_end_too_early(self, path: Path, form: str) -> None:
+    def test_truncated_files(self, path: Path, form: str) -> None:
         data = FORMS[form]
         for length in sorted({1, 2, 5, 9, 16, *range(20, len(data), len(data) // 20), len(data) - 1}):
             path.write_bytes(data[:length])
@@ -233,7 +233,7 @@ class TestDamage:
                 try:
                     read(path)
                 except ModelError as error:
-                    # Most changes are not noticed.
+                    # Most changes are not detected.
                     assert str(error).startswith("The checkpoint ")  # noqa: PT017
 
     def test_the_sentence(self, path: Path) -> None:
@@ -294,5 +294,7 @@ class TestUnknownFormats:
     )
     def test_files_without_weights(self, path: Path, value: object, described: str) -> None:
         path.write_bytes(saved(value, legacy=False))
-        with pytest.raises(ModelError, match=f"holds no weights: a state dict .* but there is {described}"):
+        with pytest.raises(
+            ModelError, match=f"contains no weights: a state dict .* but there is {described}"
+        ):
             read_checkpoint(path)

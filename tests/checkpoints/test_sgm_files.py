@@ -1,4 +1,4 @@
-"""SGM-VFI's files: told apart by their keys, found where the authors' project has them, loaded strictly."""
+"""SGM-VFI's files are distinguished by their keys, found in the authors' project, loaded strictly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAMILIES: dict[SgmKind, str] = {
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_sizes_and_parts_are_told_apart_by_keys(kind: SgmKind) -> None:
+def test_sizes_and_parts_are_distinguished_by_keys(kind: SgmKind) -> None:
     keys = [*sgm_keys(kind), "feature_bone.block4.1.attn_mask"]
     family = recognise_keys(keys)
     assert family is not None
@@ -38,7 +38,7 @@ def test_sizes_and_parts_are_told_apart_by_keys(kind: SgmKind) -> None:
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_each_model_wants_what_the_files_hold(kind: SgmKind) -> None:
+def test_keys_of_each_model_are_those_of_the_files(kind: SgmKind) -> None:
     (names, state), *others = reference_states(FAMILIES[kind]).items()
     assert not others
     size = kind.partition("_")[2]
@@ -85,7 +85,7 @@ class TestRefusal:
             (lambda state: state.pop("module.unet.conv.bias"), "unet.conv.bias"),
             (lambda state: state.update({"module.unet.extra": torch.zeros(1)}), "unet.extra"),
             (lambda state: state.update({"module.unet.conv.bias": torch.zeros(4)}), "unet.conv.bias"),
-            # The authors' loader passes over keys without the prefix.
+            # The authors' loader ignores keys without the prefix.
             (lambda state: state.update({"unet.conv.bias": state.pop("module.unet.conv.bias")}), "module"),
         ],
         ids=["missing", "unexpected", "shape", "prefix"],
@@ -100,7 +100,7 @@ class TestRefusal:
             load_weights(build_sgm(matching=False), tmp_path / "wrong.pth", "sgm_local_small")
 
 
-class TestPlaces:
+class TestPaths:
     @pytest.mark.parametrize("name", ["ours-1-2-points.pth", "ours-1-2-points.pkl"])
     @pytest.mark.parametrize("folder", ["named", "work", "clone", "project", "clone itself"])
     def test_beside_the_scripts_and_under_checkpoints(
@@ -123,7 +123,7 @@ class TestPlaces:
     ) -> None:
         spec = find("interpolator", "eqvi.stage3").checkpoint
         assert spec is not None
-        path = own_checkpoint_folders["work"].parent / spec.place
+        path = own_checkpoint_folders["work"].parent / spec.path
         path.parent.mkdir(parents=True)
         shutil.copyfile(official_eqvi, path)
         with pytest.raises(ModelError, match="needs its weights"):

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import pytest
 
+from tests.support.command_line import Vfi, command_line
 from tests.support.fakes import Blender
-from vfi.cli.main import main
 from vfi.errors import ConfigError
 from vfi.registry import find
-
-
-class Outcome(NamedTuple):
-    """What a run of the command line left."""
-
-    code: int
-    out: str
-    err: str
 
 
 class SmallBlender(Blender):
@@ -46,13 +35,6 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SmallBlender:
 
 
 @pytest.fixture
-def vfi(model: SmallBlender, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def vfi(model: SmallBlender, capfd: pytest.CaptureFixture[str]) -> Vfi:
     """Runs the command line."""
-
-    def run(*arguments: object) -> Outcome:
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Outcome(code, out, err)
-
-    return run
+    return command_line(capfd)

@@ -1,75 +1,60 @@
-"""``vfi assemble``: order, times, samples, memory, and how it refuses."""
+"""``vfi assemble``: order, timestamps, samples, memory and refusals."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-from weakref import WeakSet
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Outcome
-from tests.cli.test_interpolate import names, refused
+from tests.support.command_line import (
+    Vfi,
+    assert_replaced_only_on_request,
+    command_line,
+    names,
+    refused,
+)
 from tests.support.fakes import HEIGHT, WIDTH, scene_array
-from tests.support.outputs import decoded, times, video_packets
-from vfi.cli.main import main
-from vfi.config import AssembleConfig
-from vfi.errors import InputError, OutputError
-from vfi.interpolation import Interrupted, Report
-from vfi.io.base import FrameSource
-from vfi.io.pixels.picture import Picture
-from vfi.jobs.assemble import assemble as assembling
-from vfi.jobs.assemble import assemble_video
-
-Vfi = Callable[..., Outcome]
+from tests.support.outputs import decoded, times
 
 INTERPOLATED = ["001", *(f"001_{number}" for number in range(12)), "002", "002_0", "010"]
 
 
 @pytest.fixture
 def vfi(capfd: pytest.CaptureFixture[str]) -> Vfi:
-    """Runs the command line."""
-
-    def run(*arguments: object) -> Outcome:
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Outcome(code, out, err)
-
-    return run
+    """Runs the command line with the default model."""
+    return command_line(capfd)
 
 
 def write_levels(folder: Path, stems: list[str]) -> Path:
-    """Plain images whose grey levels count up by 10 in the order of the names given; written in any order."""
+    """Write uniform images, in random order, whose gray levels count up by 10 in the order of the names."""
     folder.mkdir(parents=True)
-    places = list(enumerate(stems))
-    random.Random(0).shuffle(places)
-    for place, stem in places:
-        cv2.imwrite(str(folder / f"{stem}.png"), np.full((HEIGHT, WIDTH, 3), 20 + 10 * place, np.uint8))
+    numbered = list(enumerate(stems))
+    random.Random(0).shuffle(numbered)
+    for number, stem in numbered:
+        cv2.imwrite(str(folder / f"{stem}.png"), np.full((HEIGHT, WIDTH, 3), 20 + 10 * number, np.uint8))
     return folder
 
 
 def write_scene(folder: Path, count: int) -> Path:
     folder.mkdir(parents=True)
     for number in range(count):
-        picture = cv2.cvtColor(scene_array(1, number), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        image = cv2.cvtColor(scene_array(1, number), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
     return folder
 
 
 def levels(film: Path) -> list[int]:
-    """The grey levels of a film's pictures, to the next multiple of 10."""
+    """Return the gray levels of the frames of a film, rounded to multiples of 10."""
     return [round(float(frame.to_ndarray(format="rgb24").mean()) / 10) * 10 for frame in decoded(film)]
 
 
-class TestWhatItMakes:
+class TestOutputs:
     def test_images_in_natural_order(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_levels(tmp_path / "in", INTERPOLATED)
         outcome = vfi("assemble", folder, "-o", tmp_path / "out.mp4", "--fps", 30)
@@ -77,8 +62,8 @@ class TestWhatItMakes:
         first, note = outcome.out.splitlines()
         assert first == f"{tmp_path / 'out.mp4'}: 16 images became a film of 0.53 s at 30 per second."
         assert "yuv420p" in note
-        assert levels(tmp_path / "out.mp4") == [20 + 10 * place for place in range(16)]
-        assert times(tmp_path / "out.mp4") == [Fraction(place, 30) for place in range(16)]
+        assert levels(tmp_path / "out.mp4") == [20 + 10 * number for number in range(16)]
+        assert times(tmp_path / "out.mp4") == [Fraction(number, 30) for number in range(16)]
         with av.open(str(tmp_path / "out.mp4")) as container:
             assert container.streams.video[0].average_rate == 30
 
@@ -86,11 +71,11 @@ class TestWhatItMakes:
         folder = write_scene(tmp_path / "in", 4)
         code, out, _ = vfi("assemble", folder, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
         assert code == 0
-        assert out.count("\n") == 1, "there is nothing to be told that was lost"
+        assert out.count("\n") == 1, "nothing is lost that a note would report"
         for number, frame in enumerate(decoded(tmp_path / "out.mkv")):
             assert np.array_equal(frame.to_ndarray(format="rgb24"), scene_array(1, number))
 
-    def test_what_interpolate_wrote(self, vfi: Vfi, tmp_path: Path) -> None:
+    def test_outputs_of_interpolate(self, vfi: Vfi, tmp_path: Path) -> None:
         folder = write_scene(tmp_path / "in", 3)
         assert vfi("interpolate", folder, "-o", tmp_path / "more", "--inter-frames", 3, "-q").code == 0
         assert vfi("assemble", tmp_path / "more", "--fps", "60000/1001").code == 0
@@ -114,7 +99,7 @@ class TestWhatItMakes:
         again = vfi("assemble", tmp_path / "set", "-o", tmp_path / "films", "--container", "mkv", "--resume")
         assert again.out.count("was complete and is kept") == 2
 
-    def test_where_it_goes_if_nothing_is_said(
+    def test_default_names_of_outputs(
         self, vfi: Vfi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_scene(tmp_path / "set" / "v1.5", 2)
@@ -173,9 +158,9 @@ class TestRefusals:
         [
             (["--fps", "0"], ["fps is 0"]),
             (["--codec", "magic"], ["magic"]),
-            (["--inter-frames", "3"], ["no option inter_frames; see: vfi assemble --help"]),
-            (["--frames", "3"], ["no option frames"]),
-            (["--containre", "mkv"], ["did you mean container?"]),
+            (["--inter-frames", "3"], ["no option --inter-frames; see: vfi assemble --help"]),
+            (["--frames", "3"], ["no option --frames"]),
+            (["--containre", "mkv"], ["did you mean --container?"]),
             (["-o", "folder"], ["folder is not the name of a film", ".mp4"]),
             (["-o", "film.xyz"], ["film.xyz", ".mkv"]),
             (["other"], ["other is one file too many: give one folder"]),
@@ -196,81 +181,10 @@ class TestRefusals:
 
     def test_existing_outputs(self, vfi: Vfi, folder: Path, tmp_path: Path) -> None:
         film = tmp_path / "film.mp4"
-        film.write_text("precious")
-        refused(vfi("assemble", folder, "-o", film), film, "--overwrite")
-        assert film.read_text() == "precious"
-        assert vfi("assemble", folder, "-o", film, "--overwrite").code == 0
+        assert_replaced_only_on_request(vfi, film, "assemble", folder)
         assert len(decoded(film)) == 3
 
     def test_one_name_for_several_films(self, vfi: Vfi, tmp_path: Path) -> None:
         for clip in "ab":
             write_scene(tmp_path / "set" / clip, 2)
         refused(vfi("assemble", tmp_path / "set", "-o", tmp_path / "all.mp4"), "name a folder")
-
-
-def stop_after(count: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """Make the reading of images end in an error."""
-    stream = FrameSource.stream
-
-    def stopped(source: FrameSource, first: int = 0) -> Any:
-        for frame in stream(source, first):
-            if frame.index == count:
-                raise error
-            yield frame
-
-    monkeypatch.setattr(FrameSource, "stream", stopped)
-
-
-def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_scene(tmp_path / "in", 150)
-    fast: dict[str, Any] = {"preset": "ultrafast"}
-    whole = assemble_video(folder, tmp_path / "whole.mp4", **fast)
-    assert whole == Report(tmp_path / "whole.mp4", 150, 150, 0, whole.seconds, whole.notes)
-    with monkeypatch.context() as patch:
-        stop_after(140, patch, KeyboardInterrupt())
-        with pytest.raises(Interrupted, match=r"120 finished frames .* --resume"):
-            assemble_video(folder, tmp_path / "out.mp4", **fast)
-    assert names(tmp_path) == ["in", "out.mp4.part", "whole.mp4"]
-    with pytest.raises(Exception, match="other settings"):
-        assemble_video(folder, tmp_path / "out.mp4", fps=25, resume=True, **fast)
-    told: list[int] = []
-    resumed = assemble_video(
-        folder,
-        tmp_path / "out.mp4",
-        resume=True,
-        progress=lambda progress: told.append(progress.done),
-        **fast,
-    )
-    assert told[0] == 120
-    assert resumed.frames_out == 150
-    assert video_packets(tmp_path / "out.mp4") == video_packets(tmp_path / "whole.mp4")
-
-
-def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_scene(tmp_path / "in", 3)
-    stop_after(2, monkeypatch, OutputError("Cannot write out.mp4 (No space left on device): free some."))
-    with pytest.raises(OutputError, match="No space left"):
-        assemble_video(folder, tmp_path / "out.mp4")
-    assert names(tmp_path) == ["in"]
-
-
-def test_images_are_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures: WeakSet[Picture] = WeakSet()
-    alive: list[int] = []
-    construct = Picture.__init__
-
-    def noted(picture: Picture, *values: Any, **named: Any) -> None:
-        construct(picture, *values, **named)
-        pictures.add(picture)
-        alive.append(len(pictures))
-
-    monkeypatch.setattr(Picture, "__init__", noted)
-    assemble_video(write_scene(tmp_path / "in", 90), tmp_path / "out.mp4", preset="ultrafast")
-    assert len(alive) == 90
-    assert max(alive) < 30  # read ahead and the queue of the writer
-
-
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_text("")
-    with pytest.raises(InputError, match="is not a folder"):
-        assembling(AssembleConfig.from_values({"input": tmp_path / "film.mp4"}))

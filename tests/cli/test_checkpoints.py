@@ -1,4 +1,4 @@
-"""``vfi checkpoints`` and ``vfi models``: what is there, whether it is right, and conversion."""
+"""``vfi checkpoints`` and ``vfi models``: listing, verification and conversion."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import cv2
 import pytest
 import torch
 
-from tests.cli.conftest import Outcome
-from tests.cli.test_interpolate import Vfi, refused
+from tests.support.command_line import Outcome, Vfi, command_line, refused
 from tests.support.golden_recipe import synthetic_frames
 from tests.support.small_checkpoints import SmallEqvi, official
-from vfi.cli.main import main
 from vfi.registry import list_flows, list_models, load_flow
 
 Folders = dict[str, Path]
@@ -24,7 +22,7 @@ SCOPEFLOW = Path("scopeflow", "Sintel_ft", "checkpoint_best.ckpt")
 
 @pytest.fixture
 def placed(own_checkpoint_folders: Folders, official_scopeflow: Path) -> Path:
-    """ScopeFlow's file at its place."""
+    """ScopeFlow's file where it is searched for."""
     path = own_checkpoint_folders["work"] / SCOPEFLOW
     path.parent.mkdir(parents=True)
     shutil.copyfile(official_scopeflow, path)
@@ -47,16 +45,16 @@ class TestList:
         assert str(placed.parents[2]) in outcome.out.splitlines()[-1]
 
     def test_for_programs(self, vfi: Vfi, placed: Path, own_checkpoint_folders: Folders) -> None:
-        told = json.loads(vfi("checkpoints", "list", "--json").out)
-        assert told["folders"] == [str(folder) for folder in own_checkpoint_folders.values()]
-        rows = {row["name"]: row for row in told["checkpoints"]}
+        listing = json.loads(vfi("checkpoints", "list", "--json").out)
+        assert listing["folders"] == [str(folder) for folder in own_checkpoint_folders.values()]
+        rows = {row["name"]: row for row in listing["checkpoints"]}
         with_weights = {spec.name for spec in (*list_models(), *list_flows()) if spec.checkpoint}
         assert rows.keys() == with_weights
         assert rows["scopeflow"]["file"] == str(placed)
         assert rows["scopeflow"]["size"] == placed.stat().st_size
         assert rows["eqvi.stage3"]["file"] is None
-        published = {"dataset": "REDS_VTSR x2, 30 clips", "name": "PSNR", "value": 24.0354}
-        assert published in rows["eqvi.stage3"]["metrics"]
+        metric = {"dataset": "REDS_VTSR x2, 30 clips", "name": "PSNR", "value": 24.0354}
+        assert metric in rows["eqvi.stage3"]["metrics"]
 
     def test_several_that_would_do(self, vfi: Vfi, placed: Path) -> None:
         shutil.copyfile(placed, placed.with_name("a.ckpt"))
@@ -72,9 +70,9 @@ class TestVerify:
         assert outcome.code == 0
         for words in (
             f"{official_scopeflow.stat().st_size:,} bytes",
-            f"{hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()} (no sum to compare with)",
+            f"{hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()} (no published checksum)",
             "torch.save before 1.6, container with state_dict, prefix _model.module.",
-            "all 124 there, with the model's shapes",
+            "all 124 present, with the shapes of the model",
             "epoch, best_epe_avg",
             "can be used",
         ):
@@ -85,7 +83,7 @@ class TestVerify:
         assert outcome.code == 0
         assert outcome.out.startswith(f"{placed}\n")
 
-    def test_none_to_be_found(self, vfi: Vfi, own_checkpoint_folders: Folders) -> None:
+    def test_none_is_found(self, vfi: Vfi, own_checkpoint_folders: Folders) -> None:
         refused(vfi("checkpoints", "verify"), "No checkpoint is found to verify: name a file")
 
     def test_a_file_that_is_not_whole(self, vfi: Vfi, tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ class TestVerify:
         assert "more" not in keys
         assert "looks like an EQVI checkpoint, but" in outcome.out
 
-    def test_each_of_several_is_told(self, vfi: Vfi, official_scopeflow: Path, tmp_path: Path) -> None:
+    def test_each_of_several_is_reported(self, vfi: Vfi, official_scopeflow: Path, tmp_path: Path) -> None:
         web_page = tmp_path / "page.ckpt"
         web_page.write_text("<!DOCTYPE html>", encoding="utf-8")
         missing = tmp_path / "missing.ckpt"
@@ -117,13 +115,13 @@ class TestVerify:
         outcome = vfi("checkpoints", "verify", path)
         assert outcome.code == 0
         assert "raft, for raft.small" in outcome.out
-        assert "(not that of a released file)" in outcome.out
+        assert "(differs from the released files)" in outcome.out
 
     def test_a_released_file(
         self, vfi: Vfi, official_scopeflow: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        known = {"scopeflow": hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()[:8]}
-        monkeypatch.setattr("vfi.cli.checkpoints._known_sums", lambda family: known)
+        published = {"scopeflow": hashlib.sha256(official_scopeflow.read_bytes()).hexdigest()[:8]}
+        monkeypatch.setattr("vfi.cli.checkpoints._published_sums", lambda family: published)
         assert "(the released file of scopeflow)" in vfi("checkpoints", "verify", official_scopeflow).out
 
     def test_for_programs(self, vfi: Vfi, official_eqvi: Path, tmp_path: Path) -> None:
@@ -193,16 +191,11 @@ class TestModels:
 
 
 class TestInterpolation:
-    """From the command line to new pictures, the weights named or at their place."""
+    """From the command line to new frames, with the weights named or found."""
 
     @pytest.fixture
     def run(self, capfd: pytest.CaptureFixture[str]) -> Vfi:
-        def run(*arguments: object) -> Outcome:
-            code = main([str(argument) for argument in arguments])
-            out, err = capfd.readouterr()
-            return Outcome(code, out, err)
-
-        return run
+        return command_line(capfd)
 
     @pytest.fixture
     def clip(self, tmp_path: Path) -> Path:

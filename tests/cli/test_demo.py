@@ -20,7 +20,7 @@ def frame_count(path: Path) -> int:
 
 
 def printed_psnr(text: str) -> tuple[float, float]:
-    """Of blending and of ours, from what was printed."""
+    """Return the printed PSNR of frame blending and of the model."""
     lines = [line.split() for line in text.splitlines() if " dB" in line]
     blending, ours = (float(words[words.index("dB") - 1]) for words in lines)
     return blending, ours
@@ -28,7 +28,7 @@ def printed_psnr(text: str) -> tuple[float, float]:
 
 def test_the_computed_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, copy = tmp_path / "demo", tmp_path / "copy.jpg"
-    small = ["--height", "120", "--seconds", "0.25", "--output", str(folder), "--picture", str(copy)]
+    small = ["--height", "120", "--seconds", "0.25", "--output", str(folder), "--image", str(copy)]
     assert main(small) == 0
     assert frame_count(folder / "truth.mp4") == 12
     assert frame_count(folder / "input.mp4") == 6
@@ -37,13 +37,13 @@ def test_the_computed_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         assert container.streams.video[0].average_rate == 48
         assert container.streams.audio
     for path in (folder / "demo.png", copy):
-        with Image.open(path) as picture:
-            assert picture.width == 1280
+        with Image.open(path) as image:
+            assert image.width == 1280
     blending, ours = printed_psnr(capsys.readouterr().out)
     assert ours > blending + 1
 
 
-def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_input_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scene = Scene.translation(72, 96, (48.0, 0.0), seed=2)
     mine = tmp_path / "my clip.mkv"
     write_clip(mine, (scene.render_rgb(number / 24) for number in range(9)), Fraction(24))
@@ -59,7 +59,7 @@ def test_too_short_a_file_is_refused(tmp_path: Path) -> None:
     mine = tmp_path / "short.mp4"
     scene = Scene.translation(72, 96, (0.0, 0.0))
     write_clip(mine, [scene.render_rgb(0.0)] * 2, Fraction(24))
-    with pytest.raises(InputError, match=r"short\.mp4: three frames"):
+    with pytest.raises(InputError, match=r"short\.mp4: at least three frames"):
         main(["--input", str(mine), "--output", str(tmp_path / "demo")])
 
 
@@ -83,12 +83,12 @@ def test_the_users_file_is_not_overwritten(tmp_path: Path, name: str) -> None:
         (["--seed", "-1"], "--seed -1"),
     ],
 )
-def test_numbers_that_make_no_clip(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_numbers_out_of_range(tmp_path: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         main([*arguments, "--output", str(tmp_path)])
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         main(["--output", str(tmp_path / "file" / "demo")])

@@ -1,4 +1,4 @@
-"""``vfi flow`` from end to end: on images, folders and videos, with every output, and what it refuses."""
+"""``vfi flow`` end to end: images, folders and videos, every output, and refusals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.cli.conftest import Outcome
+from tests.support.command_line import Vfi
 from tests.support.official_files import SgmKind
 from vfi.base.flow import FlowEstimator
 from vfi.cli.flow import main
@@ -30,8 +30,8 @@ HEIGHT, WIDTH = 72, 96
 VELOCITY = (5.0, -3.0)  # pixels per frame
 
 
-class Told(FlowEstimator):
-    """Says what it was told, and nothing of the frames."""
+class ConstantFlow(FlowEstimator):
+    """Estimates the same vector everywhere, whatever the frames."""
 
     def __init__(self, x: float, y: float, *, occlusion: float = 0.25) -> None:
         super().__init__()
@@ -64,11 +64,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts an estimator of our own in the place of every backbone."""
+def constant_flow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces every backbone by :class:`ConstantFlow`."""
 
     def use(*arguments: float, **options: float) -> None:
-        monkeypatch.setattr("vfi.registry.load_flow", lambda *_, **__: Told(*arguments, **options))
+        monkeypatch.setattr("vfi.registry.load_flow", lambda *_, **__: ConstantFlow(*arguments, **options))
 
     return use
 
@@ -89,8 +89,8 @@ def test_two_images_give_all_kinds(here: Path, capsys: pytest.CaptureFixture[str
     middle = flow[0, :, 20:-20, 20:-20].mean(dim=(1, 2))
     torch.testing.assert_close(middle, torch.tensor(VELOCITY), atol=0.1, rtol=0)
     assert float((read_flow(here / "a_flow_kitti.png") - flow).abs().max()) <= 1 / 128
-    picture = torch.from_numpy(read_image(here / "a_flow_color.png")).permute(2, 0, 1)[None]
-    torch.testing.assert_close(picture / 255, flow_to_color(flow), atol=0.51 / 255, rtol=0)
+    image = torch.from_numpy(read_image(here / "a_flow_color.png")).permute(2, 0, 1)[None]
+    torch.testing.assert_close(image / 255, flow_to_color(flow), atol=0.51 / 255, rtol=0)
     out = capsys.readouterr().out.splitlines()
     longest = float(flow.norm(dim=1).max())
     assert out[0].startswith("a.png -> b.png: 96x72, motion ")
@@ -122,8 +122,8 @@ def test_a_stem_and_the_other_direction(here: Path) -> None:
     }
 
 
-def test_each_kind_has_its_own_option(here: Path, told: Callable[..., None]) -> None:
-    told(3.0, 4.0)
+def test_each_kind_has_its_own_option(here: Path, constant_flow: Callable[..., None]) -> None:
+    constant_flow(3.0, 4.0)
     run("a.png b.png --flo f.flo --kitti k.png --color c.tif --color-max 10 --occlusion o.png --backward")
     assert files(here) == {
         f"{name}{direction}{suffix}"
@@ -140,13 +140,13 @@ def test_each_kind_has_its_own_option(here: Path, told: Callable[..., None]) -> 
     assert set(read_image(here / "o_backward.png").ravel()) == {191}
 
 
-def test_a_picture_by_its_name(here: Path) -> None:
+def test_an_image_by_its_name(here: Path) -> None:
     run("a.png b.png --output=c.jpg")
     assert files(here) == {"c.jpg"}
     assert read_image(here / "c.jpg").shape == (HEIGHT, WIDTH, 3)
 
 
-def test_both_directions_share_their_colours(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_directions_have_the_same_colours(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("a.png b.png --color c.png --backward")
     words = [line.split("colours, ")[1] for line in capsys.readouterr().out.splitlines() if "colours" in line]
     assert len(words) == 2
@@ -172,33 +172,33 @@ def test_frames_of_a_folder_and_of_a_video(here: Path, capsys: pytest.CaptureFix
         run("shot --frames 0 4 -o x.flo")
 
 
-def test_comparison_with_the_truth_writes_nothing(
-    here: Path, told: Callable[..., None], capsys: pytest.CaptureFixture[str]
+def test_comparison_with_the_ground_truth_writes_nothing(
+    here: Path, constant_flow: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told(5.0, 1.0)  # 4 px off, more than 5 %
+    constant_flow(5.0, 1.0)  # 4 px off, more than 5 %
     run("a.png b.png --truth truth.png")
-    known = (HEIGHT - 16) * (WIDTH - 16)
+    valid = (HEIGHT - 16) * (WIDTH - 16)
     line = capsys.readouterr().out.splitlines()[1]
-    share = 100 * known / (HEIGHT * WIDTH)
+    percentage = 100 * valid / (HEIGHT * WIDTH)
     assert line == (
-        f"  against truth.png: end-point error 4.000 px, Fl 100.00 % of {known} known vectors "
-        f"({share:.1f} % of the frame)"
+        f"  against truth.png: end-point error 4.000 px, Fl 100.00 % of {valid} valid vectors "
+        f"({percentage:.1f} % of the frame)"
     )
     assert not files(here)
     run("a.png b.png --truth truth.png -o also.flo")
     assert files(here) == {"also.flo"}
 
 
-def test_dis_is_near_the_truth(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dis_is_near_the_ground_truth(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("a.png b.png --truth truth.png")
     line = capsys.readouterr().out.splitlines()[1]
     assert float(line.split("error ")[1].split()[0]) < 0.1
 
 
-def test_kitti_is_left_out_of_all_kinds_where_it_cannot_be(
-    here: Path, told: Callable[..., None], capsys: pytest.CaptureFixture[str]
+def test_kitti_is_left_out_where_it_cannot_hold_the_flow(
+    here: Path, constant_flow: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told(600.0, 0.0)
+    constant_flow(600.0, 0.0)
     run("a.png b.png")
     assert files(here) == {"a_flow.flo", "a_flow_color.png"}
     assert "a_flow_kitti.png was left out. The flow at x = 0, y = 0 is (600, 0) px" in capsys.readouterr().out
@@ -207,15 +207,15 @@ def test_kitti_is_left_out_of_all_kinds_where_it_cannot_be(
     assert files(here) == {"a_flow.flo", "a_flow_color.png"}
 
 
-def test_vectors_that_are_no_numbers_are_written_as_not_known(here: Path, told: Callable[..., None]) -> None:
-    told(math.nan, 0.0)
+def test_vectors_with_nan_are_written_as_invalid(here: Path, constant_flow: Callable[..., None]) -> None:
+    constant_flow(math.nan, 0.0)
     run("a.png b.png")
     for name in ("a_flow.flo", "a_flow_kitti.png"):
         assert bool(read_flow(here / name).isnan().all())
     assert read_image(here / "a_flow_color.png").max() == 0
 
 
-def test_alpha_is_ignored_with_a_word(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_alpha_is_ignored_with_a_note(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("a.png b.png --flo plain.flo")
     rgb = read_image(here / "a.png")
     write_rgb(here / "clear.png", np.dstack([rgb, np.full(rgb.shape[:2], 9, np.uint8)]))
@@ -275,7 +275,7 @@ def test_existing_files_are_kept(here: Path) -> None:
         ("a.png small.png", InputError, "different sizes: a.png is 96x72, small.png is 20x10"),
         ("a.png b.png --truth a.png", InputError, "a.png is no flow"),
         ("a.png b.png --truth small.flo", InputError, "is a flow of 20x10, the frames are 96x72"),
-        ("a.png b.png --truth unknown.flo", InputError, "knows no vector"),
+        ("a.png b.png --truth unknown.flo", InputError, "holds no valid vector"),
         ("a.png b.png --color-max 0", ConfigError, "--color-max 0 must be positive"),
         ("a.png b.png --backbone dos", ModelError, "There is no flow backbone 'dos'"),
         ("a.png b.png --backbone-options {depth:3}", ConfigError, "no option"),
@@ -283,9 +283,7 @@ def test_existing_files_are_kept(here: Path) -> None:
         ("a.png b.png --checkpoint a.png", ModelError, "has no weights"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    here: Path, arguments: str, error: type[VfiError], message: str
-) -> None:
+def test_wrong_arguments_are_refused(here: Path, arguments: str, error: type[VfiError], message: str) -> None:
     write_rgb(here / "small.png", np.zeros((10, 20, 3), np.uint8))
     write_flow(here / "small.flo", torch.zeros(2, 10, 20))
     write_flow(here / "unknown.flo", torch.full((2, HEIGHT, WIDTH), math.nan))
@@ -295,7 +293,7 @@ def test_what_makes_no_sense_is_refused(
     assert files(here) == before
 
 
-def test_no_memory_is_said_so(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lack_of_memory_is_reported(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> FlowPair:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory")
 
@@ -304,7 +302,7 @@ def test_no_memory_is_said_so(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
         run("a.png b.png")
 
 
-def test_the_command_line_knows_it(here: Path, vfi: Callable[..., Outcome]) -> None:
+def test_the_command_line_knows_it(here: Path, vfi: Vfi) -> None:
     assert "flow" in vfi("--help").out
     assert vfi("flow", "a.png", "b.png", "-o", "x.flo").code == 0
     outcome = vfi("flow", "a.png", "b.png", "-o", "x.flo")
@@ -328,13 +326,13 @@ def test_raft_from_a_file_of_weights(here: Path) -> None:
         )
 
 
-def test_scopeflow_from_the_authors_file_tells_occlusions(here: Path, official_scopeflow: Path) -> None:
+def test_scopeflow_from_the_authors_file_estimates_occlusions(here: Path, official_scopeflow: Path) -> None:
     run(f"a.png b.png --backbone scopeflow --checkpoint {official_scopeflow} --occlusion o.png --flo s.flo")
     assert read_flow(here / "s.flo").shape == (1, 2, HEIGHT, WIDTH)
     assert read_image(here / "o.png").shape == (HEIGHT, WIDTH, 3)
 
 
-def test_gmflow_from_the_authors_file_tells_occlusions(
+def test_gmflow_from_the_authors_file_estimates_occlusions(
     here: Path, official_sgm: Callable[[SgmKind], Path]
 ) -> None:
     file = official_sgm("gmflow_1scale")

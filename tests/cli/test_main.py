@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
-from tests.cli.test_interpolate import Vfi
 from tests.interpolation.conftest import write_images
+from tests.support.command_line import Vfi
 from vfi.cli.main import COMMANDS, main
+from vfi.cli.printing import print_json
+from vfi.config import InterpolateConfig
+from vfi.errors import printable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -50,18 +58,14 @@ def test_unknown_commands(vfi: Vfi) -> None:
     assert "interpolate" in outcome.err
 
 
-def test_info(vfi: Vfi) -> None:
-    outcome = vfi("info")
-    assert outcome.code == 0
-    for word in ("Python", "PyTorch", "OpenCV", "libavcodec", "cpu", "forward_splat", "correlation", "h264"):
-        assert word in outcome.out
-
-
 def test_models(vfi: Vfi) -> None:
     outcome = vfi("models")
     assert outcome.code == 0
     assert outcome.out.startswith("quadratic")
 
+
+UNPLEASANT = "a\nvfi: b\x1b[31m"
+"""A file name with a newline and an escape sequence."""
 
 ODD_NAME = "f\u00efl\u043c\x1b[31m\udc80.mp4"
 
@@ -130,3 +134,83 @@ class TestErrors:
         outcome = vfi("info")
         assert outcome.code == 2
         assert "--max-memory" in outcome.err
+
+
+class TestControlCharacters:
+    """A file name can hold a newline or an escape sequence, which must not reach the terminal."""
+
+    @pytest.fixture
+    def folder(self, vfi: Vfi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder with an unpleasant name that holds frames, a checkpoint and a film, all named so."""
+        folder = write_images(tmp_path / UNPLEASANT, 3)
+        for number in (1, 2):
+            (folder / f"00{number}.png").rename(folder / f"{UNPLEASANT}{number}.png")
+        torch.save({"nothing": torch.zeros(1)}, folder / f"{UNPLEASANT}.pth")
+        assert vfi("interpolate", folder, "-o", folder / f"{UNPLEASANT}.mkv", "--quiet").code == 0
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("VFI_CHECKPOINTS", str(folder))
+        return folder
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            (["interpolate", ".", "-o", "{}x.mkv"], 0),
+            (["interpolate", "{}none.mkv"], 2),
+            (["interpolate", ".", "--{}", "1"], 2),
+            (["interpolate", ".", "-o", "film.mkv", "--codec", "{}"], 2),
+            (["interpolate", "{}none", "--json"], 2),
+            (["interpolate", "{}", "--print-config"], 0),
+            (["assemble", ".", "-o", "{}y.mkv"], 0),
+            (["assemble", "{}none"], 2),
+            (["flow", "{}1.png", "{}2.png", "-o", "{}z"], 0),
+            (["flow", "{}.mkv", "-o", "{}film"], 0),
+            (["flow", "{}1.png", "{}3.png"], 2),
+            (["flow", "{}1.png", "{}2.png", "--{}"], 2),
+            (["demo", "--input", "{}.mkv", "-o", "{}demo"], 0),
+            (["demo", "--input", "{}none.mkv"], 2),
+            (["demo", "--height", "{}"], 2),
+            (["checkpoints", "list"], 0),
+            (["checkpoints", "verify", "{}.pth"], 2),
+            (["checkpoints", "verify", "--json", "{}.pth"], 2),
+            (["checkpoints", "convert", "{}.pth"], 2),
+            (["checkpoints", "{}"], 2),
+            (["models", "{}"], 2),
+            (["info", "{}"], 2),
+            (["{}"], 2),
+            (["info", "--traceback", "{}"], 2),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    )
+    def test_names_are_escaped(self, vfi: Vfi, folder: Path, arguments: list[str], code: int) -> None:
+        outcome = vfi(*(argument.replace("{}", UNPLEASANT) for argument in arguments))
+        assert outcome.code == code, outcome
+        shown = outcome.out + outcome.err
+        assert printable(shown.replace("\n", "")) == shown.replace("\n", "")
+        assert UNPLEASANT not in shown
+        if code and "--traceback" not in arguments:
+            assert outcome.err.count("\n") == 1, outcome.err
+
+    def test_warnings_of_the_library_are_escaped(self, vfi: Vfi, monkeypatch: pytest.MonkeyPatch) -> None:
+        def warn(arguments):
+            logging.getLogger("vfi.io").warning("%s is odd", UNPLEASANT)
+            return 0
+
+        monkeypatch.setattr("vfi.cli.info.main", warn)
+        assert vfi("info").err == "vfi: a\\nvfi: b\\x1b[31m is odd\n"
+
+    def test_print_is_called_in_one_module_only(self) -> None:
+        """Every other module prints with ``print_lines`` or ``print_json``."""
+        sources = {path.name: path.read_text("utf-8") for path in (REPOSITORY / "vfi").rglob("*.py")}
+        trees = {name: ast.parse(text) for name, text in sources.items() if "print(" in text}
+        names = {name: [getattr(node, "id", "") for node in ast.walk(tree)] for name, tree in trees.items()}
+        assert [name for name, found in names.items() if "print" in found] == ["printing.py"]
+
+    @pytest.mark.parametrize("name", [UNPLEASANT, "a\x7fb", "\u202efilm", "фильм"])
+    def test_json_and_yaml_can_be_read_again(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
+        print_json({"output": name})
+        shown = capsys.readouterr().out.removesuffix("\n")
+        assert json.loads(shown) == {"output": name}
+        assert printable(shown) == shown
+        text = InterpolateConfig.from_values({"input": name}).to_yaml()
+        assert printable(text.replace("\n", "")) == text.replace("\n", "")
+        assert yaml.safe_load(text)["source"]["input"] == name

@@ -97,6 +97,7 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"tile": 0}, "tile is 0"),
         ({"test_size": "854"}, "resize: a width"),
         ({"test_size": [0, 4]}, "resize: a width"),
+        ({"resize": "1e5000x3"}, "resize: a number of a sensible size is expected, not '1e5000'"),
         ({"cuts": "maybe"}, "cuts: repeat, blend or off"),
         ({"cut_threshold": 0}, "cut_threshold is 0"),
         ({"overwrite": "perhaps"}, "overwrite: true or false"),

@@ -40,7 +40,7 @@ def test_files_for_eqvi(path: Path) -> None:
     assert config.model == path.stem.replace("_", ".", 1)
     spec = find("interpolator", config.model).checkpoint
     assert spec is not None
-    assert dict(commented(path))["checkpoint"] == f"checkpoints/{spec.place.as_posix()}"
+    assert dict(commented(path))["checkpoint"] == f"checkpoints/{spec.path.as_posix()}"
     assert (config.resize, config.crop, config.clips) == ((1280, 720), (1280, 720), True)
     assert (config.rounding, config.cuts, config.naming, config.ensemble) == (
         "truncate",

@@ -62,7 +62,7 @@ def test_every_ensemble_has_a_word() -> None:
 class TrainOptions:
     """Training."""
 
-    lr: Annotated[float, Spelling(parsers.number, "LR", 0, 1)] = 1e-3
+    lr: Annotated[float, Spelling(parsers.number, "LR", (0, 1))] = 1e-3
     """learning rate"""
 
 
@@ -70,7 +70,7 @@ class TrainOptions:
 class DataOptions:
     """Data."""
 
-    crop: Annotated[int, Spelling(parsers.whole_number, "N", 1, 4096)] = option(256, affects_pixels=False)
+    crop: Annotated[int, Spelling(parsers.whole_number, "N", (1, 4096))] = option(256, affects_pixels=False)
     """side of the crops
     in pixels"""
 
@@ -119,7 +119,7 @@ class TestGroups:
             ({"train": 3}, "train is a group of options"),
             ({"train": {"crop": 3}}, "There is no option train.crop"),
             ({"train.lrr": 3}, "There is no option train.lrr"),
-            ({"lr": 2}, "lr is 2.0, but it must lie between 0 and 1."),
+            ({"lr": 2}, "lr is 2, but it must lie between 0 and 1."),
             ({"lr": "1e-5000"}, "lr is 1e-5000, but it must lie between 0 and 1."),
         ],
     )

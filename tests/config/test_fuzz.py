@@ -52,7 +52,7 @@ NUMBERS = [
 SENSIBLE = [
     ("fps", "60"), ("fps", "23.976"), ("output", "out.mkv"), ("codec", "h264"), ("quality", "18"),
     ("preset", "slow"),
-    ("pixel_format", "yuv420p"), ("overwrite", "true"), ("resume", "false"), ("result.overwrite", "on"),
+    ("pixel_format", "yuv420p"), ("overwrite", "true"), ("resume", "false"), ("existing.overwrite", "on"),
     ("encoding.codec", "ffv1"),
 ]  # fmt: skip
 OBJECTS: list[object] = [

@@ -39,9 +39,9 @@ def test_each_number_stands_for_its_time() -> None:
     scene, inner = Scene.translation(HEIGHT, WIDTH, VELOCITY), np.s_[16:-16, 24:-24]
     for frame in minterpolate(film(5), 2):
         assert frame.pts is not None
-        made = np.ascontiguousarray(Picture.from_frame(frame).rgb()[inner])
+        inside = np.ascontiguousarray(Picture.from_frame(frame).rgb()[inner])
         scores = {
-            number: float(psnr(made, np.ascontiguousarray(scene.render_rgb(number / 2)[inner])))
+            number: float(psnr(inside, np.ascontiguousarray(scene.render_rgb(number / 2)[inner])))
             for number in range(9)
         }
         assert max(scores, key=scores.__getitem__) == frame.pts

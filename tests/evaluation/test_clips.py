@@ -1,4 +1,4 @@
-"""Comparing new frames with those left out, and the picture of it."""
+"""Comparison of new frames with those left out, and its image."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def frames() -> list[np.ndarray]:
 
 
 def write(path: Path, frames: list[np.ndarray]) -> Path:
-    """Losslessly."""
+    """Write a video without loss."""
     write_clip(path, frames, RATE, codec="ffv1", pixel_format="bgr0")
     return path
 
 
 @pytest.fixture
 def files(tmp_path: Path, frames: list[np.ndarray]) -> tuple[Path, Path, Path]:
-    """Truth, kept frames, and an output that repeats the frame before instead of making new ones."""
+    """Ground truth, kept frames, and an output that repeats the frame before instead of interpolating."""
     repeated = [frame for frame in frames[::2] for _ in range(2)]
     return (
         write(tmp_path / "truth.mkv", frames),
@@ -79,18 +79,18 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, frames: list[np.ndarray]) 
     small = write(tmp_path / "small.mkv", [frame[:32] for frame in frames])
     with pytest.raises(InputError, match="64 x 32 pixels"):
         compare(truth, kept, small)
-    with pytest.raises(InputError, match="three frames at least"):
+    with pytest.raises(InputError, match="at least three frames"):
         compare(truth, write(tmp_path / "one.mkv", frames[:1]), truth)
 
 
-def test_deep_pictures_are_rounded_to_eight_bits(tmp_path: Path) -> None:
+def test_deep_samples_are_rounded_to_eight_bits(tmp_path: Path) -> None:
     import cv2
 
     levels = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
     cv2.imwrite(str(tmp_path / "0.png"), np.stack([levels] * 3, axis=-1))
     cv2.imwrite(str(tmp_path / "1.png"), np.stack([levels] * 3, axis=-1))
-    picture = next(read_rgb(tmp_path))
-    np.testing.assert_array_equal(picture[..., 0].ravel(), np.arange(256))
+    frame = next(read_rgb(tmp_path))
+    np.testing.assert_array_equal(frame[..., 0].ravel(), np.arange(256))
 
 
 def test_the_hardest_place_is_where_blending_errs() -> None:

@@ -39,7 +39,7 @@ def sgm_golden() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     return np.random.Generator(np.random.Philox(7)).integers(0, 256, (24, 31, 3), dtype=np.uint8)
 
 
@@ -67,53 +67,53 @@ def test_variants_equal_the_references_of_sgm_vfi(sgm_golden: dict[str, torch.Te
     assert ssim_uniform(*pair) == pytest.approx(float(sgm_golden["ssim_xiph"]), abs=1e-9)
 
 
-def test_psnr_of_a_known_error(picture: np.ndarray) -> None:
-    truth = picture // 2
+def test_psnr_of_a_known_error(image: np.ndarray) -> None:
+    truth = image // 2
     assert psnr(truth + 10, truth) == pytest.approx(20 * math.log10(255 / 10))
     assert psnr(np.full((4, 4, 3), 0.6), np.full((4, 4, 3), 0.5)) == pytest.approx(20.0)
     assert psnr(truth + 10, truth, peak=510) == pytest.approx(20 * math.log10(51))
 
 
-def test_equal_pictures(picture: np.ndarray) -> None:
-    assert math.isinf(float(psnr(picture, picture)))
+def test_equal_images(image: np.ndarray) -> None:
+    assert math.isinf(float(psnr(image, image)))
     for similarity in (ssim, ssim_volume, ssim_uniform):
-        assert similarity(picture, picture) == pytest.approx(1.0, abs=1e-12)
+        assert similarity(image, image) == pytest.approx(1.0, abs=1e-12)
 
 
-def test_ssim_of_two_flat_pictures_is_the_luminance_term() -> None:
+def test_ssim_of_two_flat_images_is_the_luminance_term() -> None:
     a, b = np.full((16, 16, 3), 0.2), np.full((16, 16, 3), 0.6)
     expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
     for similarity in (ssim, ssim_volume, ssim_uniform):
         assert similarity(a, b) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_batch_gives_the_numbers_of_its_pictures(picture: np.ndarray) -> None:
-    other = np.roll(picture, 3, axis=1)
-    estimate, truth = np.stack([picture, other]), np.stack([other, other // 2])
+def test_a_batch_gives_the_numbers_of_its_images(image: np.ndarray) -> None:
+    other = np.roll(image, 3, axis=1)
+    estimate, truth = np.stack([image, other]), np.stack([other, other // 2])
     for measure in (psnr, ssim, ssim_volume, ssim_uniform):
         together = measure(estimate, truth)
         singly = torch.cat([measure(a, b) for a, b in zip(estimate, truth, strict=True)])
         torch.testing.assert_close(together, singly, rtol=1e-12, atol=0)
 
 
-def test_arrays_and_tensors_are_the_same_picture(picture: np.ndarray) -> None:
-    other = np.roll(picture, 1, axis=0)
-    tensors = [torch.from_numpy(array).permute(2, 0, 1) for array in (picture, other)]
-    assert float(psnr(*tensors)) == float(psnr(picture, other))
-    assert float(ssim(*tensors)) == pytest.approx(float(ssim(picture / 255, other / 255)), abs=1e-12)
+def test_arrays_and_tensors_are_the_same_image(image: np.ndarray) -> None:
+    other = np.roll(image, 1, axis=0)
+    tensors = [torch.from_numpy(array).permute(2, 0, 1) for array in (image, other)]
+    assert float(psnr(*tensors)) == float(psnr(image, other))
+    assert float(ssim(*tensors)) == pytest.approx(float(ssim(image / 255, other / 255)), abs=1e-12)
 
 
-def test_unequal_pictures_are_refused(picture: np.ndarray) -> None:
+def test_unequal_images_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="differ in shape"):
-        psnr(picture, picture[1:])
+        psnr(image, image[1:])
     with pytest.raises(ValueError, match="same range"):
-        psnr(picture, picture / 255)
+        psnr(image, image / 255)
     with pytest.raises(ValueError, match="int64"):
-        psnr(picture.astype(np.int64), picture.astype(np.int64))
+        psnr(image.astype(np.int64), image.astype(np.int64))
     with pytest.raises(ValueError, match="11 pixel window"):
-        ssim(picture[:10], picture[:10])
+        ssim(image[:10], image[:10])
     with pytest.raises(ValueError, match="wanted"):
-        psnr(picture[..., :1], picture[..., :1])
+        psnr(image[..., :1], image[..., :1])
 
 
 def test_end_point_error_and_outliers() -> None:
@@ -161,7 +161,7 @@ def fresh_lpips():
 
 
 def test_lpips_without_its_package_says_what_to_install(
-    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch, fresh_lpips: None
+    image: np.ndarray, monkeypatch: pytest.MonkeyPatch, fresh_lpips: None
 ) -> None:
     real_import = builtins.__import__
 
@@ -172,16 +172,16 @@ def test_lpips_without_its_package_says_what_to_install(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ModelError, match=r"vfi\[metrics\]"):
-        lpips(picture, picture)
+        lpips(image, image)
 
 
-def test_an_unknown_lpips_network_is_refused(picture: np.ndarray) -> None:
+def test_an_unknown_lpips_network_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="alex, vgg, squeeze"):
-        lpips(picture, picture, network="resnet")
+        lpips(image, image, network="resnet")
 
 
 def test_lpips_without_backbone_weights_says_so(
-    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch, fresh_lpips: None
+    image: np.ndarray, monkeypatch: pytest.MonkeyPatch, fresh_lpips: None
 ) -> None:
     package = pytest.importorskip("lpips")
 
@@ -190,14 +190,14 @@ def test_lpips_without_backbone_weights_says_so(
 
     monkeypatch.setattr(package, "LPIPS", offline)
     with pytest.raises(ModelError, match="backbone 'alex'"):
-        lpips(picture, picture)
+        lpips(image, image)
 
 
 @pytest.mark.filterwarnings("ignore:.*(pretrained|weight enum).*:UserWarning")
-def test_lpips_of_equal_and_unequal_pictures(monkeypatch: pytest.MonkeyPatch, fresh_lpips: None) -> None:
+def test_lpips_of_equal_and_unequal_images(monkeypatch: pytest.MonkeyPatch, fresh_lpips: None) -> None:
     package = pytest.importorskip("lpips")
     torch.manual_seed(0)
-    # Random backbone: the weights cannot be had offline, and what is tested here is our part.
+    # Random backbone: the weights cannot be downloaded here, and only our part is tested.
     backbone = package.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
     monkeypatch.setattr(package, "LPIPS", lambda **_: backbone)
     shape = (64, 64, 3)

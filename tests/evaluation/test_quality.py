@@ -1,28 +1,25 @@
-"""Quality on tiny clips: which frames are kept, which are made again, how they are scored."""
+"""Quality on tiny clips: which frames are kept, which are interpolated, how they are scored."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.films import translation_film
 from vfi import load_model
-from vfi.data.synthetic import Scene, write_clip
+from vfi.data.synthetic import Scene
 from vfi.errors import InputError
 from vfi.evaluation import quality
 from vfi.models.quadratic import build_quadratic
 
-HEIGHT, WIDTH, COUNT = 64, 96, 9
+COUNT = 9
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scene = Scene.translation(HEIGHT, WIDTH, (4.0, 2.0))
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    write_clip(path, (scene.render_rgb(number) for number in range(COUNT)), Fraction(24))
-    return path
+    return translation_film(tmp_path_factory.mktemp("clips"), COUNT)
 
 
 @pytest.mark.parametrize(("factor", "limit", "last"), [(2, None, 8), (4, None, 8), (3, None, 6), (2, 6, 4)])
@@ -33,7 +30,7 @@ def test_clip_ends_with_a_kept_frame(film: Path, factor: int, limit: int | None,
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_all_methods_make_the_left_out_frames(film: Path, factor: int) -> None:
+def test_all_methods_give_the_left_out_frames(film: Path, factor: int) -> None:
     clip = quality.read_clip(film, factor, None)
     left_out = {number for number in range(COUNT) if number % factor}
     assert set(quality.interpolated_frames(clip.frames, factor, build_quadratic())) == left_out
@@ -43,14 +40,14 @@ def test_all_methods_make_the_left_out_frames(film: Path, factor: int) -> None:
 
 def test_blend_is_weighted_by_nearness() -> None:
     dark, light = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 200, np.uint8)
-    made = quality.blended_frames({0: dark, 1: dark, 2: dark, 3: dark, 4: light}, 4)
-    assert {number: int(frame[0, 0, 0]) for number, frame in made.items()} == {1: 50, 2: 100, 3: 150}
+    blended = quality.blended_frames({0: dark, 1: dark, 2: dark, 3: dark, 4: light}, 4)
+    assert {number: int(frame[0, 0, 0]) for number, frame in blended.items()} == {1: 50, 2: 100, 3: 150}
 
 
-def test_scores_are_means_over_what_all_made() -> None:
+def test_scores_are_means_over_the_common_frames() -> None:
     truth = np.full((16, 16, 3), 100, np.uint8)
-    made = {"near": {1: truth + 1, 3: truth + 1}, "far": {1: truth + 10, 2: truth, 3: truth + 10}}
-    scores = quality.score(dict.fromkeys(range(5), truth), made)
+    estimates = {"near": {1: truth + 1, 3: truth + 1}, "far": {1: truth + 10, 2: truth, 3: truth + 10}}
+    scores = quality.score(dict.fromkeys(range(5), truth), estimates)
     assert scores["near"].mean_psnr == pytest.approx(20 * np.log10(255))
     assert scores["far"].mean_psnr == pytest.approx(20 * np.log10(25.5))
     assert set(scores["near"].means()) == {"psnr", "ssim"}
@@ -70,13 +67,13 @@ def test_equal_frames_have_a_finite_score() -> None:
 
 
 def test_the_default_model_has_its_committed_quality() -> None:
-    """Whatever changes these figures changes the default model: renew them with the reason."""
+    """A change of these figures is a change of the default model: renew them with the reason."""
     scene = Scene.demo(144, 256, duration=1.0)
     truth = {number: scene.render_rgb(number / 24) for number in range(13)}
-    made = {
+    estimates = {
         "model": quality.interpolated_frames(truth, 2, load_model()),
         "blend": quality.blended_frames(truth, 2),
     }
-    scores = quality.score(truth, made)
+    scores = quality.score(truth, estimates)
     assert scores["model"].mean_psnr == pytest.approx(30.46, abs=0.05)
     assert scores["blend"].mean_psnr == pytest.approx(24.63, abs=0.05)

@@ -1,4 +1,4 @@
-"""What is written beside every result, and the table."""
+"""The environment that is written with every result, and the table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_result_without_git_is_written_too(tmp_path: Path, monkeypatch: pytest
     assert report.environment()["commit"] == "unknown"
 
 
-def test_equal_pictures_leave_valid_json(tmp_path: Path) -> None:
+def test_equal_frames_leave_valid_json(tmp_path: Path) -> None:
     """Their PSNR is infinite, for which JSON has no number."""
     report.write_result(tmp_path / "result.json", {"clips": {"still": {"psnr": math.inf}}, "times": [1.5]})
 

@@ -1,4 +1,4 @@
-"""SGM-VFI on whole clips, by the command line: times, cuts, tiles, rates, continuing an interrupted run."""
+"""SGM-VFI on whole clips, by the command line: times, cuts, tiles, rates, resuming an interrupted run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vfi.models.sgm import SgmInterpolator
 from vfi.registry import load_model
 
 OPTIONS = {"points": "1/4", "dense_height": 0}
-"""Sparse matching in small pictures."""
+"""Sparse matching in small frames."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def interpolate(checkpoint: Path, *arguments: object) -> int:
 
 def two_scenes(number: int, pixel_format: str) -> av.VideoFrame:
     """Four frames of one scene, then another."""
-    picture = scene_array(1 + number // 4, number)
-    return av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=pixel_format)
+    array = scene_array(1 + number // 4, number)
+    return av.VideoFrame.from_ndarray(array, "rgb24").reformat(format=pixel_format)
 
 
 def test_every_new_image_is_that_of_its_time(tmp_path: Path, small: Path) -> None:
@@ -52,16 +52,16 @@ def test_every_new_image_is_that_of_its_time(tmp_path: Path, small: Path) -> Non
     frames = [torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255 for array in arrays]
     for number, t in enumerate((0.25, 0.5, 0.75)):
         expected = model.interpolate(frames[1:], t)[0].permute(1, 2, 0).numpy()
-        made = read_image(tmp_path / "out" / f"002_{number}.png")
-        assert np.abs(made - 255 * expected).max() < 0.51
+        written = read_image(tmp_path / "out" / f"002_{number}.png")
+        assert np.abs(written - 255 * expected).max() < 0.51
 
 
 def test_cuts_and_rates_of_films(tmp_path: Path, small: Path) -> None:
     film = write_video(tmp_path / "film.mkv", 8, codec="ffv1", pixel_format="yuv444p", make_frame=two_scenes)
     log = tmp_path / "log.json"
-    made = tmp_path / "out.mkv"
-    assert interpolate(small, film, "-o", made, "--fps", 60, "--codec", "ffv1", "--log", log) == 0
-    assert len(decoded(made)) == 20
+    output = tmp_path / "out.mkv"
+    assert interpolate(small, film, "-o", output, "--fps", 60, "--codec", "ffv1", "--log", log) == 0
+    assert len(decoded(output)) == 20
     pairs = json.loads(log.read_text(encoding="utf-8"))["pairs"]
     assert [pair["first"] for pair in pairs if pair["action"] == "repeated"] == [3]
 
@@ -71,11 +71,11 @@ def test_tiles_and_an_interruption_change_nothing(
 ) -> None:
     folder = write_images(tmp_path / "clip", 4)
     assert interpolate(small, folder, "-o", tmp_path / "whole") == 0
-    made: list[int] = []
+    rendered: list[int] = []
 
     def stop_at_the_second(self: SgmInterpolator, *arguments: Any, **options: Any) -> Tensor:
-        made.append(1)
-        if len(made) == 2:
+        rendered.append(1)
+        if len(rendered) == 2:
             raise KeyboardInterrupt
         return render(self, *arguments, **options)
 
@@ -84,7 +84,7 @@ def test_tiles_and_an_interruption_change_nothing(
     tiled = (folder, "-o", tmp_path / "out", "--tile", 16)
     assert interpolate(small, *tiled) == 130
     assert interpolate(small, *tiled, "--resume") == 0
-    assert len(made) == 4, "the first new image was kept"
+    assert len(rendered) == 4, "the first new image was kept"
     for name in names(tmp_path / "whole"):
-        whole, again = (read_image(tmp_path / road / name).astype(int) for road in ("whole", "out"))
+        whole, again = (read_image(tmp_path / output / name).astype(int) for output in ("whole", "out"))
         assert np.abs(whole - again).max() <= 1

@@ -1,4 +1,4 @@
-"""EQVI's test protocol from end to end: folders, sizes, names, 8 bits, ensembles, and what is refused."""
+"""EQVI's test protocol from end to end: folders, sizes, names, 8 bits, ensembles, and refusals."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class TestFolders:
         protocol(tmp_path / "set", tmp_path / "out", model)
         assert model.keys == windows
 
-    def test_the_first_and_the_last_pair_move_evenly(self, tmp_path: Path) -> None:
-        """With one outer frame missing the motion is linear: as if there were only the two of the pair."""
+    def test_motion_is_linear_in_the_first_and_the_last_pair(self, tmp_path: Path) -> None:
+        """With one outer frame missing, the result is that of the pair alone."""
         write_images(tmp_path / "set" / "a", 3)
         protocol(tmp_path / "set", tmp_path / "out", load_model("quadratic", device="cpu"))
         for first in (1, 2):
@@ -113,7 +113,7 @@ class TestSizes:
         for name in ("001.png", "002.png"):
             assert (tmp_path / "out" / "a" / name).read_bytes() == (folder / name).read_bytes()
 
-    def test_images_of_different_sizes_become_alike(self, tmp_path: Path) -> None:
+    def test_images_of_different_sizes_get_one_size(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "set" / "a", 3)
         cv2.imwrite(str(folder / "002.png"), cv2.resize(scene_array(1, 1), (53, 37)))
         protocol(tmp_path / "set", tmp_path / "out", test_size=(WIDTH, HEIGHT))
@@ -127,7 +127,7 @@ class TestSizes:
     def test_crops_that_do_not_fit_any_clip(self, tmp_path: Path) -> None:
         write_images(tmp_path / "set" / "a", 2)
         model = Blender()
-        with pytest.raises(ConfigError, match="larger than the pictures"):
+        with pytest.raises(ConfigError, match="larger than the frames"):
             protocol(tmp_path / "set", tmp_path / "out", model, test_size=(40, 30), test_crop_size=(41, 30))
         assert not model.asked
 
@@ -171,8 +171,8 @@ class TestRedsNames:
         protocol(tmp_path / "set", tmp_path / "out", naming="reds_vtsr", inter_frames=3)
         for number in (1, 2, 3):
             exact = scene_array(1, 0) * (1 - number / 4) + scene_array(1, 1) * (number / 4)
-            made = read_image(tmp_path / "out" / "a" / f"{number:08d}.png")
-            assert np.abs(made + 0.5 - exact).max() <= 0.51
+            written = read_image(tmp_path / "out" / "a" / f"{number:08d}.png")
+            assert np.abs(written + 0.5 - exact).max() <= 0.51
 
     def test_two_images(self, tmp_path: Path) -> None:
         folder = write_named(tmp_path / "in", "7", "9")
@@ -190,8 +190,8 @@ class TestRedsNames:
         folder = tmp_path / "in"
         folder.mkdir()
         for number, shift in ((0, 0), (2, 0), (4, 3), (6, 3)):
-            picture = cv2.cvtColor(scene_array(1, shift), cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(folder / f"{number:08d}.png"), picture)
+            image = cv2.cvtColor(scene_array(1, shift), cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(folder / f"{number:08d}.png"), image)
         interpolate_video(
             folder, tmp_path / "out", Blender(), naming="reds_vtsr", duplicates=True, cuts="off"
         )
@@ -207,7 +207,7 @@ class TestRedsNames:
             (("08", "8", "16"), 1, "8 is not larger than 08"),
         ],
     )
-    def test_names_that_do_not_suit_are_told_before_anything_is_made(
+    def test_unsuitable_names_are_reported_before_anything_is_computed(
         self, tmp_path: Path, stems: tuple[str, ...], count: int, words: str
     ) -> None:
         write_named(tmp_path / "set" / "a", *self.CLIP)
@@ -232,7 +232,7 @@ class TestRedsNames:
         assert names(tmp_path) == ["film.mp4", "in"]
 
 
-class TestMistakesAreToldFirst:
+class TestMistakesAreReportedFirst:
     """One bad clip, the last, and nothing is computed."""
 
     @pytest.fixture
@@ -255,7 +255,7 @@ class TestMistakesAreToldFirst:
         cv2.imwrite(str(write_images(root / "b", 2) / "003.png"), np.zeros((9, 9, 3), np.uint8))
         self.refused(root, InputError, r"different sizes.*003\.png", test_crop_size=(8, 8))
 
-    def test_an_image_that_is_none(self, root: Path) -> None:
+    def test_an_image_that_cannot_be_read(self, root: Path) -> None:
         (write_images(root / "b", 2) / "002.png").write_text("nothing")
         self.refused(root, InputError, r"002\.png")
 
@@ -283,7 +283,7 @@ class TestEnsembles:
         interpolate_video(folder, tmp_path / "out", model, **switches, inter_frames=3)
         assert len(model.windows) == 2 * 13
 
-    def test_what_is_made_is_their_mean(self, tmp_path: Path) -> None:
+    def test_the_result_is_their_mean(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 4)
         switches: dict[str, Any] = {"flip_test": True, "reverse_rotation": True}
         options: dict[str, Any] = {"rounding": "truncate", "cuts": "off"}
@@ -293,7 +293,7 @@ class TestEnsembles:
         interpolate_video(folder, tmp_path / "by_hand", wrapped, **options)
         interpolate_video(folder, tmp_path / "plain", quadratic, **options)
         by_option, by_hand, plain = (
-            read_image(tmp_path / way / "002_0.png") for way in ("by_option", "by_hand", "plain")
+            read_image(tmp_path / output / "002_0.png") for output in ("by_option", "by_hand", "plain")
         )
         assert np.array_equal(by_option, by_hand)
         assert not np.array_equal(by_option, plain)
@@ -318,7 +318,7 @@ class TestEnsembles:
             interpolate_video(folder, tmp_path / "out", Blender(), resume=True, **change)
         interpolate_video(folder, tmp_path / "out", Blender(), resume=True)
 
-    def test_the_model_keeps_no_more_afterwards(self, tmp_path: Path) -> None:
+    def test_the_cache_shrinks_again_afterwards(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 2)
         kept: list[int] = []
 
@@ -350,7 +350,7 @@ class TestOfficialSpellings:
         video._load(self.config(model=name, checkpoint="weights.ckpt"))
         assert loaded == [meant]
 
-    def test_eqvi_alone_says_nothing_about_the_weights(self) -> None:
+    def test_eqvi_alone_does_not_name_the_weights(self) -> None:
         with pytest.raises(ConfigError, match=r"as checkpoint, or choose the model eqvi\.stage3"):
             self.config(model="EQVI")
         assert self.config(model="MS-Fusion").model == "eqvi.stage4"

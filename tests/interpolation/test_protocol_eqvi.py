@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.cli.test_interpolate import names
 from tests.interpolation.conftest import write_images
 from tests.interpolation.test_video import read_image
+from tests.support.command_line import names
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.base.interpolator import Interpolator
 from vfi.cli.main import main
@@ -42,7 +42,7 @@ def truncated(frame: Tensor) -> np.ndarray:
 
 
 def test_the_protocol(tmp_path: Path, official_eqvi: Path, eqvi: Interpolator) -> None:
-    """First and last pair by two frames, the others by four; sizes, names and samples as they are written."""
+    """First and last pair by two frames, the others by four; sizes, names and samples of the files."""
     folder = write_images(tmp_path / "set" / "clip", 4)
     for number in range(4, 0, -1):
         (folder / f"00{number}.png").rename(folder / f"{4 * number:08d}.png")
@@ -53,45 +53,47 @@ def test_the_protocol(tmp_path: Path, official_eqvi: Path, eqvi: Interpolator) -
         "--log", tmp_path / "log.json", "--quiet",
     ]  # fmt: skip
     assert main(["interpolate", *map(str, arguments)]) == 0
-    made = tmp_path / "out" / "clip"
-    assert names(made) == [f"{number:08d}.png" for number in (4, 6, 8, 10, 12, 14, 16)]
+    output = tmp_path / "out" / "clip"
+    assert names(output) == [f"{number:08d}.png" for number in (4, 6, 8, 10, 12, 14, 16)]
     cropped = [frame[..., :36, :40] for frame in frames_of(folder)]
     for first, name in enumerate(("00000006.png", "00000010.png", "00000014.png")):
         used = cropped if first == 1 else cropped[first : first + 2]
-        assert np.abs(read_image(made / name) - truncated(eqvi.interpolate(used, 0.5))).max() <= 1
+        assert np.abs(read_image(output / name) - truncated(eqvi.interpolate(used, 0.5))).max() <= 1
     pairs = json.loads((tmp_path / "log_clip.json").read_text())["pairs"]
     assert [pair["reason"] for pair in pairs] == ["first pair", "four frames", "last pair"]
 
 
 def by_hand(model: Interpolator, frames: list[Tensor], t: float) -> Tensor:
-    """The ensemble of ``ms_test`` and ``reverse_rotation``, spelled out; nothing is reused."""
+    """The ensemble of ``ms_test`` and ``reverse_rotation``, member by member; nothing is reused."""
 
-    def ask(shown: list[Tensor], time: float) -> Tensor:
-        return model.interpolate_window(Window.from_frames(shown), [time])[0]
+    def interpolated(frames: list[Tensor], t: float) -> Tensor:
+        return model.interpolate_window(Window.from_frames(frames), [t])[0]
 
-    def resized(picture: Tensor, factor: float) -> Tensor:
-        return F.interpolate(picture, scale_factor=factor, mode="bilinear", align_corners=False)
+    def resized(frame: Tensor, factor: float) -> Tensor:
+        return F.interpolate(frame, scale_factor=factor, mode="bilinear", align_corners=False)
 
-    made = [ask(frames, t), resized(ask([resized(frame, 0.5) for frame in frames], t), 2)]
+    small = [resized(frame, 0.5) for frame in frames]
+    members = [interpolated(frames, t), resized(interpolated(small, t), 2)]
     for turns in (1, 3):
-        turned = [frame.rot90(turns, (-1, -2)) for frame in frames[::-1]]
-        made.append(ask(turned, 1 - t).rot90(-turns, (-1, -2)))
-    return torch.stack(made).mean(0)
+        rotated = [frame.rot90(turns, (-1, -2)) for frame in frames[::-1]]
+        members.append(interpolated(rotated, 1 - t).rot90(-turns, (-1, -2)))
+    return torch.stack(members).mean(0)
 
 
+@pytest.mark.slow
 def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path, eqvi: Interpolator) -> None:
     frames = frames_of(write_images(tmp_path / "clip", 4))
     frames = [F.pad(frame, (0, 0, 8, 8), mode="replicate") for frame in frames]
     window = Window.from_frames(frames, keys=range(4))
     ensemble = Ensemble(eqvi, members_of(["ms_test", "reverse_rotation"]))
-    (made,) = ensemble.interpolate_window(window, [0.25])
-    torch.testing.assert_close(made, by_hand(eqvi, frames, 0.25), atol=1e-5, rtol=0)
+    (mean,) = ensemble.interpolate_window(window, [0.25])
+    torch.testing.assert_close(mean, by_hand(eqvi, frames, 0.25), atol=1e-5, rtol=0)
 
 
 def test_flows_of_every_member_are_reused(
     tmp_path: Path, official_eqvi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Per view of n frames n - 1 adjacent and n - 2 skipping passes, for any times; reversed add none."""
+    """A view of n frames takes n - 1 adjacent and n - 2 skipping passes for any times, its reverse none."""
     count, views = 5, 3
     passes = 0
     match = IrrPwc.match
@@ -121,15 +123,15 @@ class TestRefusals:
              "--input", str(tmp_path / "set"), "--output", str(tmp_path / "out")]
         )  # fmt: skip
         assert code == 2
-        told = capfd.readouterr().err
-        assert told.count("\n") == 1
-        assert str(official_ms_fusion) in told
+        message = capfd.readouterr().err
+        assert message.count("\n") == 1
+        assert str(official_ms_fusion) in message
         assert names(tmp_path) == ["set"]
 
-    def test_clips_are_looked_at_before_weights(
+    def test_clips_are_checked_before_weights(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        """Names that do not suit are told at once, though there are no weights either."""
+        """Unsuitable names are reported first, even where the weights are missing too."""
         write_images(tmp_path / "set" / "clip", 3)
         code = main(
             ["interpolate", "--config", str(CONFIGURATION), "--checkpoint", str(tmp_path / "none.ckpt"),

@@ -1,4 +1,4 @@
-"""What is shown at each instant: originals untouched, nothing invented across cuts, every t asked once."""
+"""Content of output frames: originals untouched, nothing interpolated across cuts, each t asked once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from tests.support.fakes import Blender, source_frames
-from vfi.errors import InputError
-from vfi.interpolation.render import TIMES_AT_ONCE, Renderer, RenderRules, check_names, frames_at_once
-from vfi.interpolation.schedule import Plan, Timestamp, Timing
-from vfi.interpolation.windows import Pair, SceneRules, mark_changes, pair_up
+from vfi.interpolation.render import Renderer, RenderRules, frames_at_once
+from vfi.interpolation.schedule import Plan, Timing
+from vfi.interpolation.windows import SceneRules, add_neighbours, find_intervals
 from vfi.io.frames import OutputFrame, SourceFrame
 from vfi.io.pixels.picture import Picture
 from vfi.jobs.journal import Decision
@@ -31,23 +30,17 @@ def render(
     skip: int = 0,
 ) -> tuple[list[OutputFrame], list[Decision]]:
     model = model or Blender()
-    plan = Plan(timing, [Timestamp(frame.time, frame.duration, frame.name) for frame in frames])
-    renderer = Renderer(model, plan, rules or RenderRules())
-    output: list[OutputFrame] = []
+    plan = Plan(timing)
+    intervals = add_neighbours(find_intervals(frames, scenes or SceneRules(), plan), model.window)
     decisions: list[Decision] = []
-    for part in pair_up(mark_changes(frames, scenes or SceneRules(), plan.pauses), model.window):
-        if isinstance(part, Pair):
-            decision, made = renderer.pair(part, skip)
-            decisions.append(decision)
-            output += made
-        else:
-            output += renderer.last(part, skip)
+    renderer = Renderer(model, plan, rules or RenderRules())
+    output = list(renderer.frames(intervals, skip, decisions.append))
     assert not output or output[-1].index + 1 == len(plan)
     return output, decisions
 
 
 def original(frame: OutputFrame, frames: Sequence[SourceFrame]) -> int | None:
-    """The number of the source frame whose picture is passed through, or None."""
+    """The number of the source frame that is passed through, or None."""
     return next((source.index for source in frames if source.picture is frame.picture), None)
 
 
@@ -116,14 +109,14 @@ class TestEnds:
 
 
 class TestGrid:
-    def test_down_conversion_makes_no_needless_frames(self) -> None:
+    def test_down_conversion_interpolates_no_needless_frames(self) -> None:
         frames, model = source_frames([(1, n) for n in range(8)]), Blender()
         output, decisions = render(frames, Timing(rate=Fraction(1, 2)), model=model)
         assert originals(output, frames) == [0, 2, 4, 6]
         assert {decision.action for decision in decisions} == {"passed"}
         assert model.asked == []
 
-    def test_slow_motion_stretches_times(self) -> None:
+    def test_slow_motion_scales_timestamps(self) -> None:
         frames = source_frames(MOVING)
         output, _ = render(frames, Timing(inter_frames=1, time_scale=Fraction(2)))
         assert [frame.time for frame in output] == list(range(8))
@@ -149,7 +142,7 @@ class TestDuplicates:
         output, _ = render(frames, Timing(inter_frames=3), scenes=scenes)
         assert originals(output[:9], frames) == [0] * 7 + [2] * 2
 
-    def test_still_pictures_are_held(self) -> None:
+    def test_still_frames_are_repeated(self) -> None:
         frames, model = source_frames([(1, 0)] * 7 + [(1, 2)]), Blender()
         scenes = SceneRules(merge_duplicates=True)
         output, decisions = render(frames, Timing(inter_frames=1), scenes=scenes, model=model)
@@ -158,11 +151,10 @@ class TestDuplicates:
         assert len(model.asked) == 1
 
 
-def test_many_new_frames_are_made_a_few_at_a_time() -> None:
+def test_many_new_frames_are_interpolated_at_most_eight_at_a_time() -> None:
     model = Blender()
     output, _ = render(source_frames(MOVING[:2]), Timing(inter_frames=20), model=model)
-    assert sum(len(times) for _, times, _ in model.asked) == 20
-    assert max(len(times) for _, times, _ in model.asked) <= TIMES_AT_ONCE
+    assert [len(times) for _, times, _ in model.asked] == [7, 8, 5]  # after an original, and before another
     assert len(output) == 42
     assert len({window.keys for window, _, _ in model.asked}) == 1
 
@@ -183,10 +175,12 @@ def test_skipped_frames_change_nothing_after_them(skip: int) -> None:
     assert len(model.asked) == sum(original(frame, frames) is None for frame in rest)
 
 
-def test_large_frames_are_made_one_by_one() -> None:
-    assert frames_at_once(source_frames(MOVING[:1])[0].picture) == TIMES_AT_ONCE
-    eight_k = Picture.from_rgb(np.zeros((4320, 7680, 3), np.uint8))
-    assert frames_at_once(eight_k) == 1
+@pytest.mark.parametrize(
+    ("height", "width", "count"), [(48, 64, 8), (2048, 1365, 8), (2048, 1366, 7), (4320, 7680, 1)]
+)
+def test_large_frames_are_rendered_few_at_a_time(height: int, width: int, count: int) -> None:
+    """Eight at most, of 256 MiB in float32 at most, but one at least."""
+    assert frames_at_once(Picture.from_rgb(np.zeros((height, width, 3), np.uint8))) == count
 
 
 def test_keys_of_two_sources_differ() -> None:
@@ -200,14 +194,3 @@ def test_the_tile_reaches_the_model() -> None:
     model = Blender()
     render(source_frames(MOVING[:2]), Timing(inter_frames=1), RenderRules(tile=256), model=model)
     assert model.asked[0][2] == 256
-
-
-def test_names_that_new_images_would_take() -> None:
-    frames = source_frames(MOVING[:3])
-    pairs = [part for part in pair_up(mark_changes(frames, SceneRules())) if isinstance(part, Pair)]
-    check_names(pairs[0], 4)
-    stamp = pairs[0].end.timestamps[0]._replace(name="001_3")
-    object.__setattr__(pairs[0].end, "timestamps", (stamp,))
-    check_names(pairs[0], 3)
-    with pytest.raises(InputError, match="001_3"):
-        check_names(pairs[0], 4)

@@ -1,4 +1,4 @@
-"""How much is made at once: as asked, as fits into the memory allowed, or as fits into this machine's."""
+"""Tile height: as the options ask, as fits into the memory allowed, or as fits into this machine's."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from tests.support.media import write_video
 from vfi.base.interpolator import MemoryUse
 from vfi.errors import ConfigError
 from vfi.interpolation import interpolate_video
-from vfi.interpolation.job import MEMORY_SHARE
 from vfi.jobs.report import Report
 
 PER_ROW = 2**20
-"""Bytes that the model claims to need for each row."""
+"""Bytes that the model states to need for each row."""
 
 
 class Hungry(Blender):
-    """Wants much memory for each pixel, and says so."""
+    """States a high need of memory for each pixel."""
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
         return MemoryUse(per_pixel=0, per_tile_pixel=PER_ROW / width)
@@ -37,25 +36,32 @@ def tiles_of(model: Hungry) -> set[int | None]:
 
 
 def run(film: Path, model: Hungry, **options: Any) -> Report:
-    """Interpolate a film of pictures of 3 HEIGHT rows."""
+    """Interpolate a film with frames of 3 HEIGHT rows."""
     size = (WIDTH, 3 * HEIGHT)
     return interpolate_video(film, film.with_name("out.mkv"), model, test_size=size, **options)
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    """One whose share of memory holds so many rows."""
-    memory = int(rows * PER_ROW / MEMORY_SHARE) + 1
+    """Simulate a machine of which 60 % of the memory just hold so many rows."""
+    memory = -(-rows * PER_ROW * 10 // 6)
     monkeypatch.setattr("vfi.interpolation.job.total_memory", lambda device: memory)
 
 
-def test_all_at_once_where_it_fits(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_tiles_where_the_frame_just_fits(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 3 * HEIGHT)
     model = Hungry()
     assert run(film, model).notes == ()
     assert tiles_of(model) == {None}
 
 
-def test_tiles_where_it_does_not_and_says_so(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_where_one_row_does_not_fit(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 3 * HEIGHT - 1)
+    model = Hungry()
+    run(film, model)
+    assert tiles_of(model) == {3 * HEIGHT - 1}
+
+
+def test_tiles_where_it_does_not_fit_are_reported(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 100)
     model = Hungry()
     (note,) = run(film, model).notes
@@ -71,7 +77,7 @@ def test_what_is_asked_for_counts_more_than_the_machine(film: Path, monkeypatch:
     assert tiles_of(model) == {80, 70}
 
 
-def test_too_small_a_machine_is_told_before_anything_is_written(
+def test_too_small_a_machine_is_reported_before_anything_is_written(
     film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(monkeypatch, 10)

@@ -1,4 +1,4 @@
-"""Whole runs on small files: lengths, stamps, sound, images, datasets, interruptions, damage."""
+"""Whole runs on small files: lengths, timestamps, sound, images, datasets, interruptions, damage."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.support.outputs import decoded, times, video_packets
 from vfi.errors import ConfigError, DamagedInputError, InputError, OutputError, VfiError
 from vfi.interpolation import Interrupted, Progress, Report, interpolate_video
 from vfi.io.pixels.picture import Picture
+from vfi.models.flow.dis import DisFlow
 from vfi.types import Window
 
 
@@ -38,8 +39,8 @@ def run(source: Path, output: Path | None, **options: Any) -> Report:
 
 def scene_frame(number: int, pixel_format: str) -> av.VideoFrame:
     """A scene that moves, with a cut at frame 12."""
-    picture = scene_array(1 if number < 12 else 9, number % 12)
-    return av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=pixel_format)
+    array = scene_array(1 if number < 12 else 9, number % 12)
+    return av.VideoFrame.from_ndarray(array, "rgb24").reformat(format=pixel_format)
 
 
 def names(folder: Path) -> list[str]:
@@ -47,13 +48,13 @@ def names(folder: Path) -> list[str]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    image = cv2.imread(str(path))
+    assert image is not None
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def shown(path: Path) -> list[tuple[Fraction, Fraction]]:
-    """Time and duration of every picture."""
+    """Time and duration of every frame."""
     return [(f.pts * f.time_base, f.duration * f.time_base) for f in decoded(path)]  # type: ignore[operator]
 
 
@@ -124,7 +125,7 @@ def test_all_other_streams_are_kept(tmp_path: Path) -> None:
         assert after.metadata["title"] == before.metadata["title"]
 
 
-def test_what_a_container_cannot_take_is_reported(tmp_path: Path) -> None:
+def test_streams_that_a_container_cannot_hold_are_reported(tmp_path: Path) -> None:
     film = make_source(tmp_path / "film.mkv", extras=True)
     notes = run(film, tmp_path / "out.mp4").notes
     assert any("subtitle" in note and "converted to mov_text" in note for note in notes)
@@ -223,7 +224,7 @@ class TestDatasets:
             run(dataset, tmp_path / output)
 
     def test_crops_must_fit(self, tmp_path: Path, dataset: Path) -> None:
-        with pytest.raises(ConfigError, match="larger than the pictures"):
+        with pytest.raises(ConfigError, match="larger than the frames"):
             run(dataset, tmp_path / "out", test_crop_size=(WIDTH + 1, HEIGHT))
         assert not (tmp_path / "out" / "a").exists()
 
@@ -235,7 +236,7 @@ def test_resizing_works_for_films_too(tmp_path: Path) -> None:
     assert (frame.width, frame.height) == (32, 24)
 
 
-def test_the_log_tells_every_decision(tmp_path: Path) -> None:
+def test_the_log_states_every_decision(tmp_path: Path) -> None:
     film = write_video(tmp_path / "film.mp4", 24, make_frame=scene_frame)
     run(film, tmp_path / "out.mp4", log=tmp_path / "logs" / "run.json")
     log = json.loads((tmp_path / "logs" / "run.json").read_text())
@@ -250,42 +251,42 @@ def test_the_log_tells_every_decision(tmp_path: Path) -> None:
 
 class TestProgress:
     def test_it_grows_to_the_total(self, tmp_path: Path, image_folder: Path) -> None:
-        told: list[Progress] = []
-        run(image_folder, tmp_path / "out", progress=told.append)
-        assert told[-1].done == told[-1].total == 7
-        assert told[-1].remaining == 0
-        assert told[-1].name == "out"
-        assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+        reports: list[Progress] = []
+        run(image_folder, tmp_path / "out", progress=reports.append)
+        assert reports[-1].done == reports[-1].total == 7
+        assert reports[-1].remaining == 0
+        assert reports[-1].name == "out"
+        assert [progress.done for progress in reports] == sorted(progress.done for progress in reports)
 
 
 class CountingBlender(Blender):
-    """Counts the pictures that are alive while it works."""
+    """Counts the images that are alive while it interpolates."""
 
-    def __init__(self, pictures: WeakSet[Picture]) -> None:
+    def __init__(self, alive: WeakSet[Picture]) -> None:
         super().__init__()
-        self.pictures = pictures
+        self.alive = alive
         self.most = 0
 
     def interpolate_window(
         self, window: Window, times: Sequence[float | Tensor], **options: Any
     ) -> list[Tensor]:
         self.asked.clear()
-        self.most = max(self.most, len(self.pictures))
+        self.most = max(self.most, len(self.alive))
         return super().interpolate_window(window, times, **options)
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not by gc.get_objects(): it holds on to tuples that other threads are just filling, which these forbid.
-    pictures: WeakSet[Picture] = WeakSet()
+    # Not by gc.get_objects(): it keeps tuples alive that other threads are filling, which is an error there.
+    alive: WeakSet[Picture] = WeakSet()
     construct = Picture.__init__
 
-    def noted(picture: Picture, *values: Any, **named: Any) -> None:
-        construct(picture, *values, **named)
-        pictures.add(picture)
+    def noted(image: Picture, *values: Any, **named: Any) -> None:
+        construct(image, *values, **named)
+        alive.add(image)
 
     monkeypatch.setattr(Picture, "__init__", noted)
     film = write_video(tmp_path / "film.mp4", 90, make_frame=scene_frame)
-    model = CountingBlender(pictures)
+    model = CountingBlender(alive)
     run(film, tmp_path / "out.mp4", model=model)
     assert 10 < model.most < 40  # read ahead, window, and the queue of the writer; the film has 180
 
@@ -313,7 +314,7 @@ class TestStopping:
     def film(self, tmp_path: Path) -> Path:
         return write_video(tmp_path / "film.mp4", 90, make_frame=scene_frame, audio_seconds=3)
 
-    def test_a_film_goes_on_where_it_stopped(self, tmp_path: Path, film: Path) -> None:
+    def test_a_film_continues_where_it_stopped(self, tmp_path: Path, film: Path) -> None:
         run(film, tmp_path / "whole.mp4")
         with pytest.raises(Interrupted, match="--resume"):
             run(film, tmp_path / "out.mp4", model=StoppingBlender(70))
@@ -325,7 +326,7 @@ class TestStopping:
         assert video_packets(tmp_path / "out.mp4") == video_packets(tmp_path / "whole.mp4")
         assert not list(tmp_path.glob("*.part"))
 
-    def test_images_go_on_where_they_stopped(self, tmp_path: Path) -> None:
+    def test_images_continue_where_they_stopped(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "in", 12)
         run(folder, tmp_path / "whole")
         with pytest.raises(Interrupted):
@@ -342,6 +343,7 @@ class TestStopping:
         with pytest.raises(VfiError, match="other settings"):
             run(film, tmp_path / "out.mp4", inter_frames=2, resume=True)
 
+    @pytest.mark.slow
     def test_a_killed_run_can_be_resumed(self, tmp_path: Path, film: Path) -> None:
         program = (
             "import os, sys; from tests.support import fakes\n"
@@ -365,7 +367,7 @@ class TestStopping:
 
 
 class TestDamage:
-    def test_what_comes_before_is_used(self, tmp_path: Path) -> None:
+    def test_frames_before_the_damage_are_used(self, tmp_path: Path) -> None:
         film = write_video(tmp_path / "film.mkv", 48, make_frame=noise_frame)
         film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
         with pytest.raises(DamagedInputError, match=r"film\.mkv") as caught:
@@ -385,3 +387,12 @@ class TestDamage:
         with pytest.raises(InputError, match=r"film\.mp4"):
             run(film, tmp_path / "out.mp4", start=100)
         assert names(tmp_path) == ["film.mp4"]
+
+
+@pytest.mark.parametrize("model", [DisFlow(), None, Blender])
+def test_only_interpolators_are_models(tmp_path: Path, image_folder: Path, model: Any) -> None:
+    """A flow estimator, nothing, or a class instead of its instance is refused in one sentence."""
+    sentence = rf"Model must be an Interpolator, as vfi.load_model returns, not a {type(model).__name__}\."
+    with pytest.raises(ConfigError, match=sentence):
+        interpolate_video(image_folder, tmp_path / "out", model)
+    assert names(tmp_path) == [image_folder.name]

@@ -1,4 +1,4 @@
-"""The whole road with the built-in model: new frames come nearer to the truth than blending."""
+"""Runs with the built-in model: new frames are nearer to ground truth than blended ones."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def moving_frame(number: int, pixel_format: str) -> av.VideoFrame:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     x = x - SPEED * number
     waves = [np.sin(x / 5 + c) * np.cos(y / 7) + np.sin(x / 11 + y / 9 + c) for c in range(3)]
-    picture = np.stack(waves, axis=2) * 55 + 128
-    return av.VideoFrame.from_ndarray(picture.astype(np.uint8), "rgb24").reformat(format=pixel_format)
+    array = np.stack(waves, axis=2) * 55 + 128
+    return av.VideoFrame.from_ndarray(array.astype(np.uint8), "rgb24").reformat(format=pixel_format)
 
 
-def test_new_frames_come_near_the_truth(tmp_path: Path) -> None:
+def test_new_frames_are_near_ground_truth(tmp_path: Path) -> None:
     film = write_video(
         tmp_path / "film.mkv", 5, codec="ffv1", pixel_format="yuv444p",
         make_frame=lambda number, pixel_format: moving_frame(2 * number, pixel_format),
@@ -38,7 +38,7 @@ def test_new_frames_come_near_the_truth(tmp_path: Path) -> None:
         truth = moving_frame(number, "yuv444p").to_ndarray(format="rgb24").astype(float)
         blend = (frames[number - 1] + frames[number + 1]) / 2
         middle = np.s_[8:-8, 16:-16]
-        ours, blending = (np.square(made - truth)[middle].mean() for made in (frames[number], blend))
+        ours, blending = (np.square(frame - truth)[middle].mean() for frame in (frames[number], blend))
         assert ours < blending / 4
 
 

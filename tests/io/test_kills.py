@@ -42,7 +42,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, se
         killed.mkdir()
     for attempt in range(chance.randint(1, 3)):
         moment = chance.randint(1, int(count))
-        code, message = start(source, killed, moment=moment, resume=attempt > 0).finish()
+        code, message = start(source, killed, access=moment, resume=attempt > 0).finish()
         assert code in (0, KILLED), message
     code, message = start(source, killed, resume=True).finish()
     assert code == 0, message
@@ -70,7 +70,7 @@ def test_of_two_runs_on_one_output_the_second_is_refused(
     whole, both = tmp_path / "whole" / f"out{suffix}", tmp_path / "both" / f"out{suffix}"
     code, count = start(source, whole).finish()
     assert code == 0, count
-    first = start(source, both, moment=max(8, round(share * int(count))), wait=True)
+    first = start(source, both, access=max(8, round(share * int(count))), wait=True)
     assert first.pipe.recv() == "there"
     code, message = start(source, both, **options).finish()
     assert code == 2

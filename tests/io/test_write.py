@@ -23,11 +23,12 @@ def frames(count: int = 4) -> list[np.ndarray]:
 
 def test_lossless_video_of_even_time(tmp_path: Path) -> None:
     path = tmp_path / "clip.mkv"
-    assert write_video(path, iter(frames()), Fraction(24000, 1001), LOSSLESS) == 4
+    # PyAV 17 leaves the rate out of Matroska's header: it then follows from timestamps in milliseconds.
+    assert write_video(path, iter(frames(24)), Fraction(24000, 1001), LOSSLESS) == 24
     with open_source(path) as source:
         assert source.info.rate == Fraction(24000, 1001)
         read = list(source)
-    for frame, written in zip(read, frames(), strict=True):
+    for frame, written in zip(read, frames(24), strict=True):
         np.testing.assert_array_equal(frame.picture.rgb(), written)
         assert frame.time == frame.index / Fraction(24000, 1001)
 

@@ -30,7 +30,7 @@ SCENES = [
     *[(9, 4)] * 9, (9, 5), (9, 6), (5, 0), (5, 1), *[(5, 2)] * 4, (5, 3),
 ]  # fmt: skip
 """(scene, shift) of each frame: cuts, frames shown up to four times, and one that stands still."""
-UNEVEN = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 30, 31, 32]  # with a pause; goes on evenly
+UNEVEN = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 30, 31, 32]  # with a pause; the rest is even
 SEGMENT = 4
 
 
@@ -74,6 +74,18 @@ def film(folder: Path, uneven: bool = False) -> Path:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("count", "uneven", "options"),
+    [
+        (2, True, {"inter_frames": 1, "duplicates": True}),
+        (5, False, {"fps": "29.97", "duplicates": True}),
+    ],
+)
+def test_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    check_film(tmp_path, count, uneven, options)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize(
     ("uneven", "options"),
@@ -85,7 +97,12 @@ def film(folder: Path, uneven: bool = False) -> Path:
         (True, {"fps": 25}),
     ],
 )
-def test_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+def test_more_films(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    check_film(tmp_path, count, uneven, options)
+
+
+def check_film(tmp_path: Path, count: int, uneven: bool, options: dict[str, Any]) -> None:
+    """Compare packets, report and log of a film that is joined of shards with those of a run of the whole."""
     source = film(tmp_path, uneven)
     options = {**options, "codec": "ffv1"}
     wanted = whole(source, tmp_path / "whole.mkv", log=tmp_path / "whole.json", **options)
@@ -102,15 +119,26 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images") / "in"
     folder.mkdir()
     for number, scene in enumerate(SCENES):
-        picture = cv2.cvtColor(scene_array(*scene), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / f"{number:03d}.png"), picture)
+        image = cv2.cvtColor(scene_array(*scene), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), image)
     return folder
 
 
+def test_images(tmp_path: Path, images: Path) -> None:
+    """Borders beside a cut, within a repeated frame and before the end."""
+    check_images(tmp_path, images, [1, 17, 44, 57], {"duplicates": True})
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"duplicates": True}, {"preserve_input": False, "duplicates": True}])
 def test_images_with_a_border_at_every_frame(tmp_path: Path, images: Path, options: dict[str, Any]) -> None:
+    check_images(tmp_path, images, list(range(1, 2 * len(SCENES) - 1)), options)
+
+
+def check_images(tmp_path: Path, images: Path, borders: list[int], options: dict[str, Any]) -> None:
+    """Compare images that are joined of shards with those of a run of the whole."""
     wanted = whole(images, tmp_path / "whole", **options)
-    borders = list(range(1, wanted.frames_out))
+    borders = [border for border in borders if border < wanted.frames_out]
     assert joined(images, tmp_path / "out", borders, **options).frames_out == wanted.frames_out
     names = sorted(path.name for path in (tmp_path / "whole").iterdir())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
@@ -118,7 +146,7 @@ def test_images_with_a_border_at_every_frame(tmp_path: Path, images: Path, optio
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_borders_of_films_are_those_of_their_pieces(tmp_path: Path) -> None:
+def test_borders_of_films_are_those_of_their_segments(tmp_path: Path) -> None:
     with job(film(tmp_path), tmp_path / "out.mp4") as opened:
         shards = split_at([3, 9, 10, 17], opened)
     assert [(shard.first, shard.stop) for shard in shards] == [(0, 4), (4, 8), (8, 16), (16, None)]

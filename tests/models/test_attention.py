@@ -1,4 +1,4 @@
-"""Position table and softmax lookup against their definitions."""
+"""Positional encoding and softmax lookup against their definitions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vfi.models.attention import RunningMean, counted_values, sine_positions, so
 
 def test_positions_are_the_definition() -> None:
     height, width, channels = 3, 5, 12
-    table = sine_positions(height, width, channels, dtype=torch.float64)
+    table = sine_positions(height, width, channels, like=torch.zeros(1, dtype=torch.float64))
     assert table.shape == (height, width, channels)
     for y in range(height):
         for x in range(width):
@@ -25,14 +25,15 @@ def test_positions_are_the_definition() -> None:
 
 
 def test_positions_are_computed_in_float32() -> None:
-    table = sine_positions(40, 30, 128, dtype=torch.bfloat16)
-    assert torch.equal(table, sine_positions(40, 30, 128).to(torch.bfloat16))
+    like = torch.zeros(1)
+    table = sine_positions(40, 30, 128, like=like.bfloat16())
+    assert torch.equal(table, sine_positions(40, 30, 128, like=like).bfloat16())
 
 
 @pytest.mark.parametrize("channels", [0, 2, 6])
 def test_channels_that_do_not_fit(channels: int) -> None:
     with pytest.raises(ValueError, match=f"multiple of 4, not {channels}"):
-        sine_positions(2, 2, channels)
+        sine_positions(2, 2, channels, like=torch.zeros(1))
 
 
 @pytest.mark.parametrize("scores_at_once", [1, 40, 10**6])

@@ -1,4 +1,4 @@
-"""Means over squares: closed forms, PyTorch's pooling as the oracle, gradients."""
+"""Block means and box filters: closed forms, PyTorch's pooling as the oracle, gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer of FlowNet: a literal loop, the operator it is built on, its sizes, its mistakes."""
+"""FlowNet's correlation layer: a literal loop, the operator it is built on, its sizes, its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vfi.ops.compatibility import Correlation
 # pad_size, kernel_size, max_displacement, stride1, stride2, size of the features
 CASES = [
     (4, 1, 4, 1, 1, (7, 8)),  # PWC-Net, IRR-PWC
-    (20, 1, 20, 1, 2, (6, 8)),  # FlowNetC
+    (20, 1, 20, 1, 2, (4, 5)),  # FlowNetC
     (4, 3, 4, 1, 1, (7, 9)),
     (6, 1, 4, 2, 2, (9, 10)),
     (2, 3, 5, 1, 2, (14, 15)),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.golden import assert_matches_eqvi, load_golden
@@ -13,7 +16,7 @@ from vfi.ops import correlation, reference
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, 1), (-2, 1), (2, -2)])
 def test_one_displacement_has_one_channel(dx: int, dy: int) -> None:
-    """A single bright pixel moved by (dx, dy) answers in the channel of that displacement only."""
+    """A single bright pixel moved by (dx, dy) appears in the channel of that displacement only."""
     a, b = torch.zeros(1, 4, 9, 9), torch.zeros(1, 4, 9, 9)
     a[0, 1, 4, 4] = 2.0
     b[0, 1, 4 + dy, 4 + dx] = 6.0
@@ -23,25 +26,24 @@ def test_one_displacement_has_one_channel(dx: int, dy: int) -> None:
     assert out.count_nonzero() == 1
 
 
+def assert_equals(oracle: Callable[..., Tensor], shape: tuple[int, ...], reach: int) -> None:
+    """Compare values and gradients on random features with those of a reference implementation."""
+    a, b = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    out = correlation(a, b, max_displacement=reach)
+    expected = oracle(a, b, max_displacement=reach)
+    assert_same(out, expected, (a, b), values=1e-14, gradients=1e-13)
+
+
 @pytest.mark.parametrize("size", [(5, 6), (1, 4), (3, 1), (1, 1)])
 @pytest.mark.parametrize("reach", [0, 1, 3])
 def test_values_and_gradients_equal_the_reference(size: tuple[int, int], reach: int) -> None:
-    a = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
-    b = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
-    out = correlation(a, b, max_displacement=reach)
-    expected = reference.correlation(a, b, max_displacement=reach)
-    assert_same(out, expected, (a, b), values=1e-14, gradients=1e-13)
+    assert_equals(reference.correlation, (2, 3, *size), reach)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (17, 16), (19, 37)])
 @pytest.mark.parametrize("reach", [2, 4, 5, 9])
-def test_whole_planes_give_the_same(size: tuple[int, int], reach: int) -> None:
-    """Sizes around those of the blocks and tiles that pixels are worked on in."""
-    a = torch.randn(2, 5, *size, dtype=torch.float64, requires_grad=True)
-    b = torch.randn(2, 5, *size, dtype=torch.float64, requires_grad=True)
-    out = correlation(a, b, max_displacement=reach)
-    expected = reference.correlation_by_shifts(a, b, max_displacement=reach)
-    assert_same(out, expected, (a, b), values=1e-14, gradients=1e-13)
+def test_sizes_around_those_of_blocks_and_tiles(size: tuple[int, int], reach: int) -> None:
+    assert_equals(reference.correlation_by_shifts, (2, 5, *size), reach)
 
 
 def test_reference_by_shifts_is_the_reference() -> None:
@@ -58,7 +60,7 @@ def test_gradcheck() -> None:
 
 
 @pytest.mark.parametrize("wanted", [0, 1])
-def test_each_gradient_can_be_asked_for_alone(wanted: int) -> None:
+def test_each_gradient_can_be_computed_alone(wanted: int) -> None:
     features = [torch.randn(1, 2, 5, 6), torch.randn(1, 2, 5, 6)]
     features[wanted].requires_grad_()
     (gradient,) = torch.autograd.grad(correlation(*features).square().sum(), features[wanted])
@@ -92,8 +94,8 @@ def test_halves_are_summed_in_float32(dtype: torch.dtype) -> None:
     assert torch.equal(out, correlation(a.float(), b.float()).to(dtype))
     a.requires_grad_()
     (gradient,) = torch.autograd.grad(correlation(a, b).sum(), a)
-    wide = a.detach().float().requires_grad_()
-    (expected,) = torch.autograd.grad(correlation(wide, b.float()).sum(), wide)
+    single = a.detach().float().requires_grad_()
+    (expected,) = torch.autograd.grad(correlation(single, b.float()).sum(), single)
     assert torch.equal(gradient, expected.to(dtype))
 
 
@@ -109,10 +111,10 @@ def test_strides_and_batch_do_not_matter() -> None:
     out = correlation(a, b, max_displacement=2)
     assert out.is_contiguous()
     last = torch.channels_last
-    turned = correlation(
+    channels_last = correlation(
         a.contiguous(memory_format=last), b.contiguous(memory_format=last), max_displacement=2
     )
-    assert torch.allclose(turned, out, atol=1e-6)
+    assert torch.allclose(channels_last, out, atol=1e-6)
     inner = torch.randn(2, 9, 7, 9)
     inner[:, :8, 1:-1, 1:-1] = b
     assert torch.allclose(correlation(a, inner[:, :8, 1:-1, 1:-1], max_displacement=2), out, atol=1e-6)
@@ -132,7 +134,7 @@ def test_misfits_are_refused() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4, 5), (1, 0, 4, 5), (1, 3, 0, 5), (1, 3, 4, 0)])
-def test_nothing_is_refused(shape: tuple[int, ...]) -> None:
+def test_empty_features_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="without an empty side"):
         correlation(torch.zeros(shape), torch.zeros(shape))
 

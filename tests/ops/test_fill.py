@@ -1,4 +1,4 @@
-"""Filling holes: what is known stays, what is not comes from around, and nothing depends on scale."""
+"""Hole filling: known pixels stay, holes take the values of their surroundings, and scale does not matter."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def test_without_holes_it_is_a_division(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("share", [0.05, 0.5])
-def test_a_constant_field_is_filled_with_its_constant(size: tuple[int, int], share: float) -> None:
-    weight = (torch.rand(1, 1, *size) < share).float()
-    weight[..., -1, -1] = 1e-3  # as little as there may be
+@pytest.mark.parametrize("known", [0.05, 0.5])
+def test_a_constant_field_is_filled_with_its_constant(size: tuple[int, int], known: float) -> None:
+    weight = (torch.rand(1, 1, *size) < known).float()
+    weight[..., -1, -1] = 1e-3  # the least weight in use
     torch.testing.assert_close(
         fill_holes(7 * weight, weight), torch.full((1, 1, *size), 7.0), rtol=1e-3, atol=0
     )
@@ -39,7 +39,7 @@ def test_below_a_weight_of_three_tenths_the_surroundings_count(weight: float, ow
     assert float(filled[..., 0, 0]) == pytest.approx(own * 5 + (1 - own) * around, abs=1e-5)
 
 
-def test_nothing_known_gives_nothing() -> None:
+def test_without_any_weight_the_result_is_zero() -> None:
     nothing = torch.zeros(1, 1, 8, 8)
     assert torch.equal(fill_holes(nothing.expand(1, 2, 8, 8), nothing), torch.zeros(1, 2, 8, 8))
 
@@ -59,7 +59,7 @@ def test_known_pixels_keep_their_value_beside_holes() -> None:
     torch.testing.assert_close(filled * weight, values * weight, atol=1e-5, rtol=0)
 
 
-def test_a_hole_lies_between_what_surrounds_it() -> None:
+def test_a_hole_stays_within_the_range_of_its_surroundings() -> None:
     values = torch.rand(1, 1, 32, 32)
     weight = torch.ones(1, 1, 32, 32)
     weight[..., 10:20, 8:25] = 0
@@ -79,8 +79,8 @@ def test_a_hole_takes_the_nearer_side() -> None:
     assert bool((row.diff() >= -1e-6).all())
 
 
-def test_little_weight_leans_on_its_surroundings() -> None:
-    """Half of what is enough: half its own value, half what lies around."""
+def test_a_pixel_of_little_weight_mixes_with_its_surroundings() -> None:
+    """At half of the weight that is enough: half its own value, half that of the surroundings."""
     values = torch.zeros(1, 1, 32, 32)
     weight = torch.ones(1, 1, 32, 32)
     values[..., 16, 16], weight[..., 16, 16] = 1, 0.15

@@ -1,4 +1,4 @@
-"""Chains of flows and round trips: closed forms, the reference, borders, gradients."""
+"""Composition of flows and round trips: closed forms, the reference, borders, gradients."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def test_translations_add_up() -> None:
     torch.testing.assert_close(chained, constant_flow(1.5, 2))
 
 
-def test_the_second_flow_is_read_where_the_first_leads() -> None:
-    """A second flow that is the pixel's own place tells from where it was read, x and y apart."""
+def test_the_second_flow_is_sampled_where_the_first_points() -> None:
+    """A second flow equal to the pixel's own position shows where it was sampled, separately in x and y."""
     flow_ab = constant_flow(2, 1)
     chained = compose_flow(flow_ab, pixel_grid(6, 9))
     inside = chained[..., :-1, :-2]
     torch.testing.assert_close(inside, (pixel_grid(6, 9) + 2 * flow_ab)[..., :-1, :-2], atol=1e-5, rtol=0)
 
 
-def test_beyond_the_picture_its_edge_speaks() -> None:
+def test_beyond_the_image_the_nearest_edge_pixel_counts() -> None:
     chained = compose_flow(constant_flow(100, 0), pixel_grid(6, 9))
     torch.testing.assert_close(chained[0, 0], torch.full((6, 9), 108.0))
 
 
-def test_there_and_back_is_no_error() -> None:
+def test_opposite_translations_have_no_error() -> None:
     assert float(round_trip_error(constant_flow(2, -1), constant_flow(-2, 1)).max()) < 1e-5
 
 
@@ -51,8 +51,8 @@ def test_error_is_the_distance_from_the_start() -> None:
     torch.testing.assert_close(error, torch.full((1, 1, 6, 9), 5.0))
 
 
-def test_what_is_hidden_has_a_large_error() -> None:
-    """A square moves right by 4 over a still ground: ground it covers comes back with the square's motion."""
+def test_occluded_pixels_have_a_large_error() -> None:
+    """A square moves right by 4 over a still background: pixels it covers return with the square's motion."""
     square = torch.zeros(1, 1, 16, 24)
     square[..., 4:12, 8:14] = 1
     moved = square.roll(4, dims=3)

@@ -1,7 +1,7 @@
-"""The operators on a CUDA device, by every implementation that is there: compiled, CuPy, plain PyTorch.
+"""The operators on a CUDA device, by every implementation that is installed: compiled, CuPy, plain PyTorch.
 
-``vfi info`` tells which one calls get. CuPy's kernels are called by name here, so that they are tested beside
-the compiled ones.
+``vfi info`` reports which one the public functions use. CuPy's kernels are called by name here, so that they
+are tested even where the compiled ones take precedence.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BY_PYTORCH: dict[str, Operator] = {
 
 @pytest.fixture(params=["compiled", "cupy", "pytorch"])
 def operators(request: pytest.FixtureRequest) -> dict[str, Operator]:
-    """The operators of one implementation; skips where it is not there."""
+    """The operators of one implementation; skips if it is not installed."""
     if request.param == "compiled":
         if "cuda" not in compiled.STATE.kernels:
             pytest.skip(compiled.STATE.missing)
@@ -83,11 +83,11 @@ def test_correlation(
 def test_any_strides(operators: dict[str, Operator]) -> None:
     a, b = torch.randn(2, 9, 12, 40)[:, ::2, 1:-1, 2:-3], torch.randn(2, 5, 35, 10).transpose(2, 3)
     assert_as_on_cpu(operators, "correlation", (a, b, 4), 2e-5)
-    begun = torch.randn(5 * 8 * 32 + 1)[1:].view(1, 5, 8, 32)
-    assert_as_on_cpu(operators, "correlation", (begun, begun, 4), 2e-5)
+    unaligned = torch.randn(5 * 8 * 32 + 1)[1:].view(1, 5, 8, 32)
+    assert_as_on_cpu(operators, "correlation", (unaligned, unaligned, 4), 2e-5)
 
 
-def test_more_samples_than_a_grid_is_high(operators: dict[str, Operator]) -> None:
+def test_more_samples_than_the_height_of_a_grid(operators: dict[str, Operator]) -> None:
     a, b = torch.randn(70000, 2, 2, 3), torch.randn(70000, 2, 2, 3)
     assert_as_on_cpu(operators, "correlation", (a, b, 1), 2e-5)
     assert_as_on_cpu(operators, "correlation_backward", (torch.randn(70000, 9, 2, 3), a, b, 1), 2e-5)
@@ -97,7 +97,7 @@ def test_more_numbers_than_an_int_counts(operators: dict[str, Operator]) -> None
     if torch.cuda.mem_get_info()[0] < 24 * 2**30:
         pytest.skip("needs 24 GiB of free memory on the GPU")
     if operators is BY_PYTORCH:
-        pytest.skip("plain PyTorch counts by itself")
+        pytest.skip("plain PyTorch has its own limits")
     a, b = (torch.randn(1, 1, 5200, 5120, device="cuda").half() for _ in range(2))
     (out,) = as_tuple(operators["correlation"](a, b, 4))
     assert out.numel() > 2**31
@@ -124,16 +124,16 @@ def test_splat(operators: dict[str, Operator], dtype: torch.dtype, kernel: str, 
 
 
 def test_streams(operators: dict[str, Operator]) -> None:
-    """Work goes to the current stream: it waits for what that stream has yet to do."""
+    """Kernels run on the current stream, after the work that was queued there before."""
     a, b = torch.randn(1, 64, 120, 216, device="cuda"), torch.randn(1, 64, 120, 216, device="cuda")
     (expected,) = as_tuple(operators["correlation"](a, b, 4))
-    late = torch.zeros_like(b)
+    delayed = torch.zeros_like(b)
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         torch.cuda._sleep(50_000_000)  # cycles
-        late.copy_(b)
-        (out,) = as_tuple(operators["correlation"](a, late, 4))
+        delayed.copy_(b)
+        (out,) = as_tuple(operators["correlation"](a, delayed, 4))
     torch.cuda.current_stream().wait_stream(stream)
     assert torch.equal(out, expected)
 
@@ -150,7 +150,7 @@ def test_second_device(operators: dict[str, Operator]) -> None:
 
 
 def test_graph_capture(operators: dict[str, Operator]) -> None:
-    """Nothing in a call waits for the device."""
+    """No call synchronizes with the device."""
     a, b = torch.randn(1, 16, 24, 40, device="cuda"), torch.randn(1, 16, 24, 40, device="cuda")
     (expected,) = as_tuple(operators["correlation"](a, b, 4))
     graph = torch.cuda.CUDAGraph()

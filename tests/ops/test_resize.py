@@ -13,7 +13,7 @@ from vfi.ops import reference, resize_flow
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
-def test_constant_flow_scales_with_the_picture(align_corners: bool) -> None:
+def test_constant_flow_scales_with_the_image(align_corners: bool) -> None:
     flow = torch.tensor([3.0, -5.0])[None, :, None, None].expand(1, 2, 6, 8)
     resized = resize_flow(flow, 18, 4, align_corners=align_corners)
     expected = torch.tensor([1.5, -15.0])[None, :, None, None].expand(1, 2, 18, 4)
@@ -57,8 +57,8 @@ def test_halves_are_rounded_once(dtype: torch.dtype) -> None:
 
 def test_strides_do_not_matter() -> None:
     flow = torch.randn(2, 2, 6, 5)
-    turned = flow.contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(resize_flow(turned, 9, 9), resize_flow(flow, 9, 9), atol=1e-6)
+    channels_last = flow.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(resize_flow(channels_last, 9, 9), resize_flow(flow, 9, 9), atol=1e-6)
 
 
 def test_misfits_are_refused() -> None:

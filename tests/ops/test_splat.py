@@ -33,7 +33,7 @@ def test_whole_translation_moves_the_pixels() -> None:
     assert torch.equal(weight, (total[:, :1] != 0).float())
 
 
-def test_fraction_is_shared_by_four() -> None:
+def test_a_fractional_position_spreads_over_four_pixels() -> None:
     values = torch.zeros(1, 1, 4, 5)
     values[0, 0, 1, 1] = 8.0
     total = forward_splat(values, constant_flow(1.25, 0.5, 4, 5)).sum
@@ -185,14 +185,14 @@ def test_many_halves_add_up() -> None:
     assert forward_splat(values, flow).sum[0, 0, 0, 0] == 4096
 
 
-def test_bands_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     values, flow = (
         torch.rand(2, 3, 9, 7, dtype=torch.float64),
         torch.randn(2, 2, 9, 7, dtype=torch.float64) * 3,
     )
     whole = forward_splat(values, flow)
     for rows in (1, 2, 4):
-        monkeypatch.setattr("vfi.ops.backends.torch_splat.BAND_VALUES", rows * 2 * 4 * 7)
+        monkeypatch.setattr("vfi.ops.backends.torch_splat.STRIP_VALUES", rows * 2 * 4 * 7)
         for ours, expected in zip(forward_splat(values, flow), whole, strict=True):
             assert torch.allclose(ours, expected, atol=1e-14)
 
@@ -206,8 +206,8 @@ def test_result_repeats_to_the_bit() -> None:
 
 def test_strides_do_not_matter() -> None:
     values, flow = torch.rand(2, 3, 9, 8), torch.randn(2, 2, 9, 8)
-    turned = values.transpose(2, 3).contiguous().transpose(2, 3)
-    ours = forward_splat(turned, flow.contiguous(memory_format=torch.channels_last))
+    transposed = values.transpose(2, 3).contiguous().transpose(2, 3)
+    ours = forward_splat(transposed, flow.contiguous(memory_format=torch.channels_last))
     expected = forward_splat(values, flow)
     assert torch.equal(ours.sum, expected.sum)
     assert ours.sum.is_contiguous()

@@ -31,7 +31,7 @@ def test_zero_flow_returns_the_image(padding: Padding) -> None:
 
 
 @pytest.mark.parametrize(("x", "y"), [(2, 0), (-3, 0), (0, 1), (0, -2), (2, -1)])
-def test_whole_translation_fetches_the_shifted_pixel(x: int, y: int) -> None:
+def test_integer_translation_samples_the_shifted_pixel(x: int, y: int) -> None:
     image = torch.rand(1, 2, 8, 11)
     warped = backward_warp(image, constant_flow(image, x, y))
     for row in range(8):
@@ -78,8 +78,8 @@ def test_gradcheck(padding: Padding) -> None:
 
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_threads_share_one_picture_without_changing_it(padding: Padding, channels: int) -> None:
-    """With gradients wanted there is no splitting, so this compares the two ways."""
+def test_splitting_an_image_among_threads_does_not_change_it(padding: Padding, channels: int) -> None:
+    """With gradients the image is not split, so this compares the two implementations."""
     image = torch.rand(1, channels, 37, 23)
     flow = torch.randn(1, 2, 37, 23) * 6
     whole = backward_warp(image.clone().requires_grad_(), flow, padding=padding).detach()
@@ -101,7 +101,7 @@ def test_halves_are_computed_in_float32(dtype: torch.dtype) -> None:
     assert backward_warp(image, flow.float()).dtype == dtype
 
 
-def test_halves_know_their_place_in_wide_pictures() -> None:
+def test_halves_are_sampled_exactly_in_large_images() -> None:
     image = torch.arange(2, dtype=torch.float16).repeat(1, 1, 2, 1500)
     warped = backward_warp(image, constant_flow(image, 1, 0))
     assert torch.allclose(warped[..., :-1], image[..., 1:], atol=1e-3)
@@ -128,8 +128,8 @@ def test_flow_that_is_not_finite_points_outside_and_gets_no_gradient(padding: Pa
 def test_strides_do_not_matter() -> None:
     image, flow = torch.rand(2, 3, 9, 8), torch.randn(2, 2, 9, 8)
     expected = backward_warp(image, flow)
-    turned = image.transpose(2, 3).contiguous().transpose(2, 3)
-    assert torch.equal(backward_warp(turned, flow.contiguous(memory_format=torch.channels_last)), expected)
+    strided = image.transpose(2, 3).contiguous().transpose(2, 3)
+    assert torch.equal(backward_warp(strided, flow.contiguous(memory_format=torch.channels_last)), expected)
 
 
 def test_batch_of_two_equals_two_of_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -14,6 +15,30 @@ from tests.packaging.sources import REPOSITORY
 from tests.packaging.test_public_names import LIST
 
 NEEDED = ("sphinx", "myst_parser", "furo")
+PAGES = REPOSITORY / "docs" / "api"
+
+
+def is_documented(name: str, modules: set[str]) -> bool:
+    """Whether one of the modules defines a public name, which a package above it may offer."""
+    offering, _, last = name.rpartition(".")
+    home = getattr(getattr(importlib.import_module(offering), last), "__module__", "")
+    if home.startswith("vfi"):
+        return home in modules
+    inside = [module for module in modules if module == offering or module.startswith(f"{offering}.")]
+    return any(hasattr(importlib.import_module(module), last) for module in inside)
+
+
+def test_every_public_name_is_on_a_page() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES.glob("*.md"))
+    modules = set(re.findall(r"automodule:: ([\w.]+)", text))
+    assert not [module for module in sorted(modules) if importlib.util.find_spec(module) is None]
+    assert not [name for name in LIST.read_text("utf-8").split() if not is_documented(name, modules)]
+
+
+def test_every_page_is_in_the_contents() -> None:
+    contents = (PAGES / "index.md").read_text("utf-8")
+    listed = set(contents.partition("{toctree}")[2].split()) - {"```"}
+    assert listed == {page.stem for page in PAGES.glob("*.md")} - {"index"}
 
 
 @pytest.mark.slow

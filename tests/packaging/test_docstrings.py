@@ -17,7 +17,7 @@ from tests.packaging.sources import REPOSITORY, module_name, python_files, withi
 
 LIBRARY = [path for path in python_files() if within(module_name(path), "vfi")]
 _ENTRY = re.compile(r"^( *)(\*{0,2}\w[\w.]*): (.*)$")
-_FRAGMENTS = re.compile(r"(Of|From|Likewise|Also|And|In|As|For|Whether it|The same)\b(?! (value|as))")
+_FRAGMENTS = re.compile(r"(Of|From|Also|And|In|As|For|Whether it|The same)\b(?! (value|as))")
 _SECTIONS = re.compile(r"^ *(Args|Raises|Returns|Yields|Attributes|Note|Notes|Example|Examples):$")
 
 

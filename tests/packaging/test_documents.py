@@ -1,16 +1,17 @@
 """What the documents show works: their Python and commands run, every file and name they mention exists.
 
-README.md and docs/ speak of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are made here.
-Commands of a block run one after the other in one folder. A block that cannot run everywhere is preceded by a
-line ``<!-- not run: the reason -->``.
+README.md and docs/ speak of ``input.mp4``, ``frame_0.png`` and ``frame_1.png``; small ones are written here.
+Commands of a block run one after the other in one folder, without a process of their own: importing torch
+takes longer than most of them. A block that cannot run everywhere is preceded by a line
+``<!-- not run: the reason -->``.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 import pytest
 
 from tests.packaging.sources import REPOSITORY, files_at_top
+from vfi.cli.main import main
 
 DOCUMENTS = [*files_at_top(".md"), *sorted((REPOSITORY / "docs").rglob("*.md"))]
 SHOWN = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -29,7 +31,6 @@ NOT_RUN = re.compile(r"<!-- not run: .+ -->\s*$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON_FILE = re.compile(r"`([\w./-]+\.(?:py|toml|txt|yaml|md))`")
 DOTTED_NAME = re.compile(r"`(vfi(?:\.\w+)+)(?:\([^`]*)?`")
-OUR_PROGRAMS = {"vfi": ["-m", "vfi"], "python": []}
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ def write_input_video(path: Path) -> None:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for index in range(8):
-            picture = np.ascontiguousarray(texture[:, 2 * index : 2 * index + 64])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            image = np.ascontiguousarray(texture[:, 2 * index : 2 * index + 64])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             if index < 2:
-                cv2.imwrite(str(path.with_name(f"frame_{index}.png")), picture[..., ::-1])
+                cv2.imwrite(str(path.with_name(f"frame_{index}.png")), image[..., ::-1])
         container.mux(stream.encode())
 
 
@@ -101,27 +102,27 @@ def test_python_of_the_documents_runs(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", runnable_blocks({"bash", "sh", "console"}), ids=lambda block: block.name)
-def test_commands_of_the_documents_run(block: Block, reader_folder: Path) -> None:
+@pytest.mark.usefixtures("reader_folder")
+def test_commands_of_the_documents_run(
+    block: Block, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for words in our_commands(block):
         program, *arguments = words
-        if program == "python":
-            arguments[0] = str(REPOSITORY / arguments[0])
-        done = subprocess.run(
-            [sys.executable, *OUR_PROGRAMS[program], *arguments],
-            cwd=reader_folder,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+        if program == "vfi":
+            code = main(arguments)
+            assert code == 0, f"{shlex.join(words)}\n{capsys.readouterr()}"
+        else:
+            script = REPOSITORY / arguments[0]
+            monkeypatch.setattr(sys, "argv", [str(script), *arguments[1:]])
+            runpy.run_path(str(script), run_name="__main__")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_mentioned_files_exist(document: Path) -> None:
     text = FENCE.sub("", document.read_text(encoding="utf-8"))
-    places = [REPOSITORY, REPOSITORY / "vfi", document.parent]
+    folders = [REPOSITORY, REPOSITORY / "vfi", document.parent]
     missing = {
-        name for name in PYTHON_FILE.findall(text) if not any((place / name).exists() for place in places)
+        name for name in PYTHON_FILE.findall(text) if not any((folder / name).exists() for folder in folders)
     }
     assert not missing
 
@@ -149,7 +150,7 @@ def exists(name: str) -> bool:
     return False
 
 
-def test_exists_tells_real_names_from_others() -> None:
+def test_exists_distinguishes_real_names_from_others() -> None:
     assert exists("vfi.errors.VfiError")
     assert not exists("vfi.errors.NoSuchError")
     assert not exists("vfi.no_such_module")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.packaging.sources import REPOSITORY, Import, imports, module_name, python_files, within
 
-# These know nothing of networks and of each other; what makes clips may write them.
+# These depend neither on networks nor on each other; what renders clips may write them.
 SIBLINGS = {"vfi.io", "vfi.data"}
 SIBLINGS_MAY_USE = {"vfi.errors", "vfi.types", "vfi.ops"}
 ALSO_MAY_USE = {"vfi.data": {"vfi.io"}}
@@ -116,31 +116,35 @@ def test_networks_are_never_imported_as_bare_models(path: Path) -> None:
     assert not bare, f"{path}: lines {bare} import 'models'; the name is vfi.models"
 
 
-def modules_loaded_by(statement: str) -> tuple[set[str], float]:
-    """The modules a new interpreter has after a statement, and the seconds the statement took."""
-    program = (
-        "import json, sys, time; start = time.perf_counter(); "
-        f"{statement}; print(json.dumps([time.perf_counter() - start, sorted(sys.modules)]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    seconds, names = json.loads(done.stdout)
-    return set(names), seconds
+LIGHT = ["vfi", "vfi.ops", "vfi.io", "vfi.data", "vfi.interpolation.schedule", "vfi.registry"]
+"""Packages that load no network, in the order of their imports in one new interpreter."""
+PROGRAM = """
+import importlib, json, sys, time
+for name in sys.argv[1:]:
+    start = time.perf_counter()
+    importlib.import_module(name)
+    print(json.dumps([time.perf_counter() - start, sorted(sys.modules)]))
+"""
 
 
-def test_import_vfi_is_quick_and_loads_no_network() -> None:
-    modules, seconds = modules_loaded_by("import vfi")
-    heavy = {"torch", "torchvision", "cv2", "av", "timm", "jsonargparse", "vfi.models"}
-    assert not heavy & modules
+@pytest.fixture(scope="module")
+def imported() -> dict[str, tuple[float, set[str]]]:
+    """Seconds of each import of :data:`LIGHT`, and all modules that are loaded after it."""
+    command = [sys.executable, "-c", PROGRAM, *LIGHT]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    return {name: (seconds, set(modules)) for name, (seconds, modules) in zip(LIGHT, steps, strict=True)}
+
+
+def test_import_vfi_is_quick_and_loads_little(imported: dict[str, tuple[float, set[str]]]) -> None:
+    seconds, modules = imported["vfi"]
+    assert not {"torch", "torchvision", "cv2", "av", "timm", "jsonargparse"} & modules
     assert seconds < 1
 
 
-@pytest.mark.parametrize(
-    "package", ["vfi.ops", "vfi.io", "vfi.data", "vfi.interpolation.schedule", "vfi.registry"]
-)
-def test_importing_a_part_loads_no_network(package: str) -> None:
-    modules, _ = modules_loaded_by(f"import {package}")
+@pytest.mark.parametrize("package", LIGHT)
+def test_importing_a_part_loads_no_network(imported: dict[str, tuple[float, set[str]]], package: str) -> None:
+    _, modules = imported[package]
     assert not {name for name in modules if within(name, "vfi.models")}
 
 

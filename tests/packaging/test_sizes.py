@@ -1,4 +1,4 @@
-"""Modules and functions stay small enough to be read at one go."""
+"""Modules, functions and the folders of ``vfi/io`` stay small enough to be read in one sitting."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.packaging.sources import REPOSITORY, module_name, python_files
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50  # without the docstring
+FOLDER_MODULES = 12  # in any folder of vfi/io, without __init__
 
 SOURCES = [path for path in python_files() if not module_name(path).startswith("tests")]
 
@@ -34,3 +35,13 @@ def test_modules_and_functions_are_small(path: Path) -> None:
     ]
     assert not large
     assert len(text.splitlines()) <= MODULE_LINES
+
+
+IO = REPOSITORY / "vfi" / "io"
+FOLDERS = sorted({path.parent for path in python_files() if IO in path.parents})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(REPOSITORY)))
+def test_folders_of_vfi_io_have_few_modules(folder: Path) -> None:
+    modules = sorted(path.name for path in folder.glob("*.py") if path.stem != "__init__")
+    assert len(modules) <= FOLDER_MODULES, f"split {folder.relative_to(REPOSITORY)}: {', '.join(modules)}"

@@ -137,11 +137,11 @@ static unsigned __float_as_uint(float value) {
 namespace vfi {
 
 struct Half;
-float widen(Half value);
+float as_sum(Half value);
 template <typename T>
-struct Narrow;
+struct Round;
 template <>
-struct Narrow<Half> {
+struct Round<Half> {
   static Half from(float value);
 };
 

@@ -18,12 +18,12 @@ COMPILER = shutil.which("g++")
 # What numbers.cuh leaves to the emulator: GCC's own half type stands for that of the GPU.
 HALF = """
 namespace vfi {
-float widen(Half value) {
+float as_sum(Half value) {
   _Float16 half;
   std::memcpy(&half, &value, sizeof half);
   return half;
 }
-Half Narrow<Half>::from(float value) {
+Half Round<Half>::from(float value) {
   const _Float16 half = static_cast<_Float16>(value);
   Half result;
   std::memcpy(&result, &half, sizeof half);
@@ -39,7 +39,7 @@ def all_kernels() -> list[tuple[Kernel, torch.dtype]]:
 
 
 def one_source(entries: Sequence[tuple[Kernel, torch.dtype]]) -> str:
-    """All sources in one file: what they share comes once, their entries are numbered."""
+    """All sources in one file: common parts come once, their entries are numbered."""
     parts = [
         f"#define entry entry_{number}\n{kernel.source(dtype)}#undef entry\n"
         for number, (kernel, dtype) in enumerate(entries)

@@ -58,21 +58,21 @@ class Blender(Interpolator):
 
 
 def scene_array(seed: int, shift: int = 0) -> np.ndarray:
-    """A picture ``[H, W, 3]`` of discs; the same seed with another shift is the same scene, moved."""
+    """An image ``[H, W, 3]`` of discs; the same seed with another shift is the same scene, moved."""
     random = np.random.default_rng(seed)
-    picture = np.full((HEIGHT, WIDTH, 3), random.integers(0, 256, 3), np.uint8)
+    image = np.full((HEIGHT, WIDTH, 3), random.integers(0, 256, 3), np.uint8)
     for size in np.geomspace(25, 2, 60):
         x, y = (int(random.integers(0, side)) for side in (WIDTH, HEIGHT))
         color = tuple(int(value) for value in random.integers(0, 256, 3))
-        cv2.circle(picture, (x + shift, y), int(size), color, -1)
-    return picture
+        cv2.circle(image, (x + shift, y), int(size), color, -1)
+    return image
 
 
 def source_frames(
-    pictures: Iterable[tuple[int, int]], times: Sequence[Fraction | int] | None = None
+    shifts: Iterable[tuple[int, int]], times: Sequence[Fraction | int] | None = None
 ) -> list[SourceFrame]:
     """Frames from (scene, shift) pairs, one second each unless times are given."""
-    listed = list(pictures)
+    listed = list(shifts)
     stamps = [Fraction(time) for time in (times or range(len(listed) + 1))]
     stamps.append(2 * stamps[-1] - stamps[-2])
     return [
@@ -80,8 +80,8 @@ def source_frames(
             index=number,
             time=stamps[number],
             duration=stamps[number + 1] - stamps[number],
-            picture=Picture.from_rgb(scene_array(*picture)),
+            picture=Picture.from_rgb(scene_array(*shift)),
             name=f"{number + 1:03d}",
         )
-        for number, picture in enumerate(listed)
+        for number, shift in enumerate(listed)
     ]

@@ -12,6 +12,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from tests.support.golden_recipe import synthetic_frames
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -46,6 +48,16 @@ def load_sgm_manifest(name: str) -> dict[str, Any]:
         ``inputs``; ``tensors`` by name, each with ``fp32_vs_fp64``; ``scalars`` by name, each with ``value``.
     """
     return json.loads((GOLDEN / "sgm_vfi" / "manifest.json").read_text(encoding="utf-8"))[name]
+
+
+def as_frames(images: Tensor) -> Tensor:
+    """Golden images ``[n, H, W, 3]`` uint8 as frames ``[n, 3, H, W]`` in [0, 1]."""
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+def clip(count: int, height: int, width: int, seed: int = 3) -> Tensor:
+    """Synthetic frames ``[count, 3, H, W]`` in [0, 1]."""
+    return as_frames(torch.from_numpy(synthetic_frames(count, height, width, seed)))
 
 
 def assert_matches_eqvi(actual: Tensor, golden: Tensor, *, has_threshold: bool) -> None:

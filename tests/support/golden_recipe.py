@@ -1,8 +1,8 @@
 """Synthetic weights, arrays and frames that are a pure function of a name, in numpy.
 
-Golden vectors (``tests/golden``) were made by networks whose every parameter is a function of its name and
-shape, from frames that are a function of a seed; neither is stored. This module computes both again. All
-randomness is the raw stream of a Philox generator keyed by the SHA-256 of the name, turned into numbers by
+Golden vectors (``tests/golden``) were computed by networks whose every parameter is a function of its name
+and shape, from frames that are a function of a seed; neither is stored. This module computes both again. All
+randomness is the raw stream of a Philox generator keyed by the SHA-256 of the name, converted to numbers by
 integer arithmetic, hence the same with every numpy on every machine.
 
 How a parameter is filled depends on its kind, with ``s`` uniform in [-1, 1):
@@ -92,18 +92,18 @@ def synthetic_tensor(
     """One parameter.
 
     Args:
-        name: the name its values are a function of.
-        shape: its shape.
-        kind: one of the table above; None to tell from name and shape.
-        gain: multiplies all kinds that have a gain.
-        gains: further factors for convolutions and ``raw``, looked up by :func:`most_specific`.
-        salt: another salt gives unrelated values.
+        name: Name of which the values are a function.
+        shape: Shape of the parameter.
+        kind: Row of the table above; None: derived from name and shape.
+        gain: Factor for all kinds that have a gain.
+        gains: Further factors for convolutions and ``raw``, looked up by :func:`most_specific`.
+        salt: Seed; another one gives unrelated values.
 
     Returns:
         The values.
 
     Raises:
-        ValueError: if the kind is unknown.
+        ValueError: If the kind is unknown.
     """
     kind = kind or kind_of(name, shape)
     sign = 2.0 * uniform(name, shape, salt) - 1.0
@@ -173,11 +173,11 @@ def synthetic_frames(
     All motion is a cubic in time, so it is neither uniform nor exactly quadratic.
 
     Args:
-        count: frames.
-        height: rows.
-        width: columns.
-        seed: another seed gives another clip.
-        magnitude: multiplies all motion.
+        count: Number of frames.
+        height: Frame height in pixels.
+        width: Frame width in pixels.
+        seed: Seed of texture and motion.
+        magnitude: Factor for all motion.
 
     Returns:
         ``[count, height, width, 3]`` in 0..255.
@@ -197,9 +197,9 @@ def synthetic_frames(
         y = rows - centre_y - travel(time, 2.0 * q[3], 0.6 * q[4], 0.1 * q[5])
         angle = travel(time, 0.015 * q[6], 0.004 * q[7], 0.0)
         zoom = np.exp(travel(time, 0.012 * q[8], 0.003 * q[9], 0.0))
-        turned_x = (np.cos(angle) * x + np.sin(angle) * y) / zoom
-        turned_y = (-np.sin(angle) * x + np.cos(angle) * y) / zoom
-        picture = _texture(turned_x + 200, turned_y + 150, far_texture)
+        rotated_x = (np.cos(angle) * x + np.sin(angle) * y) / zoom
+        rotated_y = (-np.sin(angle) * x + np.cos(angle) * y) / zoom
+        image = _texture(rotated_x + 200, rotated_y + 150, far_texture)
 
         ellipse_x = centre_x + 0.15 * width * q[10] + travel(time, 5.0 * q[11] + 2, 1.3 * q[12], 0.15 * q[13])
         ellipse_y = centre_y + 0.15 * height * q[14] + travel(time, 3.0 * q[15], 1.3 * q[16], 0.15 * q[17])
@@ -207,8 +207,8 @@ def synthetic_frames(
         distance = np.sqrt((x / (0.22 * width)) ** 2 + (y / (0.25 * height)) ** 2)
         cover = (1.0 / (1.0 + np.exp((distance - 1.0) * 25.0)))[..., None]
         ellipse = 0.15 + 0.8 * _texture(x * 1.3 + 500, y * 1.3 + 400, near_texture)
-        picture = picture * (1 - cover) + ellipse * cover
-        frames[i] = np.clip(np.rint(picture * 255.0), 0, 255).astype(np.uint8)
+        image = image * (1 - cover) + ellipse * cover
+        frames[i] = np.clip(np.rint(image * 255.0), 0, 255).astype(np.uint8)
     return frames
 
 

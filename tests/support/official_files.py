@@ -28,7 +28,7 @@ SgmKind = Literal["local_small", "local_base", "full_small", "full_base", "gmflo
 SGM_KEYS = Path(__file__).parents[1] / "golden" / "sgm_vfi"
 KEYS = Path(__file__).parents[1] / "golden" / "eqvi"
 SALT = "f"
-"""Selects the weights that the golden vectors were made with."""
+"""Selects the weights with which the golden vectors were computed."""
 
 
 class OldPickler(cast("Any", pickle)._Pickler):  # Python's own, untyped: the one in C writes as it likes

@@ -1,4 +1,4 @@
-"""What the tests of several operators share: flows, and the comparison with the reference."""
+"""Flows, and the comparison with the reference, for the tests of several operators."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def assert_same(
     """Two results agree, and their gradients for the inputs in a direction drawn at random.
 
     Args:
-        ours: one tensor or several.
-        theirs: likewise.
-        inputs: that both were made of.
-        values: largest absolute difference of the results.
-        gradients: likewise of the gradients; None: the same.
+        ours: Result of the implementation under test, one tensor or several.
+        theirs: Result of the reference, one tensor or several.
+        inputs: Tensors from which both were computed.
+        values: Largest absolute difference allowed between the results.
+        gradients: Largest absolute difference allowed between the gradients; None: ``values``.
     """
     ours = [ours] if isinstance(ours, Tensor) else ours
     theirs = [theirs] if isinstance(theirs, Tensor) else theirs

@@ -1,4 +1,4 @@
-"""The recipe of the golden inputs gives the numbers the golden outputs were made from."""
+"""The recipe of the golden inputs gives the numbers from which the golden outputs were computed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_weights(kind: str, expected: str) -> None:
         ("cls_token", (1, 1, 3), "raw"),
     ],
 )
-def test_kind_is_told_from_name_and_shape(name: str, shape: tuple[int, ...], kind: str) -> None:
+def test_kind_follows_from_name_and_shape(name: str, shape: tuple[int, ...], kind: str) -> None:
     assert kind_of(name, shape) == kind
 
 

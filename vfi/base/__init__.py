@@ -1,1 +1,1 @@
-"""The contracts that every model implements: interpolators, flow estimators, ensembles, the cache."""
+"""Base classes of all models: interpolators, flow estimators, ensembles; and the cache of their results."""

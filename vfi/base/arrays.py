@@ -1,4 +1,4 @@
-"""Frames as callers hold them: uint8 arrays ``[H, W, 3]`` or float tensors ``[B, 3, H, W]``, RGB."""
+"""Conversion of callers' frames: uint8 arrays ``[H, W, 3]`` or float tensors ``[B, 3, H, W]``, RGB."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def as_tensors(frames: Sequence[Any], *, check_finite: bool = True) -> tuple[lis
     """Frames of either kind as ``[B, 3, H, W]`` tensors in [0, 1], and whether they were arrays.
 
     Args:
-        frames: All uint8 arrays ``[H, W, 3]``, or all float tensors ``[B, 3, H, W]`` in [0, 1]; one size.
+        frames: Frames of one size, all uint8 arrays ``[H, W, 3]`` or all float tensors ``[B, 3, H, W]`` in
+            [0, 1].
         check_finite: Whether tensors are searched for NaN and infinity.
 
     Raises:
-        ValueError: If they are anything else, of several kinds or sizes, empty, or not finite.
+        ValueError: If the frames are anything else, of several kinds or sizes, empty, or not finite.
     """
     arrays = all(isinstance(frame, np.ndarray) for frame in frames)
     if not arrays and not all(isinstance(frame, Tensor) for frame in frames):
@@ -47,5 +48,5 @@ def as_tensors(frames: Sequence[Any], *, check_finite: bool = True) -> tuple[lis
 
 
 def as_array(frame: Tensor) -> np.ndarray:
-    """``[1, 3, H, W]`` in [0, 1] as a uint8 array ``[H, W, 3]``, rounded to nearest."""
+    """The frame ``[1, 3, H, W]`` in [0, 1] as a uint8 array ``[H, W, 3]``, rounded to nearest."""
     return (frame[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()

@@ -11,17 +11,17 @@ from vfi.types import FrameName, Window
 
 
 class ReuseCache:
-    """Results for the latest frames or pairs of frames, kept for the neighbouring windows.
+    """LRU cache of results for frames or pairs of frames.
 
-    Bounded: the least recently used entry goes first. An entry is found again only for the same key, size,
-    type and device.
+    Of more entries than the capacity the least recently used is evicted. An entry is found for the same key,
+    size, data type and device only.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Keep up to ``capacity`` entries for each of the :attr:`variants` that take turns."""
+        """Create a cache of up to ``capacity`` entries for each of the :attr:`variants`."""
         self.capacity = capacity
         self.variants = 1
-        """Variants of a window that take turns, see :meth:`Interpolator.reserve_cache`."""
+        """Number of variants of a window, see :meth:`Interpolator.reserve_cache`."""
         self._entries: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
@@ -34,13 +34,13 @@ class ReuseCache:
         """The result for one frame of a window: looked up, or computed.
 
         Args:
-            window: Window that holds the frame; without keys nothing is looked up or kept.
+            window: Window that contains the frame; without keys nothing is looked up or stored.
             name: Name of the frame.
-            compute: Function of the frame, called when nothing is known of it.
-            variant: Whatever else the result depends on.
+            compute: Function of the frame, called if its result is not in the cache.
+            variant: Value of everything else that the result depends on.
 
         Returns:
-            What ``compute`` returned, now or earlier.
+            The result of ``compute``, of this or an earlier call.
         """
         frame = window.frame(name)
         key = None if window.keys is None else (window.key(name), variant)
@@ -57,14 +57,14 @@ class ReuseCache:
         """The result for two frames of a window, found in either order: looked up, or computed.
 
         Args:
-            window: Window that holds the frames; without keys nothing is looked up or kept.
+            window: Window that contains the frames; without keys nothing is looked up or stored.
             first: Name of the first frame.
             second: Name of the second frame.
-            compute: Called without arguments when nothing is known of the pair.
+            compute: Function without arguments, called if the result is not in the cache.
             swap: Function from the result for one order of the frames to that for the other order.
 
         Returns:
-            What ``compute`` returned, now or earlier, for this order of the frames.
+            The result of ``compute``, of this or an earlier call, for this order of the frames.
         """
         keys = None if window.keys is None else (window.key(first), window.key(second))
         return self.get_or_compute_pair(keys, window.frame(first), compute, swap)
@@ -73,12 +73,12 @@ class ReuseCache:
         """The result for a frame or pair: looked up, or computed.
 
         Args:
-            key: Identity of the frame or, in order, of both frames; None: nothing is looked up or kept.
+            key: Identity of the frame or, in order, of both frames; None: nothing is looked up or stored.
             frame: One of the frames, for its size, type and device.
-            compute: Called without arguments when nothing is known.
+            compute: Function without arguments, called if the result is not in the cache.
 
         Returns:
-            What ``compute`` returned, now or earlier.
+            The result of ``compute``, of this or an earlier call.
         """
         if key is None:
             return compute()
@@ -99,13 +99,13 @@ class ReuseCache:
         """The result for a pair of frames, found in either order: looked up, or computed.
 
         Args:
-            keys: Identities of both frames, in order; None: nothing is looked up or kept.
+            keys: Identities of both frames, in order; None: nothing is looked up or stored.
             frame: One of the frames, for its size, type and device.
-            compute: Called without arguments when nothing is known of the pair.
+            compute: Function without arguments, called if the result is not in the cache.
             swap: Function from the result for one order of the frames to that for the other order.
 
         Returns:
-            What ``compute`` returned, now or earlier, for this order of the frames.
+            The result of ``compute``, of this or an earlier call, for this order of the frames.
         """
         if keys is None:
             return compute()

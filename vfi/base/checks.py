@@ -1,4 +1,4 @@
-"""What the Python interface accepts: numbers, times and frames of callers, each refused in one sentence."""
+"""Validation of arguments: numbers, times and frames; each error is one sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vfi.types import Window
 
 
 def whole_number(name: str, value: Any, *, least: int = 1) -> int:
-    """The value as an int, whatever kind of number it is.
+    """The value of any kind of number as an int.
 
     Args:
         name: Name of the argument, for the message.
@@ -24,7 +24,7 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
         least: Smallest value allowed.
 
     Raises:
-        ValueError: If it is no whole number, or too small.
+        ValueError: If ``value`` is no whole number, or too small.
     """
     number = _number(value)
     if number is None or not math.isfinite(number) or number != int(number) or number < least:
@@ -33,14 +33,14 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def as_times(t: Any) -> tuple[list[float | Tensor], bool]:
-    """The times asked for as a list, and whether one time was given instead of several.
+    """The times as a list, and whether a single time was given instead of several.
 
     Args:
-        t: A number of any type, a tensor with one time per sample, or a flat sequence of these (a list, a
-            tuple, a NumPy array ``[K]``).
+        t: Time or times: a number of any type, a tensor with one time per sample, or a flat sequence of
+            these (a list, a tuple, a NumPy array ``[K]``).
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If ``t`` is anything else.
     """
     if _number(t) is not None or isinstance(t, Tensor):
         return [_one_time(t)], True
@@ -72,14 +72,14 @@ def time_tensor(t: float | Tensor, batch: int, device: torch.device) -> Tensor:
 
 
 def require_window(window: Any, *, check_finite: bool) -> None:
-    """Refuse what is no window of frames.
+    """Check that an object is a window of frames.
 
     Args:
         window: Window of frames ``[B, 3, H, W]`` or ``[B, 4, H, W]``.
         check_finite: Whether the frames are searched for NaN and infinity.
 
     Raises:
-        ValueError: If it is anything else, or its frames differ in size, are empty, or not finite.
+        ValueError: If ``window`` is anything else, or its frames differ in size, are empty, or not finite.
     """
     if not isinstance(window, Window):
         raise ValueError(f"window must be a vfi.types.Window, not {type(window).__name__}")
@@ -103,17 +103,17 @@ def require_window(window: Any, *, check_finite: bool) -> None:
 
 
 def require_usable(frame: Tensor, what: str) -> None:
-    """Refuse a tensor without numbers.
+    """Check that a tensor is dense and has values.
 
     Args:
-        frame: Tensor to look at.
-        what: How the message calls it.
+        frame: Tensor to check.
+        what: Description of the tensor for the message.
 
     Raises:
-        ValueError: If it is empty, sparse, or on the meta device.
+        ValueError: If the tensor is empty, sparse, or on the meta device.
     """
     if frame.is_meta:
-        raise ValueError(f"{what} lies on the meta device and holds no numbers: give frames on a real device")
+        raise ValueError(f"{what} is on the meta device and has no values: give frames on a real device")
     if frame.layout != torch.strided:
         raise ValueError(f"{what} is a sparse tensor: give a dense one, frame.to_dense()")
     if frame.numel() == 0:
@@ -123,16 +123,16 @@ def require_usable(frame: Tensor, what: str) -> None:
 
 
 def require_finite(frame: Tensor, what: str) -> None:
-    """Refuse a frame with NaN or infinity, which would spread into the result without a word.
+    """Check that a frame has no NaN or infinity, which would spread into the result without an error.
 
     Args:
-        frame: Tensor to look at.
-        what: How the message calls it.
+        frame: Tensor to check.
+        what: Description of the tensor for the message.
 
     Raises:
         ValueError: If a value is not finite.
     """
-    # One sum is the quickest test; only where it overflows or fails are the values looked at one by one.
+    # One sum is the fastest test; single values are tested only if it is not finite.
     if bool(frame.sum(dtype=torch.float32).isfinite()) or bool(frame.isfinite().all()):
         return
     raise ValueError(
@@ -141,7 +141,7 @@ def require_finite(frame: Tensor, what: str) -> None:
 
 
 def _number(value: Any) -> float | None:
-    """A number of any type as a float; None for what is no single real number."""
+    """The value of a number of any type as a float; None for anything else."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if not isinstance(value, (Real, Decimal, np.number)) or isinstance(value, np.complexfloating):
@@ -165,7 +165,7 @@ def _one_time(t: Any) -> float | Tensor:
 
 
 def _no_time(t: Any) -> str:
-    """The sentence for what is no time."""
+    """The message for an invalid time."""
     shown = repr(t)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return (
@@ -175,5 +175,5 @@ def _no_time(t: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    """How a message calls a value that is no frame."""
+    """The description of a value that is no frame, for a message."""
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

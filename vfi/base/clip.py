@@ -1,4 +1,4 @@
-"""Clips in memory: their windows, and the interpolated clip as a generator."""
+"""Interpolation of clips in memory, and the windows of a clip."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from vfi.types import FrameKeys, Window
 def sliding_windows(frames: Iterable[Tensor]) -> Iterator[Window]:
     """The windows around all intervals of a clip.
 
-    The first window has no ``prev``, the last one no ``next``. Keys are the frames' indices within this
-    clip, so that a model computes nothing twice that neighbouring windows share. Frames are read two ahead
+    The first window has no ``prev``, the last one no ``next``. Keys are the frames' indices within this clip,
+    with which a model reuses the results that overlapping windows have in common. Frames are read two ahead
     of the interval.
 
     Args:
-        frames: Consecutive frames, each ``[B, C, H, W]``.
+        frames: Consecutive frames ``[B, C, H, W]`` of a clip.
 
     Yields:
-        One window for each two neighbouring frames.
+        One window per pair of neighbouring frames.
     """
-    clip = object()  # sets the keys of this clip's frames apart from those of any other
+    clip = object()  # distinguishes the keys of this clip's frames from those of any other clip
 
     def window(around: deque[tuple[int, Tensor] | None]) -> Window:
         prev, start, end, following = around
@@ -57,19 +57,19 @@ def interpolate_frames(
 ) -> Iterator[Any]:
     """Interpolate a clip in memory.
 
-    Frames are read and computed as the generator is advanced; at most four are held::
+    Frames are read and computed while the generator is iterated; at most four are in memory::
 
         clip = list(vfi.interpolate_frames(vfi.load_model(), frames, inter_frames=3))
 
     Args:
         model: Interpolator, as :func:`vfi.load_model` returns.
         frames: Consecutive frames of one size: all uint8 RGB arrays ``[H, W, 3]``, or all float RGB tensors
-            ``[B, 3, H, W]`` in [0, 1]. A generator will do.
-        inter_frames: Number of new frames between each two, evenly spaced, 1 or more.
+            ``[B, 3, H, W]`` in [0, 1]. Any iterable, such as a generator.
+        inter_frames: Number of new frames per interval, evenly spaced, 1 or more.
         check_finite: Whether tensors are searched for NaN and infinity.
 
     Yields:
-        The frames given, as they are, and the new ones, of the same kind, type, size and device, in order.
+        The original frames, unchanged, and the new ones, of the same kind, type, size and device, in order.
 
     Raises:
         ValueError: If ``model`` is no interpolator, ``inter_frames`` no whole number from 1 on, or the
@@ -85,7 +85,7 @@ def interpolate_frames(
 def _interpolated(
     model: Interpolator, frames: Iterable[Any], times: list[float], check_finite: bool
 ) -> Iterator[Any]:
-    """The generator of :func:`interpolate_frames`, which itself refuses bad arguments at the call."""
+    """The generator of :func:`interpolate_frames`, which checks the arguments when it is called."""
     given: deque[Any] = deque()
     with_tensors = _converted(frames, given, check_finite)
     for window in sliding_windows(with_tensors):
@@ -116,7 +116,7 @@ def _converted(frames: Iterable[Any], given: deque[Any], check_finite: bool) -> 
 
 
 def _described(kind: tuple[bool, torch.Size]) -> str:
-    """How a message calls a frame."""
+    """The description of a frame for a message."""
     is_array, (batch, channels, height, width) = kind
     return (
         f"an array [{height}, {width}, 3]"

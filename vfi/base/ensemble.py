@@ -1,7 +1,7 @@
 """Test-time ensembles: the mean of a model's frames for flipped, rotated, halved and reversed windows.
 
 An ideal model gives the same frame for a flipped window, flipped; a trained one nearly does, and
-its errors differ, so that the mean tends to be closer to the truth, at as many times the cost.
+its errors differ, so that the mean tends to be closer to the ground truth, at a multiple of the cost.
 :class:`Ensemble` wraps any interpolator and is one itself::
 
     model = Ensemble(load_model("quadratic"), members_of(["flip_test", "reverse_test"]))
@@ -31,7 +31,7 @@ from vfi.base.interpolator import Interpolator, MemoryUse, Sources, require_inte
 from vfi.types import Interpolation, SizeRequirement, Window
 
 BYTES_PER_PIXEL = 72
-"""Memory of an ensemble beside its model: a member's four frames, its result, and the sum, in float32."""
+"""Memory of an ensemble beside its model: four frames of a member, its result, and the sum, in float32."""
 
 
 class View(Enum):
@@ -52,13 +52,13 @@ class View(Enum):
     """A quarter turn clockwise."""
 
     def apply(self, frame: Tensor) -> Tensor:
-        """The frame ``[B, C, H, W]`` as the model gets it; contiguous."""
+        """The transformed frame ``[B, C, H, W]``, input of the model; contiguous."""
         if self is View.HALF:
             return F.interpolate(frame, scale_factor=0.5, mode="bilinear", align_corners=False)
         return self._move(frame, 1).contiguous()
 
     def undo(self, frame: Tensor) -> Tensor:
-        """The model's result for such frames, brought back to the plain ones: ``[B, C, H, W]``."""
+        """The result ``[B, C, H, W]`` for transformed frames, transformed back."""
         if self is View.HALF:
             return F.interpolate(frame, scale_factor=2, mode="bilinear", align_corners=False)
         return self._move(frame, -1)
@@ -69,13 +69,13 @@ class View(Enum):
         return self in (View.ROTATED_90, View.ROTATED_270)
 
     def plain_width(self, height: int, width: int) -> int:
-        """The width of the plain frame whose view has this height and width, in pixels."""
+        """The width of the original frame whose view has this height and width, in pixels."""
         if self is View.HALF:
             return 2 * width
         return height if self.exchanges_sides else width
 
     def _move(self, frame: Tensor, direction: int) -> Tensor:
-        """Move the pixels there (1) or back (-1); flips are their own inverse."""
+        """The frame flipped or rotated, in the opposite direction for -1; flips are their own inverse."""
         axes = _FLIPPED_AXES.get(self)
         if axes is not None:
             return frame.flip(axes)
@@ -88,32 +88,32 @@ _FLIPPED_AXES = {View.FLIPPED_LEFT_RIGHT: (-1,), View.FLIPPED_UP_DOWN: (-2,), Vi
 
 @dataclass(frozen=True)
 class Member:
-    """One of the ways in which an ensemble asks its model."""
+    """One member of an ensemble: a view and an order of the frames."""
 
     view: View
     reverse: bool = False
     """Whether time runs backwards: last frame first, and 1 - t."""
 
-    def show(self, window: Window) -> Window:
-        """The window as the model gets it from this member.
+    def transform(self, window: Window) -> Window:
+        """The window that the model is given for this member.
 
-        The keys depend on the view, not on the order of the frames: what a model keeps serves both orders.
+        The keys depend on the view, not on the order of the frames: cached results serve both orders.
         """
-        shown = window.map(self.view.apply)
+        transformed = window.map(self.view.apply)
         if self.view is not View.PLAIN:
-            shown = shown.map_keys(lambda key: (self.view, key))
-        return shown.reversed() if self.reverse else shown
+            transformed = transformed.map_keys(lambda key: (self.view, key))
+        return transformed.reversed() if self.reverse else transformed
 
     def tile(self, tile: int | None, height: int, width: int) -> int | None:
-        """The tile height for this member's frames, with as many pixels as that of the plain window.
+        """The tile height for this member's frames, with as many pixels per tile as for the original window.
 
         Args:
-            tile: Rows of the plain window; None for all.
+            tile: Tile height of the original window in rows; None for all rows.
             height: Height of the member's frames in pixels.
             width: Width of the member's frames in pixels.
 
         Returns:
-            Rows; None for all.
+            Tile height in rows; None for all rows.
         """
         if tile is None:
             return None
@@ -121,7 +121,7 @@ class Member:
         return tile if tile < height else None
 
     def time(self, t: Tensor) -> Tensor:
-        """The time ``[B]`` that this member asks for where the ensemble is asked for ``t``, ``[B]``."""
+        """The time ``[B]`` at which the model interpolates for this member: ``t`` or ``1 - t``."""
         return 1 - t if self.reverse else t
 
     def __str__(self) -> str:
@@ -146,14 +146,14 @@ SWITCHES: dict[str, tuple[Member, ...]] = {
         Member(View.ROTATED_270, reverse=True),
     ),
 }
-"""The switches and the members that each adds to the plain one."""
+"""The members that each switch adds to the plain one."""
 
 
 def members_of(switches: Iterable[str]) -> tuple[Member, ...]:
     """The members of an ensemble: the plain one, and those of every switch.
 
     Args:
-        switches: Keys of :data:`SWITCHES`.
+        switches: Names of switches, keys of :data:`SWITCHES`.
 
     Raises:
         ValueError: If a switch is unknown.
@@ -167,9 +167,9 @@ def members_of(switches: Iterable[str]) -> tuple[Member, ...]:
 class Ensemble(Interpolator):
     """The mean of a model's frames for all members.
 
-    Device, type, inputs and number of frames are the model's. The motion of each member is estimated once per
-    window; :meth:`interpolate_window` holds that of one member at a time. What the model keeps from window to
-    window it keeps for every view (:meth:`~vfi.base.interpolator.Interpolator.reserve_cache`).
+    Device, data type, inputs and number of frames are the model's. The motion of each member is estimated
+    once per window; :meth:`interpolate_window` has that of one member in memory at a time. The caches of the
+    model have room for every view (:meth:`~vfi.base.interpolator.Interpolator.reserve_cache`).
     """
 
     def __init__(self, model: Interpolator, members: Sequence[Member]) -> None:
@@ -177,8 +177,8 @@ class Ensemble(Interpolator):
 
         Args:
             model: Interpolator that is run once per member.
-            members: Members, see :func:`members_of`; :data:`PLAIN` among them, if the model's own frame is to
-                count.
+            members: Members, see :func:`members_of`; with :data:`PLAIN`, the model's own frame is part of the
+                mean.
 
         Raises:
             ValueError: If there are no members, or ``model`` is no interpolator.
@@ -204,12 +204,12 @@ class Ensemble(Interpolator):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating type of the model's frames."""
+        """The data type of the model's frames."""
         return self.model.dtype
 
     @property
     def precision(self) -> torch.dtype:
-        """The type of most of the model's arithmetic."""
+        """The data type of most of the model's arithmetic."""
         return self.model.precision
 
     def set_precision(self, dtype: torch.dtype) -> None:
@@ -217,18 +217,18 @@ class Ensemble(Interpolator):
         self.model.set_precision(dtype)
 
     def reserve_cache(self, variants: int) -> None:
-        """See the base class: each variant of a window is given in as many ways as members differ in."""
+        """Reserve caches for every view of each variant. See the base class."""
         self.variants = variants
         self.model.reserve_cache(variants * len({member.view for member in self.members}))
 
     def estimate_motion(self, window: Window) -> tuple[Any, ...]:
         """Estimate the motion of each member. See the base class."""
-        return tuple(self.model.estimate_motion(member.show(window)) for member in self.members)
+        return tuple(self.model.estimate_motion(member.transform(window)) for member in self.members)
 
     def prepare(self, window: Window) -> tuple[Sources, ...]:
         """Compute the sources of each member. See the base class."""
-        shown = (member.show(window) for member in self.members)
-        return tuple(Sources(window, self.model.prepare(window)) for window in shown)
+        transformed = (member.transform(window) for member in self.members)
+        return tuple(Sources(window, self.model.prepare(window)) for window in transformed)
 
     def flow_at(self, motion: tuple[Any, ...], t: Tensor) -> tuple[Any, ...]:
         """Compute the flow of each member. See the base class."""
@@ -239,22 +239,26 @@ class Ensemble(Interpolator):
     def synthesize(
         self, sources: Sources, motion: tuple[Any, ...], flow: tuple[Any, ...], t: Tensor, rows: slice
     ) -> Interpolation:
-        """Synthesize rows of the mean frame; flows and blends stay the members' own. See the base class.
+        """Synthesize rows of the mean frame, without flows and blend. See the base class.
 
-        Every member synthesizes its whole frame, whatever the rows: a rotated frame has none of them.
+        Every member synthesizes its whole frame: rows of the mean are no rows of a rotated frame.
         """
         total = torch.zeros_like(sources.window.start, dtype=torch.float32)
-        for member, own, moving, flowing in zip(self.members, sources.context, motion, flow, strict=True):
-            made = self.model.synthesize(own, moving, flowing, member.time(t), own.window.rows)
-            total = total + member.view.undo(made.frame)
+        for member, source, member_motion, member_flow in zip(
+            self.members, sources.context, motion, flow, strict=True
+        ):
+            result = self.model.synthesize(
+                source, member_motion, member_flow, member.time(t), source.window.rows
+            )
+            total = total + member.view.undo(result.frame)
         return Interpolation((total / len(self.members)).to(sources.window.start.dtype)[:, :, rows])
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
-        """The model's for the most demanding member, and the ensemble's own. See the base class."""
+        """Memory of the model for the most demanding member, and of the sums. See the base class."""
         use = self.model.memory_use(height, width)
         if any(member.view.exchanges_sides for member in self.members):
             rotated = self.model.memory_use(width, height)
-            # Rows beside a tile of a rotated frame are as long as the plain one is high.
+            # A row of a rotated frame has as many pixels as a column of the original.
             overlap = max(use.overlap, -(-rotated.overlap * height // width))
             use = MemoryUse(
                 max(use.per_pixel, rotated.per_pixel),
@@ -266,14 +270,15 @@ class Ensemble(Interpolator):
     def render_layers(
         self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None
     ) -> Iterator[list[Tensor]]:
-        """Interpolate member by member, so that the motion of one alone takes memory. See the base class."""
+        """Interpolate member by member, with the motion of one in memory at a time. See the base class."""
         start = layers[0].start
         totals = [[torch.zeros_like(start, dtype=torch.float32) for _ in layers] for _ in times]
         for member in self.members:
-            shown = [member.show(layer) for layer in layers]
+            transformed = [member.transform(layer) for layer in layers]
             member_times = [member.time(t) for t in times]
-            rows = member.tile(tile, *shown[0].start.shape[-2:])
-            for sums, frames in zip(totals, self.model.render_layers(shown, member_times, rows), strict=True):
+            rows = member.tile(tile, *transformed[0].start.shape[-2:])
+            results = self.model.render_layers(transformed, member_times, rows)
+            for sums, frames in zip(totals, results, strict=True):
                 for total, frame in zip(sums, frames, strict=True):
                     total += member.view.undo(frame)
         for sums in totals:

@@ -1,4 +1,4 @@
-"""What every flow network and classical flow method is: both flows between two frames."""
+"""Base class of all optical flow estimators, networks and classical methods."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from vfi.types import FlowPair
 
 
 class FlowEstimator(nn.Module, ABC):
-    """Anything that finds both flows between two frames: a network or a classical method.
+    """Estimates both flows between two frames.
 
-    What belongs to one frame (:meth:`encode`) is apart from what belongs to a pair (:meth:`match`), so that a
-    caller who works through a clip can encode every frame once. Calling the estimator does both.
+    The step for one frame (:meth:`encode`) is separate from the step for a pair (:meth:`match`), so that each
+    frame of a clip is encoded once. Calling the estimator does both.
     """
 
     networks: Sequence[str] = ()
-    """Names of the parts that :meth:`Interpolator.accelerate` may compile and lay out anew."""
+    """Names of the convolutional submodules, which :meth:`Interpolator.accelerate` works on."""
 
     def encode(self, frame: Tensor) -> Any:
-        """What the estimator computes of one frame, whatever pair it takes part in.
+        """Compute the features of one frame, independent of the other frame.
 
         Args:
             frame: Frame ``[B, 3, H, W]`` RGB in [0, 1].
 
         Returns:
-            The estimator's own record, to be handed to :meth:`match`; the frame itself where there is
-            nothing to compute.
+            The estimator's own record for :meth:`match`; the frame itself where it needs no features.
         """
         return frame
 

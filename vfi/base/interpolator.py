@@ -1,10 +1,10 @@
 """Base class of all frame interpolators: motion is estimated once per window, frames are synthesized per t.
 
 A model implements three steps on tensors that already have a size it takes:
-:meth:`~Interpolator.estimate_motion` (what does not depend on t), :meth:`~Interpolator.flow_at` (where the
-pixels of time t come from) and :meth:`~Interpolator.synthesize` (rows of the frame). It declares its sizes,
-tiles, flow reduction and memory as attributes. Any size, arrays and tensors, alpha, several times, tiles
-and reuse between windows are implemented here, once for all models.
+:meth:`~Interpolator.estimate_motion` (everything that does not depend on t), :meth:`~Interpolator.flow_at`
+(flows from time t) and :meth:`~Interpolator.synthesize` (rows of the frame). It declares its sizes, tiles,
+flow reduction and memory as attributes. Frames of any size, arrays and tensors, alpha, several times, tiles
+and reuse between windows are implemented here for all models.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ LARGE_FRAME = 2560 * 1440
 
 
 class Sources(NamedTuple):
-    """The frames that a new frame is synthesized from, and what the model computed of their content."""
+    """The frames that a new frame is synthesized from, and the model's features of them."""
 
     window: Window
     context: Any = None
-    """From :meth:`Interpolator.prepare`."""
+    """Record of :meth:`Interpolator.prepare`."""
 
 
 class Interpolator(VideoModel, ABC):
@@ -50,26 +50,24 @@ class Interpolator(VideoModel, ABC):
     """
 
     window: int = 2
-    """Number of frames the model uses: 2, or 4 (it then states what it does when the outer ones are
-    missing)."""
+    """Number of frames the model uses: 2, or 4 (its docstring then states what it does without the outer
+    ones)."""
     size: SizeRequirement = SizeRequirement()
     inputs: InputSpec = InputSpec()
     tile_multiple: int | None = None
-    """Rows; tiles begin at multiples of it. None: the model cannot work in tiles."""
+    """Rows; tiles begin at multiples of it. None: the model does not support tiles."""
     tile_overlap: int = 0
     """Rows on either side of a tile that are synthesized along with it and cut off."""
     usual_reductions: tuple[int, int] = (1, 1)
-    """Reduction of the flow per side where none is asked for: usually, and for frames above
-    :data:`LARGE_FRAME`."""
+    """Default reduction of the flow per side: up to :data:`LARGE_FRAME`, and for larger frames."""
     memory: MemoryFit | None = None
-    """Fitted memory; None where it was not measured."""
+    """Memory, fitted to measurements; None where it was not measured."""
 
     def __init__(self, *, flow_reduction: int | None = None) -> None:
         """Initialize; subclasses call this first.
 
         Args:
-            flow_reduction: The flow is estimated on frames this many times smaller per side; None for
-                :attr:`usual_reductions`.
+            flow_reduction: Reduction of the frames for the flow per side; None for :attr:`usual_reductions`.
 
         Raises:
             ValueError: If ``flow_reduction`` is not a positive whole number.
@@ -81,7 +79,7 @@ class Interpolator(VideoModel, ABC):
 
     @abstractmethod
     def estimate_motion(self, window: Window) -> Any:
-        """Estimate the motion, as far as it does not depend on t.
+        """Estimate the motion: everything that does not depend on t.
 
         Args:
             window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
@@ -91,20 +89,21 @@ class Interpolator(VideoModel, ABC):
         """
 
     def prepare(self, window: Window) -> Any:
-        """Compute what the synthesis needs of the content of the frames, whatever their motion.
+        """Compute the features of the frames that the synthesis needs, independent of the motion.
 
-        Called for the frames that the motion was estimated from and again for others that move alike (alpha).
+        Called for the frames that the motion was estimated from, and again for layers of the same motion
+        (alpha).
 
         Args:
             window: Frames ``[B, 3, H, W]`` that satisfy :attr:`size`.
 
         Returns:
-            The model's own record, None where it needs nothing.
+            The model's own record; None where it needs no features.
         """
 
     @abstractmethod
     def flow_at(self, motion: Any, t: Tensor) -> Any:
-        """Compute where the pixels of the frame at time ``t`` come from.
+        """Compute the flows from time ``t`` into the frames.
 
         Args:
             motion: Record of :meth:`estimate_motion`.
@@ -127,7 +126,7 @@ class Interpolator(VideoModel, ABC):
                 :attr:`tile_multiple` or the end of the frame.
 
         Returns:
-            These rows of the frame, and what else the model computes for them.
+            These rows of the frame, and the other fields that the model computes for them.
         """
 
     def forward(self, window: Window, t: Tensor) -> Interpolation:
@@ -138,7 +137,7 @@ class Interpolator(VideoModel, ABC):
             t: Time ``[B]``, each in (0, 1).
 
         Returns:
-            The whole frame; with ``intermediates`` where the model's losses need some.
+            The whole frame, with ``intermediates`` where the model's losses need them.
         """
         motion = self.estimate_motion(window)
         sources = Sources(window, self.prepare(window))
@@ -172,8 +171,10 @@ class Interpolator(VideoModel, ABC):
         if len(frames) not in (2, 4):
             raise ValueError(f"frames must be 2 or 4 consecutive frames, but there are {len(frames)}")
         tensors, were_arrays = as_tensors(frames, check_finite=check_finite)
-        made = self.interpolate_window(Window.from_frames(tensors), times, check_finite=False)
-        results = [as_array(frame) if were_arrays else frame.clamp(0, 1).to(tensors[0]) for frame in made]
+        new_frames = self.interpolate_window(Window.from_frames(tensors), times, check_finite=False)
+        results = [
+            as_array(frame) if were_arrays else frame.clamp(0, 1).to(tensors[0]) for frame in new_frames
+        ]
         return results[0] if one else results
 
     @torch.inference_mode()
@@ -188,16 +189,17 @@ class Interpolator(VideoModel, ABC):
         """Interpolate frames at several times; the motion is estimated once.
 
         Args:
-            window: Frames ``[B, 3, H, W]`` or, with alpha as fourth channel, ``[B, 4, H, W]``, float in
-                [0, 1], any size, any device. With :attr:`Window.keys` neighbouring windows share work.
+            window: Frames ``[B, 3, H, W]`` or, with alpha as fourth channel, ``[B, 4, H, W]``, float in [0,
+                1], any size, any device. With :attr:`Window.keys`, results are reused between neighbouring
+                windows.
             times: Times, each in (0, 1): numbers, or tensors ``[B]`` with a time for each sample.
-            tile: Rows that are synthesized at once, see :meth:`choose_tile`; None for all. Bounds the memory
-                needed; how near the result stays to the untiled one is the model's to say.
+            tile: Rows that are synthesized at once, see :meth:`choose_tile`; None for all. Bounds the
+                memory; the model states how closely the result equals the untiled one.
             check_finite: Whether the frames are searched for NaN and infinity.
 
         Returns:
-            One frame per time, of the window's shape, float32, on the model's device: in [0, 1], or in the
-            range of the middle two frames where that is wider.
+            One frame per time, of the window's shape, float32, on the model's device, in [0, 1] extended to
+            the range of the middle two frames.
 
         Raises:
             ValueError: If the window's frames cannot be used, a time does not lie between 0 and 1, or a
@@ -205,28 +207,28 @@ class Interpolator(VideoModel, ABC):
         """
         require_window(window, check_finite=check_finite)
         tile = None if tile is None else whole_number("tile", tile)
-        moments = [time_tensor(time, window.start.shape[0], self.device) for time in times]
+        t_tensors = [time_tensor(time, window.start.shape[0], self.device) for time in times]
         padding = self._padding(window)
         ready = window.map(lambda frame: padding.pad(frame.to(self.device, self.dtype)))
         layers = [ready.map(lambda frame: self._to_network(frame[:, :3]))]
         if window.start.shape[1] == 4:
-            # Alpha moves with the colours: it is synthesized as a grey image from the same motion. Its
-            # frames are others than the colours', so that they must not be found under their keys.
+            # Alpha moves with the colours: it is synthesized as a gray image from the same motion. The keys
+            # identify the colours, so that no result for them may be reused for alpha.
             layers.append(ready.map(lambda frame: frame[:, 3:].expand(-1, 3, -1, -1)).without_keys())
-        # Frames of films may hold values a little outside [0, 1]; new frames keep within the same range.
+        # Frames of films may have values slightly outside [0, 1]; new frames stay within the same range.
         low, high = _value_range(ready)
-        made: list[Tensor] = []
-        for frames in self.render_layers(layers, moments, tile):
+        new_frames: list[Tensor] = []
+        for frames in self.render_layers(layers, t_tensors, tile):
             frame = self._from_network(frames[0])
             if len(frames) > 1:
                 frame = torch.cat((frame, frames[1][:, :1]), dim=1)
-            made.append(padding.unpad(frame).float().clamp(low, high))
-        return made
+            new_frames.append(padding.unpad(frame).float().clamp(low, high))
+        return new_frames
 
     def render_layers(
         self, layers: Sequence[Window], times: Sequence[Tensor], tile: int | None
     ) -> Iterator[list[Tensor]]:
-        """Interpolate frames that move alike, with the motion of the first.
+        """Interpolate layers of the same motion, which is estimated from the first.
 
         Args:
             layers: Windows of frames ``[B, 3, H, W]`` that satisfy :attr:`size`, such as colours and alpha.
@@ -243,45 +245,45 @@ class Interpolator(VideoModel, ABC):
             yield [self._render(source, motion, flow, t, tile) for source in sources]
 
     def _render(self, sources: Sources, motion: Any, flow: Any, t: Tensor, tile: int | None) -> Tensor:
-        """The whole frame ``[B, 3, H, W]``, tile by tile."""
+        """The whole frame ``[B, 3, H, W]``, synthesized tile by tile."""
         rows = sources.window.rows
         if tile is None:
             return self.synthesize(sources, motion, flow, t, rows).frame
         if self.tile_multiple is None:
-            raise ConfigError(f"The model {type(self).__name__} cannot work in tiles: leave --tile out.")
+            raise ConfigError(f"The model {type(self).__name__} does not support tiles: leave --tile out.")
         step = rows.stop if tile >= rows.stop else max(tile // self.tile_multiple, 1) * self.tile_multiple
-        made: list[Tensor] = []
+        tiles: list[Tensor] = []
         for top in range(0, rows.stop, step):
             first = max(top - self.tile_overlap, 0)
             last = min(top + step + self.tile_overlap, rows.stop)
             frame = self.synthesize(sources, motion, flow, t, slice(first, last)).frame
-            made.append(frame[:, :, top - first : top - first + step])
-        return made[0] if len(made) == 1 else torch.cat(made, dim=2)
+            tiles.append(frame[:, :, top - first : top - first + step])
+        return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=2)
 
     @torch.inference_mode()
     def diagnostics(self, window: Window, t: float) -> dict[str, Tensor]:
-        """Everything the model computes about one new frame, for display.
+        """Compute one new frame with all intermediate results, for display.
 
         Args:
             window: Frames ``[B, 3, H, W]`` in [0, 1], any size.
             t: Time in (0, 1).
 
         Returns:
-            The fields of :class:`~vfi.types.Interpolation` that the model fills in, ``frame`` among them,
-            and its :meth:`flow_diagnostics`, by name; ``[B, C, H, W]``.
+            Images ``[B, C, H, W]`` by name: the fields of :class:`~vfi.types.Interpolation` that the model
+            computes, ``frame`` among them, and its :meth:`flow_diagnostics`.
 
         Raises:
             ValueError: If the frames or the time cannot be used.
         """
         require_window(window, check_finite=True)
-        moment = time_tensor(t, window.start.shape[0], self.device)
+        t_tensor = time_tensor(t, window.start.shape[0], self.device)
         padding = self._padding(window)
         ready = window.map(lambda frame: self._to_network(padding.pad(frame.to(self.device, self.dtype))))
         motion = self.estimate_motion(ready)
-        flow = self.flow_at(motion, moment)
+        flow = self.flow_at(motion, t_tensor)
         sources = Sources(ready, self.prepare(ready))
-        found = self.synthesize(sources, motion, flow, moment, ready.rows)._replace(intermediates=None)
-        fields = found._asdict() | self.flow_diagnostics(ready, motion, flow)
+        result = self.synthesize(sources, motion, flow, t_tensor, ready.rows)._replace(intermediates=None)
+        fields = result._asdict() | self.flow_diagnostics(ready, motion, flow)
         shown = {name: padding.unpad(value) for name, value in fields.items() if value is not None}
         return {
             name: self._from_network(value) if name in ("frame", "coarse") else value
@@ -289,7 +291,7 @@ class Interpolator(VideoModel, ABC):
         }
 
     def flow_diagnostics(self, window: Window, motion: Any, flow: Any) -> dict[str, Tensor]:
-        """Maps of how the flow for one time was found.
+        """Maps of how the flow of one time was estimated.
 
         Args:
             window: Frames ``[B, 3, H, W]`` that the motion was estimated from.
@@ -303,7 +305,7 @@ class Interpolator(VideoModel, ABC):
         return {}
 
     def reduction(self, height: int, width: int) -> int:
-        """How many times smaller per side the frames are that the flow is estimated on.
+        """The reduction per side of the frames that the flow is estimated on.
 
         Args:
             height: Frame height in pixels.
@@ -318,7 +320,7 @@ class Interpolator(VideoModel, ABC):
         return 1 / self.reduction(height, width) ** 2
 
     def memory_use(self, height: int, width: int) -> MemoryUse:
-        """The memory a window of this size takes beside its own frames; nothing where it was not measured.
+        """The memory for a window of this size, without the frames themselves; 0 where it was not measured.
 
         Args:
             height: Frame height in pixels.
@@ -332,23 +334,23 @@ class Interpolator(VideoModel, ABC):
         return self.memory.use(self.flow_area(height, width), self.tile_overlap, self.variants)
 
     def choose_tile(self, height: int, width: int, max_memory: int | None) -> int | None:
-        """The largest tile, in rows of full width, with which a window of this size stays within the memory.
+        """The largest tile, in rows of full width, with which a window of this size fits into the memory.
 
         Args:
             height: Frame height in pixels.
             width: Frame width in pixels.
-            max_memory: Bytes the model may use; None for any.
+            max_memory: Largest memory of the model in bytes; None for no limit.
 
         Returns:
             The tile for :meth:`interpolate_window`; None if the whole frame fits.
 
         Raises:
-            ConfigError: If even the smallest tile does not fit; it says how much would.
+            ConfigError: If even the smallest tile does not fit; the message states the memory needed.
         """
         return largest_tile(self.memory_use(height, width), height, width, max_memory)
 
     def _padding(self, window: Window) -> Padding:
-        """The padding that makes a window of any size satisfy :attr:`size`."""
+        """The padding with which a window of any size satisfies :attr:`size`."""
         height, width = window.start.shape[-2:]
         return Padding.to_fit(height, width, multiple=self.size.multiple, minimum=self.size.minimum)
 
@@ -369,9 +371,9 @@ def is_large(height: int, width: int) -> bool:
 
 
 def _value_range(window: Window) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value of the two frames in the middle, but at most 0 and at least 1.
+    """Smallest and largest value of the middle two frames, at most 0 and at least 1.
 
-    NaN, which a caller may have chosen to let through, does not spread to where there is none.
+    NaN, which is allowed with ``check_finite=False``, does not change the range.
     """
     low = torch.minimum(window.start.amin(), window.end.amin()).float()
     high = torch.maximum(window.start.amax(), window.end.amax()).float()
@@ -379,10 +381,13 @@ def _value_range(window: Window) -> tuple[Tensor, Tensor]:
 
 
 def require_interpolator(model: Any) -> Interpolator:
-    """The model, if it is an interpolator.
+    """Return the model if it is an interpolator.
+
+    Args:
+        model: Object to check.
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If ``model`` is anything else.
     """
     if not isinstance(model, Interpolator):
         raise ValueError(f"model must be an Interpolator, as vfi.load_model returns, not {_described(model)}")
@@ -390,5 +395,5 @@ def require_interpolator(model: Any) -> Interpolator:
 
 
 def _described(model: Any) -> str:
-    """How a message calls what is no model."""
+    """The description of an object that is no model, for a message."""
     return f"the text {model!r}" if isinstance(model, str) else f"a {type(model).__name__}"

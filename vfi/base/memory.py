@@ -7,33 +7,33 @@ from typing import NamedTuple
 from vfi.errors import ConfigError
 
 SMALLEST_TILE = 64
-"""Rows; below this the overhead of a tile exceeds its use."""
+"""Rows; the overhead of smaller tiles exceeds their benefit."""
 
 
 class MemoryUse(NamedTuple):
-    """Bytes a model needs to work on one window."""
+    """Bytes a model needs for one window."""
 
     per_pixel: float
-    """For each pixel of the whole frame, however it is tiled."""
+    """Bytes per pixel of the whole frame, whatever the tiles."""
     per_tile_pixel: float
-    """For each pixel that is synthesized at once."""
+    """Bytes per pixel that is synthesized at once."""
     overlap: int = 0
     """Rows on either side of a tile that are synthesized along with it."""
 
 
 class MemoryFit(NamedTuple):
-    """Bytes a model needs beside the window itself, fitted to peaks of ``python -m benchmark.memory``."""
+    """Bytes a model needs beside the window's frames, fitted to peaks of ``python -m benchmark.memory``."""
 
     per_pixel: float
-    """For each pixel of the whole frame."""
+    """Bytes per pixel of the whole frame."""
     per_flow_pixel: float
-    """For each pixel of the frames that the flow is estimated on."""
+    """Bytes per pixel of the frames that the flow is estimated on."""
     per_tile_pixel: float
-    """For each pixel that is synthesized at once."""
+    """Bytes per pixel that is synthesized at once."""
     variant_per_pixel: float = 0
-    """For each pixel of the frame and each further variant of a window whose results are kept."""
+    """Bytes per pixel of the frame and per further variant of a window whose results are cached."""
     variant_per_flow_pixel: float = 0
-    """For each pixel of the flow and each further variant of a window whose results are kept."""
+    """Bytes per pixel of the flow and per further variant of a window whose results are cached."""
 
     def use(self, flow_area: float, overlap: int, variants: int) -> MemoryUse:
         """The memory for one window, for one time and a batch of one.
@@ -41,7 +41,7 @@ class MemoryFit(NamedTuple):
         Args:
             flow_area: Pixels of the flow per pixel of the frame.
             overlap: Rows on either side of a tile.
-            variants: Variants of a window that take turns, 1 or more.
+            variants: Number of variants of a window, 1 or more.
         """
         further = variants - 1
         return MemoryUse(
@@ -54,19 +54,19 @@ class MemoryFit(NamedTuple):
 
 
 def largest_tile(use: MemoryUse, height: int, width: int, max_memory: int | None) -> int | None:
-    """The largest tile, in rows of full width, with which a window stays within the memory.
+    """The largest tile, in rows of full width, with which a window fits into the memory.
 
     Args:
         use: Memory of the model at this size.
         height: Frame height in pixels.
         width: Frame width in pixels.
-        max_memory: Bytes the model may use; None for any.
+        max_memory: Largest memory of the model in bytes; None for no limit.
 
     Returns:
         Rows; None if the whole frame fits.
 
     Raises:
-        ConfigError: If even the smallest tile does not fit; it says how much would.
+        ConfigError: If even the smallest tile does not fit; the message states the memory needed.
     """
     fixed = height * width * use.per_pixel
     per_row = width * use.per_tile_pixel

@@ -1,6 +1,6 @@
 """Weight files: search, safe reading, recognition by keys, strict loading, conversion.
 
-Public names are loaded when they are first used, so that knowing where a file lies does not load torch.
+Public names are imported when they are first used: a search for files does not import torch.
 """
 
 from __future__ import annotations

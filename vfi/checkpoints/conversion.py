@@ -1,4 +1,4 @@
-"""Conversion to safetensors: our names, nothing twice, the container's other entries as metadata."""
+"""Conversion to safetensors: our key names, no duplicates, the container's other entries as metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vfi.errors import ConfigError, OutputError
 from vfi.version import __version__
 
 LARGEST_ENTRY = 100_000
-"""Characters of JSON; larger entries of a container are not kept."""
+"""Characters of JSON; larger entries of a container are not converted."""
 
 _BLOCK = 1 << 20  # bytes
 
@@ -41,21 +41,21 @@ def write_converted(
 ) -> list[str]:
     """Write weights as a safetensors file, completely or not at all.
 
-    The metadata hold ``family``, ``source`` (the file's name), ``source_sha256``, ``vfi_version`` and
-    ``entries``, JSON text of what the container held beside the weights.
+    The metadata are ``family``, ``source`` (the file's name), ``source_sha256``, ``vfi_version`` and
+    ``entries``, a JSON string of the container's other entries.
 
     Args:
         checkpoint: Opened file that the weights come from.
         state: Weights from :func:`vfi.checkpoints.loading.checked_state`.
         output: Path that ends in ``.safetensors``, in a folder that exists.
-        overwrite: Whether it may replace a file.
+        overwrite: Whether an existing file may be replaced.
 
     Returns:
-        Names of the container's entries that are not kept: optimiser states and the like.
+        Names of the container's entries that are not converted, such as optimiser states.
 
     Raises:
-        ConfigError: If the name ends otherwise, or is that of the checkpoint itself.
-        OutputError: If it exists, or cannot be written.
+        ConfigError: If ``output`` has another suffix, or is the checkpoint itself.
+        OutputError: If ``output`` exists, or cannot be written.
     """
     source = checkpoint.raw.path
     if output.suffix != CONVERTED:
@@ -89,11 +89,11 @@ def keep_entries(entries: Mapping[str, object]) -> tuple[dict[str, object], list
     """Select the entries of a container that JSON can hold.
 
     Args:
-        entries: Entries by name, such as epoch, date, losses.
+        entries: Entries of the container by name, such as epoch, date, losses.
 
     Returns:
-        The entries as plain values (dates as text, numbers of NumPy as numbers, what is not finite as text),
-        and the names of those left out: with tensors or foreign types inside, or very large.
+        The entries as plain values (dates and numbers that are not finite as strings, NumPy's numbers as
+        numbers), and the names of the other entries: those with tensors or foreign types, or very large ones.
     """
     kept: dict[str, object] = {}
     left_out: list[str] = []
@@ -110,10 +110,10 @@ def keep_entries(entries: Mapping[str, object]) -> tuple[dict[str, object], list
 
 
 def _plain(value: object) -> object:
-    """A value as JSON can hold it.
+    """The value converted to types of JSON.
 
     Raises:
-        TypeError: If it cannot.
+        TypeError: If JSON has no such type.
     """
     if isinstance(value, np.generic):
         value = cast("object", value.item())

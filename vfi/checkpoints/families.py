@@ -1,7 +1,7 @@
-"""Families of weight files: recognition by keys, and the mapping of their key names to ours.
+"""Families of weight files: recognition by keys, and the mapping of their keys to those of our networks.
 
-One table. Our names are the authors' own where a file holds no duplicates and no constants; what is renamed
-or dropped, and why, stands in the family's line.
+Our keys are those of the authors without duplicates and constants; each row of the table states what is
+renamed or dropped, and why.
 """
 
 from __future__ import annotations
@@ -13,42 +13,41 @@ from types import MappingProxyType
 Kernel = tuple[tuple[float, ...], ...]
 
 PREFIXES = ("module.", "_model.")
-"""Of the wrappers that training puts around a network; stripped where every key has them."""
+"""Prefixes of wrappers around a network in training; removed where every key has them."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Files of one network."""
+    """Weight files of one network."""
 
     name: str
     title: str
-    """``"an EQVI checkpoint"``."""
+    """Description in messages, such as ``"an EQVI checkpoint"``."""
     load_as: str
-    """How to load it, for people who named the wrong model."""
+    """Advice for a user who named the wrong model."""
     roots: frozenset[str]
-    """First parts of its keys, in the released files and in ours."""
+    """First components of the keys, in released and in converted files."""
     renames: tuple[tuple[str, str], ...] = ()
-    """Beginnings of keys: theirs, ours."""
+    """Prefixes of keys that are replaced: theirs, ours."""
     aliases: tuple[tuple[str, str], ...] = ()
-    """Beginnings of our keys that repeat others tensor by tensor: the repetition, the original."""
+    """Prefixes of our keys whose tensors repeat those of other keys: the repetition, the original."""
     constants: Mapping[str, Kernel] = field(default_factory=lambda: MappingProxyType({}))
-    """Our keys of what is no weight, with the values it must have; any leading axes of 1 are ignored."""
+    """Our keys of tensors that are no weights, with their values; leading axes of length 1 are ignored."""
     tolerated: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Our keys that may be there and are left out, with the reason; a key that begins with ``*`` stands for
-    all that end so."""
+    """Our keys that may exist and are dropped, with the reason; ``*`` at the start stands for any prefix."""
     marks: tuple[str, ...] = ()
-    """Beginnings of keys that its files have and files of kin families lack."""
+    """Prefixes of keys that its files have and those of related families do not."""
     foreign: tuple[str, ...] = ()
-    """Beginnings of keys that only files of kin families have."""
+    """Prefixes of keys that only files of related families have."""
     flow: str = ""
-    """Beginning of our keys of its flow network, which another one may take the place of."""
+    """Prefix of our keys of its flow network, which can be replaced by another one."""
 
     def suits(self, keys: Iterable[str]) -> bool:
-        """Whether keys have all its marks and none of its kin's."""
+        """Whether keys have all :attr:`marks` and none of :attr:`foreign`."""
         keys = list(keys)
 
-        def has(beginning: str) -> bool:
-            return any(key.startswith(beginning) for key in keys)
+        def has(prefix: str) -> bool:
+            return any(key.startswith(prefix) for key in keys)
 
         return all(map(has, self.marks)) and not any(map(has, self.foreign))
 
@@ -61,7 +60,31 @@ _BILATERAL = "a scalar of models with a bilateral mask, which their forward pass
 _GMFLOW = frozenset({"backbone", "transformer", "feature_flow_attn", "upsampler"})
 _GMFLOW_REFINE = ("backbone.trident_conv.",)
 
-_CACHED = "a mask cached from the last frame of the training, which is computed anew"
+_CACHED = "a mask cached from the last frame of the training, which is computed again"
+
+
+def _eqvi(
+    name: str,
+    title: str,
+    load_as: str,
+    *,
+    roots: set[str],
+    prefix: str = "",
+    renames: tuple[tuple[str, str], ...] = (),
+) -> Family:
+    """Files with an EQVI network, whose keys of ours begin with ``prefix``."""
+    return Family(
+        name=name,
+        title=title,
+        load_as=load_as,
+        roots=frozenset(roots),
+        renames=renames,
+        # The acceleration module of the release contains the flow network a second time.
+        aliases=((f"{prefix}acc.flownet.", f"{prefix}flownet."),),
+        # The kernels of the image gradient are parameters in the release.
+        constants={f"{prefix}get_grad.weight_v": _VERTICAL, f"{prefix}get_grad.weight_h": _HORIZONTAL},
+        flow=f"{prefix}flownet.",
+    )
 
 
 def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
@@ -81,32 +104,25 @@ def _sgm(name: str, title: str, *, matching: bool, base: bool) -> Family:
             }
         ),
         tolerated={"*.attn_mask": _CACHED, "*.HW": _CACHED},
-        marks=tuple(beginning for beginning, there in marked_by if there),
-        foreign=tuple(beginning for beginning, there in marked_by if not there),
+        marks=tuple(prefix for prefix, present in marked_by if present),
+        foreign=tuple(prefix for prefix, present in marked_by if not present),
     )
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        name="eqvi",
-        title="an EQVI checkpoint",
-        load_as="load it as eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg",
-        roots=frozenset({"flownet", "acc", "refinenet", "masknet", "synthesisnet", "feat_ext", "get_grad"}),
-        # The acceleration module of the release holds the flow network a second time.
-        aliases=(("acc.flownet.", "flownet."),),
-        # The release keeps the kernels of its image gradient among the parameters.
-        constants={"get_grad.weight_v": _VERTICAL, "get_grad.weight_h": _HORIZONTAL},
-        flow="flownet.",
+    _eqvi(
+        "eqvi",
+        "an EQVI checkpoint",
+        "load it as eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg",
+        roots={"flownet", "acc", "refinenet", "masknet", "synthesisnet", "feat_ext", "get_grad"},
     ),
-    Family(
-        name="ms_fusion",
-        title="an MS-Fusion checkpoint",
-        load_as="load it as eqvi.stage4",
-        roots=frozenset({"QVI_model", "FusionNet", "eqvi", "fusion"}),
+    _eqvi(
+        "ms_fusion",
+        "an MS-Fusion checkpoint",
+        "load it as eqvi.stage4",
+        roots={"QVI_model", "FusionNet", "eqvi", "fusion"},
+        prefix="eqvi.",
         renames=(("QVI_model.", "eqvi."), ("FusionNet.", "fusion.")),
-        aliases=(("eqvi.acc.flownet.", "eqvi.flownet."),),
-        constants={"eqvi.get_grad.weight_v": _VERTICAL, "eqvi.get_grad.weight_h": _HORIZONTAL},
-        flow="eqvi.flownet.",
     ),
     Family(
         name="scopeflow",
@@ -164,7 +180,7 @@ def find_family(name: str) -> Family:
 
 
 def common_prefix(keys: Iterable[str]) -> str:
-    """The wrappers' prefix that every key has: any sequence of :data:`PREFIXES`, or nothing."""
+    """The longest sequence of :data:`PREFIXES` that every key begins with; may be empty."""
     keys = list(keys)
     found = ""
     while keys:
@@ -178,15 +194,15 @@ def common_prefix(keys: Iterable[str]) -> str:
 
 
 def recognise_keys(keys: Iterable[str]) -> Family | None:
-    """The family that more than half of the keys belong to, whatever is missing or too much.
+    """The family that more than half of the keys belong to, whatever keys are missing or unexpected.
 
-    Of kin families, those whose files share most names, the one whose marks the keys have.
+    Of related families, whose files have most names in common, the one whose marks the keys have.
 
     Args:
-        keys: Without the wrappers' prefix.
+        keys: Keys without the prefix of wrappers.
 
     Returns:
-        None if there is none.
+        The family; None if the keys belong to no family.
     """
     keys = list(keys)
     roots = [key.partition(".")[0] for key in keys]

@@ -1,4 +1,4 @@
-"""Loading of weight files: recognised by keys, renamed, compared with the network, then loaded strictly."""
+"""Loading of weight files: recognition by keys, renaming, comparison with the network, strict loading."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from vfi.errors import ModelError
 Shape = tuple[int, ...]
 
 SHOWN = 4
-"""Names, or groups of them, that a sentence shows of each kind."""
+"""Number of names or groups of names of each kind in a message."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of a known family, under our names."""
+    """Weights of a file of a known family, under our key names."""
 
     raw: RawCheckpoint
     family: Family
     prefix: str
-    """Of the wrappers, stripped from every key."""
+    """Prefix of wrappers, removed from every key."""
     state: Mapping[str, Tensor]
-    """On the CPU, of the file's types."""
+    """Weights on the CPU, in the file's data types."""
     notes: tuple[str, ...]
-    """What was left out, and why."""
+    """Dropped keys and the reasons."""
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Read a file, recognise it by its keys and bring them to our names.
+    """Read a weight file, recognise it by its keys, and rename them to ours.
 
     Args:
         path: Weight file of any name.
 
     Returns:
-        The weights; whether they are complete is for :func:`compare_with` to say.
+        The weights, not yet compared with a network (:func:`compare_with`).
 
     Raises:
-        ModelError: If it cannot be read, is of no known family, or contradicts itself.
+        ModelError: If the file cannot be read, is of no known family, or contradicts itself.
     """
     raw = read_checkpoint(path)
     prefix = common_prefix(raw.state)
@@ -67,7 +67,7 @@ class Difference:
     """Difference between a file's keys and shapes and those of the model."""
 
     missing: tuple[str, ...]
-    """Groups of keys as :func:`group_keys` writes them."""
+    """Groups of keys, see :func:`group_keys`."""
     unexpected: tuple[str, ...]
     reshaped: tuple[str, ...]
     """``"name is [..], must be [..]"``."""
@@ -87,7 +87,7 @@ class Difference:
         """Describe the difference as part of a sentence.
 
         Args:
-            shown: Number of groups of each kind to name; None for all.
+            shown: Largest number of groups of each kind to name; None for all.
         """
         parts: list[str] = []
         if self.missing:
@@ -124,11 +124,11 @@ def compare_shapes(found: Mapping[str, Shape], expected: Mapping[str, Shape]) ->
 
 
 def group_keys(chosen: Collection[str], among: Collection[str]) -> list[str]:
-    """Shorten dotted names by whole branches: ``"up5.* (4)"`` where all of ``up5`` is chosen.
+    """Abbreviate dotted names by complete branches: ``"up5.* (4)"`` for all names below ``up5``.
 
     Args:
-        chosen: The names to write.
-        among: All names there are, which decide whether a branch is whole.
+        chosen: Names to abbreviate.
+        among: All names, which decide whether a branch is complete.
     """
     return _group(sorted(chosen), sorted(among), 0)
 
@@ -138,7 +138,7 @@ def compare_with(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Diff
 
     Args:
         checkpoint: Opened weight file.
-        expected: State dict of the model, on any device (``meta`` will do).
+        expected: State dict of the model, on any device, such as ``meta``.
     """
     return compare_shapes(_shapes(checkpoint.state), _shapes(expected))
 
@@ -183,16 +183,16 @@ def load_weights(network: nn.Module, path: Path, family: str, *, keep_flow: bool
     Args:
         network: Network with random weights; its state dict defines the keys and shapes.
         path: Weight file of any name.
-        family: Family that it must be of, a name in :data:`vfi.checkpoints.families.FAMILIES`.
+        family: Expected family, a name in :data:`vfi.checkpoints.families.FAMILIES`.
         keep_flow: Whether the network has another flow network than the file (:attr:`Family.flow`), which
-            keeps its weights; those of the file are left out.
+            keeps its weights; those of the file are dropped.
 
     Returns:
-        The opened file, without what was left out.
+        The opened file, without the dropped keys.
 
     Raises:
-        ModelError: If it cannot be read, is of another model, is not complete, or holds what is not finite.
-            The network is unchanged then.
+        ModelError: If the file cannot be read, is of another model, is not complete, or has values that are
+            not finite. The network is unchanged then.
     """
     checkpoint = open_checkpoint(path)
     if checkpoint.family.name != family:
@@ -210,15 +210,15 @@ def load_weights(network: nn.Module, path: Path, family: str, *, keep_flow: bool
 def _without_flow(
     checkpoint: Checkpoint, state: Mapping[str, Tensor]
 ) -> tuple[Checkpoint, dict[str, Tensor], dict[str, Tensor]]:
-    """A file without its flow network, and a network's state without its flow network and of that alone."""
-    beginning = checkpoint.family.flow
-    assert beginning, f"{checkpoint.family.name} has no flow network"
-    rest = {key: tensor for key, tensor in checkpoint.state.items() if not key.startswith(beginning)}
-    note = f"{beginning}* ({len(checkpoint.state) - len(rest)}) is left out: another flow takes its place"
+    """The file without its flow network; the state of the network without, and of its flow network alone."""
+    prefix = checkpoint.family.flow
+    assert prefix, f"{checkpoint.family.name} has no flow network"
+    rest = {key: tensor for key, tensor in checkpoint.state.items() if not key.startswith(prefix)}
+    note = f"{prefix}* ({len(checkpoint.state) - len(rest)}) is left out: another flow replaces it"
     return (
         replace(checkpoint, state=rest, notes=(*checkpoint.notes, note)),
-        {key: tensor for key, tensor in state.items() if not key.startswith(beginning)},
-        {key: tensor for key, tensor in state.items() if key.startswith(beginning)},
+        {key: tensor for key, tensor in state.items() if not key.startswith(prefix)},
+        {key: tensor for key, tensor in state.items() if key.startswith(prefix)},
     )
 
 
@@ -235,7 +235,7 @@ def _rename(path: Path, stripped: Mapping[str, Tensor], family: Family) -> dict[
 
 
 def _drop_aliases(path: Path, state: dict[str, Tensor], family: Family) -> list[str]:
-    """Drop what repeats other tensors; what does not repeat them exactly is an error."""
+    """Drop tensors that repeat others; a difference between the two is an error."""
     notes: list[str] = []
     for alias, original in family.aliases:
         copies = {key: original + key[len(alias) :] for key in state if key.startswith(alias)}
@@ -253,7 +253,7 @@ def _drop_aliases(path: Path, state: dict[str, Tensor], family: Family) -> list[
 
 
 def _drop_constants(path: Path, state: dict[str, Tensor], family: Family) -> list[str]:
-    """Drop what is no weight; other values than the known ones are an error."""
+    """Drop tensors that are no weights; values other than the known ones are an error."""
     notes: list[str] = []
     for key, kernel in family.constants.items():
         found = state.pop(key, None)
@@ -269,7 +269,7 @@ def _drop_constants(path: Path, state: dict[str, Tensor], family: Family) -> lis
 
 
 def _drop_tolerated(state: dict[str, Tensor], family: Family) -> list[str]:
-    """Drop what may be there but is not used."""
+    """Drop keys that may exist but are not used."""
     notes: list[str] = []
     for rule, reason in family.tolerated.items():
         ending = rule[1:] if rule.startswith("*") else None
@@ -291,7 +291,7 @@ def _kind(tensor: Tensor) -> str:
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """The tensor, contiguous, in memory of its own."""
+    """The tensor, contiguous, in storage of its own."""
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
     return tensor if tensor.is_contiguous() and whole else tensor.contiguous().clone()
 

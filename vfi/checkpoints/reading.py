@@ -1,7 +1,7 @@
-"""Weight files, read without running any code that they may hold.
+"""Reading of weight files without execution of any code in them.
 
-``torch.save`` (of today and from before 1.6) and safetensors. A pickle may name tensors, plain values and the
-types of :func:`allowed_globals`; anything else is refused before it is called.
+Formats: ``torch.save`` since and before PyTorch 1.6, and safetensors. A pickle may refer to tensors, plain
+values and the types of :func:`allowed_globals`; anything else is refused before it is called.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from vfi.checkpoints.families import common_prefix, recognise_keys
 from vfi.errors import ModelError
@@ -35,14 +36,14 @@ FORMAT_TITLES: dict[Format, str] = {
 }
 
 STATE_KEYS = ("model_state_dict", "state_dict", "model")
-"""Entries of a container that may hold the weights, in the order in which they are tried."""
+"""Entries of a container that may contain the weights, in the order of the search."""
 
 _HEAD = 64  # bytes, enough for every signature below
 _LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors itself
 _UNKNOWN_FORMATS = (
     (b"<!doctype", "is a web page: the download gave a page instead of the file"),
     (b"<html", "is a web page: the download gave a page instead of the file"),
-    (b"version https://git-lfs", "is a Git LFS pointer: fetch the file itself with git lfs pull"),
+    (b"version https://git-lfs", "is a Git LFS pointer: download the file itself with git lfs pull"),
     (b"\x1f\x8b", "is a gzip archive: unpack it first"),
     (b"rar!", "is a RAR archive: unpack it first"),
     (b"7z\xbc\xaf", "is a 7-Zip archive: unpack it first"),
@@ -57,22 +58,22 @@ _loading = threading.Lock()  # torch keeps its list of allowed types per process
 
 @dataclass(frozen=True)
 class RawCheckpoint:
-    """Contents of a weight file, under its own key names."""
+    """Contents of a weight file, with its own key names."""
 
     path: Path
     format: Format
     container: str | None
-    """The entry of :data:`STATE_KEYS` that holds the weights; None where they are not in a container."""
+    """Entry of :data:`STATE_KEYS` with the weights; None where they are not in a container."""
     state: Mapping[str, Tensor]
-    """On the CPU; without values (on ``meta``) from :func:`read_header`."""
+    """Tensors on the CPU, from :func:`read_header` on ``meta``."""
     entries: Mapping[str, object]
-    """What else the container holds."""
+    """Other entries of the container."""
 
 
 def allowed_globals() -> list[Any]:
-    """Types that a pickle may name beside tensors and plain values: dates, and NumPy's numbers.
+    """Types that a pickle may refer to beside tensors and plain values: dates, and NumPy's numbers.
 
-    EQVI's containers hold both. NumPy 1 and 2 pickle a number under different names, and each reads both.
+    EQVI's containers have both. NumPy 1 and 2 pickle a number under different names; both are read.
     """
     rebuild = cast("Any", np.float64(0).__reduce__())[0]
     return [
@@ -85,10 +86,10 @@ def allowed_globals() -> list[Any]:
 
 
 def detect_format(path: Path) -> Format | None:
-    """Format of a weight file by its first bytes; None if it is none, or cannot be read.
+    """The format of a weight file by its first bytes; None if it has none of them, or cannot be read.
 
     Args:
-        path: Any file.
+        path: File of any kind.
     """
     try:
         with path.open("rb") as file:
@@ -101,46 +102,46 @@ def read_checkpoint(path: Path) -> RawCheckpoint:
     """Read a weight file safely.
 
     Args:
-        path: A container or a bare state dict by ``torch.save``, or a safetensors file, whatever its name.
+        path: Weight file of any name: a container or a bare state dict of ``torch.save``, or safetensors.
 
     Returns:
-        Its tensors and the container's other entries.
+        The tensors and the container's other entries.
 
     Raises:
-        ModelError: If it is missing, empty, damaged, partly written, something else, or holds what is not
-            read.
+        ModelError: If the file is missing, empty, damaged, partly written, of another format, or has contents
+            that are not allowed.
     """
     return _read(path, values=True)
 
 
 def read_header(path: Path) -> RawCheckpoint:
-    """Read the key names and shapes of a weight file, not its numbers.
+    """Read the key names and shapes of a weight file without its values.
 
-    Costs the same for a file of a kilobyte and of a gigabyte. Damage among the numbers goes unnoticed.
+    Takes the same time for a file of a kilobyte and of a gigabyte. Damaged values are not detected.
 
     Args:
-        path: As for :func:`read_checkpoint`.
+        path: Weight file, see :func:`read_checkpoint`.
 
     Returns:
-        The file's contents, with tensors on torch's ``meta`` device.
+        The contents of the file, with tensors on the ``meta`` device.
 
     Raises:
-        ModelError: As :func:`read_checkpoint`.
+        ModelError: If the file cannot be read, see :func:`read_checkpoint`.
     """
     return _read(path, values=False)
 
 
 def recognise_file(path: Path) -> str | None:
-    """Recognise the family of a weight file by its keys, without reading its numbers.
+    """Recognise the family of a weight file by its keys, without reading its values.
 
     Args:
-        path: Any file.
+        path: Weight file.
 
     Returns:
-        The family's name; None if it is none of ours.
+        Name of the family; None if the keys belong to no family.
 
     Raises:
-        ModelError: If it cannot be read.
+        ModelError: If the file cannot be read.
     """
     keys = list(read_header(path).state)
     prefix = len(common_prefix(keys))
@@ -149,7 +150,7 @@ def recognise_file(path: Path) -> str | None:
 
 
 def _read(path: Path, *, values: bool) -> RawCheckpoint:
-    """Read a weight file, opened once; without values its tensors lie on ``meta``."""
+    """Read a weight file, opened once; without values its tensors are on ``meta``."""
     if path.is_dir():
         raise ModelError(f"The checkpoint {path} is a folder: name the file in it.")
     try:
@@ -168,13 +169,16 @@ def _read(path: Path, *, values: bool) -> RawCheckpoint:
     container, state, entries = _find_state(loaded)
     if not state:
         raise ModelError(
-            f"The checkpoint {path} holds no weights: a state dict is expected, bare or as one of "
+            f"The checkpoint {path} contains no weights: a state dict is expected, bare or as one of "
             f"{', '.join(STATE_KEYS)}, but there is {_describe(loaded)}."
         )
     for name, tensor in state.items():
         _require_plain(path, name, tensor)
-    if not values:  # What stands there now is whatever the memory held before.
-        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    if not values:
+        state = {
+            name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+            for name, tensor in state.items()
+        }
     return RawCheckpoint(path, file_format, container, state, entries)
 
 
@@ -189,7 +193,7 @@ def _format_of(head: bytes) -> Format | None:
 
 
 def _require_format(path: Path, head: bytes) -> Format:
-    """Format by the first bytes; a :class:`ModelError` says what the file is instead."""
+    """The format by the first bytes; a :class:`ModelError` states what the file is instead."""
     if not head:
         raise ModelError(f"The checkpoint {path} is empty: get or copy it again.")
     found = _format_of(head)
@@ -202,7 +206,7 @@ def _require_format(path: Path, head: bytes) -> Format:
 
 
 def _read_safetensors(path: Path, *, values: bool) -> tuple[dict[str, Tensor], dict[str, object]]:
-    """The tensors and the metadata, with those that are JSON text as values."""
+    """The tensors, and the metadata with JSON strings decoded."""
     try:
         with cast("Any", safe_open)(path, framework="pt", device="cpu") as file:
             names: list[str] = list(file.keys())
@@ -217,7 +221,7 @@ def _read_safetensors(path: Path, *, values: bool) -> tuple[dict[str, Tensor], d
 
 
 def _from_json(text: str) -> object:
-    """The mapping or list that a text is in JSON, else the text."""
+    """The mapping or list that a string encodes in JSON, else the string."""
     try:
         return json.loads(text) if text.startswith(("{", "[")) else text
     except (ValueError, RecursionError):
@@ -225,13 +229,14 @@ def _from_json(text: str) -> object:
 
 
 def _read_pickle(path: Path, file: BinaryIO, *, values: bool) -> object:
-    """The value that ``torch.save`` wrote; without values its tensors hold arbitrary numbers."""
+    """The object that ``torch.save`` wrote; without values its tensors are uninitialised."""
     try:
         with _loading:
-            # Torch takes back what it is given here, even what the program itself had allowed before.
+            # On exit, torch removes all types given here, even those that the program had allowed before.
             before = cast("Any", torch.serialization).get_safe_globals()
             allowed = [each for each in allowed_globals() if each not in before]
-            reading = nullcontext() if values else cast("Any", torch.serialization).skip_data()
+            # Not skip_data: torch.load refuses it in torch 2.6.
+            reading = nullcontext() if values else FakeTensorMode()
             with torch.serialization.safe_globals(allowed), reading:
                 return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -250,7 +255,7 @@ def _read_pickle(path: Path, file: BinaryIO, *, values: bool) -> object:
 
 
 def _require_torch_archive(path: Path, file: BinaryIO) -> None:
-    """Refuse whole zip archives that hold no pickle of tensors; what is damaged is for torch to report."""
+    """Refuse valid zip archives without a pickle of tensors; torch reports damaged ones."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = {name.rpartition("/")[2] for name in archive.namelist()}
@@ -272,7 +277,7 @@ def _damaged(path: Path, error: Exception) -> ModelError:
 
 
 def _find_state(loaded: object) -> tuple[str | None, dict[str, Tensor], dict[str, object]]:
-    """The name of the container's entry, the tensors, and the other entries."""
+    """The name of the entry with the weights, the tensors, and the other entries."""
     if not isinstance(loaded, Mapping):
         return None, {}, {}
     mapping = cast("Mapping[object, object]", loaded)
@@ -284,7 +289,7 @@ def _find_state(loaded: object) -> tuple[str | None, dict[str, Tensor], dict[str
 
 
 def _as_state(value: object) -> dict[str, Tensor]:
-    """The mapping of names to tensors that a value is, or nothing."""
+    """The value if it is a mapping of names to tensors, else an empty mapping."""
     if not isinstance(value, Mapping):
         return {}
     mapping = cast("Mapping[object, object]", value)
@@ -295,14 +300,15 @@ def _as_state(value: object) -> dict[str, Tensor]:
 
 
 def _require_plain(path: Path, name: str, tensor: Tensor) -> None:
-    """Refuse tensors that are not plain arrays of numbers in memory, whole."""
-    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    """Refuse tensors that are not dense arrays, complete in memory."""
+    on_cpu = tensor.device.type == "cpu" or isinstance(tensor, FakeTensor)
+    plain = tensor.layout == torch.strided and on_cpu and not tensor.is_quantized
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ModelError(f"The checkpoint {path} is refused: its {name} is not a plain tensor.")
 
 
 def _describe(loaded: object) -> str:
-    """A few words on what a file holds instead of weights."""
+    """The description of a file's contents other than weights, for a message."""
     if not isinstance(loaded, Mapping):
         return f"a value of type {type(loaded).__name__}"
     names = [str(name) for name in cast("Mapping[object, object]", loaded)]

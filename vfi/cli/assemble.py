@@ -1,4 +1,4 @@
-"""``vfi assemble``: make a film of a folder of images."""
+"""``vfi assemble``: encode a folder of images as a video."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vfi.jobs.report import ProgressCallback, Report
 COMMAND = Command(
     config=AssembleConfig,
     usage="FOLDER [-o OUTPUT] [options]",
-    description="Make a film of a folder of images, or one of every folder in a folder.",
+    description="Encode a folder of images as a video, or every folder in a folder as a video of its own.",
     examples="""examples:
   vfi assemble frames/ -o film.mp4 --fps 30            the images in natural order, 1 before 2 before 10
-  vfi assemble frames/ -o film.mkv --codec ffv1        without any loss
-  vfi assemble results/ -o films/ --fps 60000/1001     a film of every folder in it
+  vfi assemble frames/ -o film.mkv --codec ffv1        lossless
+  vfi assemble results/ -o films/ --fps 60000/1001     a video of every folder in it
 """,
     files=("input",),
     few_files="give one folder",
@@ -24,15 +24,18 @@ COMMAND = Command(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi assemble`` with the arguments behind it, and return the exit code.
+    """Run ``vfi assemble`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
 
     Raises:
-        VfiError: If something is wrong with the options, the images or the output.
+        VfiError: If the options, the images or the output are unusable.
     """
     asked = parse_command_line(COMMAND, arguments)
 
     def work(progress: ProgressCallback | None) -> Report:
-        from vfi.jobs.assemble import assemble  # not before the options are understood: it takes a while
+        from vfi.jobs.assemble import assemble  # slow to import: after the options are checked
 
         return assemble(asked.config, progress)
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def summary(report: Report, config: AssembleConfig) -> list[str]:
-    """Return what was done, in a few lines for people."""
+    """Return the lines that summarise a run."""
     films = f"{report.clips} films" if report.clips > 1 else "a film"
     first = (
         f"{report.output}: {report.frames_in} images became {films} of "

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_lines
 from vfi.errors import ConfigError, VfiError
 
 # Importing torch takes a while, and --help shall not wait: what needs it is imported within the functions.
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
 
                 folder, count = options.worst_folder, options.save_worst
                 page = save_worst(folder, protocol, samples, methods, result, count)
-                print(f"The worst frames: {page}")
+                print_lines(f"The worst frames: {page}")
     if path is not None:
         path.unlink()
     return 0
@@ -87,13 +89,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``vfi benchmark``."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="vfi benchmark",
         usage="vfi benchmark PROTOCOL --data FOLDER [--model NAME ...] [options]",
         description="Measure models and baselines on a data set, by a named protocol.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("protocol", nargs="?", metavar="PROTOCOL", help="how and on what to measure, see --protocols")
@@ -131,7 +131,7 @@ def print_protocols() -> None:
 
     width = max(map(len, PROTOCOLS))
     for protocol in PROTOCOLS.values():
-        print(f"{protocol.name:<{width}}  {protocol.summary}")
+        print_lines(f"{protocol.name:<{width}}  {protocol.summary}")
 
 
 def _metrics(asked: str | None, protocol: Protocol) -> list[str]:
@@ -243,7 +243,7 @@ def report(result: Result, options: argparse.Namespace) -> None:
         parts.append(group_table(result, result.metrics[0]))
     parts += remarks(result)
     text = "\n\n".join(parts) + "\n"
-    print(text)
+    print_lines(*text.split("\n"))
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
     write_result(options.json, {"data": options.data.name, "limit": options.limit, **result.to_json()})

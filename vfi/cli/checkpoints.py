@@ -1,14 +1,15 @@
-"""``vfi checkpoints``: which files of weights are there, whether they are right, and converting them."""
+"""``vfi checkpoints``: list, verify and convert files of model weights."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_json, print_lines
 from vfi.errors import ModelError, VfiError
 
 if TYPE_CHECKING:
@@ -19,66 +20,73 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi checkpoints``; the exit code.
+    """Run ``vfi checkpoints`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
 
     Raises:
-        VfiError: If a file is missing or not right, or cannot be written.
+        VfiError: If a file is missing or invalid, or cannot be written.
     """
     asked = _parser().parse_args(arguments)
     if asked.action == "list":
-        return list_places(as_json=asked.json)
+        return list_files(as_json=asked.json)
     if asked.action == "verify":
         return verify(asked.files, as_json=asked.json)
     return convert(asked.file, asked.output or asked.file.with_suffix(".safetensors"), asked.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vfi checkpoints", description="List, verify and convert files with weights of models."
-    )
+    parser = CommandParser("vfi checkpoints", description="List, verify and convert files of model weights.")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="where each model's file belongs, and whether it is there")
-    checking = actions.add_parser("verify", help="size, SHA-256, and every key against the model")
-    checking.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that are found")
+    listing = actions.add_parser("list", help="list the files of all models, and whether they are found")
+    checking = actions.add_parser(
+        "verify", help="check size, SHA-256, and the keys and shapes of the state dict"
+    )
+    checking.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="file to verify (default: all that are found)"
+    )
     converting = actions.add_parser("convert", help="write a file as safetensors, with its metadata")
-    converting.add_argument("file", type=Path, metavar="FILE")
+    converting.add_argument("file", type=Path, metavar="FILE", help="file to convert")
     converting.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="OUT.safetensors",
-        help="default: beside FILE",
+        "-o", "--output", type=Path, metavar="OUT", help="file to write (default: FILE with .safetensors)"
     )
     converting.add_argument("--overwrite", action="store_true", help="replace an existing output")
     for action in (listing, checking):
-        action.add_argument("--json", action="store_true", help="for other programs")
+        action.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
-def list_places(*, as_json: bool) -> int:
-    """Print every model and backbone that has weights, its path, and the file found there."""
+def list_files(*, as_json: bool) -> int:
+    """Print every model and flow backbone with weights, and the file that was found for it.
+
+    Args:
+        as_json: Whether JSON is printed.
+
+    Returns:
+        The exit code.
+    """
     from vfi.checkpoints import checkpoint_folders
     from vfi.registry import list_flows, list_models
 
     rows = [
-        _place(spec.name, kind, spec.checkpoint)
+        _row(spec.name, kind, spec.checkpoint)
         for kind, specs in (("model", list_models()), ("flow", list_flows()))
         for spec in specs
         if spec.checkpoint is not None
     ]
     folders = [str(folder) for folder in checkpoint_folders()]
     if as_json:
-        print(json.dumps({"folders": folders, "checkpoints": rows}, indent=2))
+        print_json({"folders": folders, "checkpoints": rows}, indent=2)
         return 0
     width = max(len(row["name"]) for row in rows)
-    for row in rows:
-        print(f"{row['name']:<{width}}  {_state(row)}")
-    print(f"\nFolders searched, in order: {', '.join(folders)}")
+    print_lines(*(f"{row['name']:<{width}}  {_state(row)}" for row in rows))
+    print_lines("", f"Folders searched, in order: {', '.join(folders)}")
     return 0
 
 
-def _place(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
-    """Record of one model's file, for output."""
+def _row(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
+    """Return what is printed on the file of one model."""
     from vfi.checkpoints import find_checkpoint
 
     path, problem = None, None
@@ -91,7 +99,7 @@ def _place(name: str, kind: str, checkpoint: CheckpointSpec) -> dict[str, Any]:
         "kind": kind,
         "description": checkpoint.description,
         "family": checkpoint.family,
-        "place": checkpoint.place.as_posix(),
+        "place": checkpoint.path.as_posix(),
         "page": checkpoint.page,
         "licence": checkpoint.licence,
         "metrics": [metric._asdict() for metric in checkpoint.metrics],
@@ -118,18 +126,18 @@ class Verdict:
     sha256: str | None = None
     checkpoint: Checkpoint | None = None
     models: str | None = None
-    """The models whose keys it has, or comes nearest to."""
+    """Names of the models that take the file, or that differ least from it."""
     difference: Difference | None = None
     problem: str | None = None
-    """Why it cannot be used; None: it can."""
+    """Reason why the file cannot be used, if it cannot."""
 
 
 def verify(files: Sequence[Path], *, as_json: bool) -> int:
-    """Print what files hold and whether a model takes them.
+    """Print the content of files and whether a model takes them, and return the exit code.
 
     Args:
-        files: None of them: all that are found in the checkpoints folders.
-        as_json: For other programs.
+        files: Files to verify; if there are none, all that are found in the checkpoint folders.
+        as_json: Whether JSON is printed.
 
     Raises:
         ModelError: If a file cannot be used, or there is none.
@@ -141,9 +149,10 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
         )
     verdicts = [inspect_file(path) for path in chosen]
     if as_json:
-        print(json.dumps([_as_record(verdict) for verdict in verdicts], indent=2))
+        print_json([_as_record(verdict) for verdict in verdicts], indent=2)
     else:
-        print("\n\n".join(_as_text(verdict) for verdict in verdicts))
+        for number, verdict in enumerate(verdicts):
+            print_lines(*([""] if number else []), *_as_lines(verdict))
     wrong = [str(verdict.path) for verdict in verdicts if verdict.problem]
     if wrong:
         raise ModelError(
@@ -155,7 +164,11 @@ def verify(files: Sequence[Path], *, as_json: bool) -> int:
 
 
 def inspect_file(path: Path) -> Verdict:
-    """Everything about one file: size, sum, keys against the nearest model of its family, values."""
+    """Return size, SHA-256 and validity of one file, compared with the nearest model of its family.
+
+    Args:
+        path: File to inspect.
+    """
     from vfi.checkpoints.conversion import sha256_of
     from vfi.checkpoints.loading import checked_state, compare_with, open_checkpoint
 
@@ -177,7 +190,11 @@ def inspect_file(path: Path) -> Verdict:
 
 
 def nearest_reference(checkpoint: Checkpoint) -> tuple[str, Mapping[str, Tensor]]:
-    """The models of a file's family that take it, or come nearest, and their state dict without weights."""
+    """Return the models of a family that differ least from a file, and their state dict without values.
+
+    Args:
+        checkpoint: Opened file.
+    """
     from vfi.checkpoints.loading import compare_with
     from vfi.registry import reference_states
 
@@ -189,10 +206,15 @@ def nearest_reference(checkpoint: Checkpoint) -> tuple[str, Mapping[str, Tensor]
 
 
 def convert(source: Path, output: Path, overwrite: bool) -> int:
-    """Write a checkpoint as safetensors and print what was done.
+    """Write a checkpoint as safetensors, print a summary, and return the exit code.
+
+    Args:
+        source: File to convert.
+        output: File to write.
+        overwrite: Whether an existing output is replaced.
 
     Raises:
-        VfiError: If it is not a whole checkpoint of a known model, or the output cannot be written.
+        VfiError: If the file is no complete checkpoint of a known model, or the output cannot be written.
     """
     from vfi.checkpoints.conversion import write_converted
     from vfi.checkpoints.loading import checked_state, open_checkpoint
@@ -201,9 +223,9 @@ def convert(source: Path, output: Path, overwrite: bool) -> int:
     models, reference = nearest_reference(checkpoint)
     state = checked_state(checkpoint, reference)
     left_out = write_converted(checkpoint, state, output, overwrite=overwrite)
-    print(f"{output}: {len(state)} tensors, {_megabytes(output.stat().st_size)}, for {models}.")
-    for note in (*checkpoint.notes, *(f"{name} of the container is not kept" for name in left_out)):
-        print(f"  {note}")
+    print_lines(f"{output}: {len(state)} tensors, {_megabytes(output.stat().st_size)}, for {models}.")
+    notes = (*checkpoint.notes, *(f"{name} of the container is not kept" for name in left_out))
+    print_lines(*(f"  {note}" for note in notes))
     return 0
 
 
@@ -243,8 +265,8 @@ def _as_record(verdict: Verdict) -> dict[str, Any]:
     return record
 
 
-def _as_text(verdict: Verdict) -> str:
-    rows = [("size", f"{verdict.size:,} bytes"), ("sha256", _sum_text(verdict))] if verdict.size else []
+def _as_lines(verdict: Verdict) -> list[str]:
+    rows = [("size", f"{verdict.size:,} bytes"), ("sha256", _checksum_text(verdict))] if verdict.size else []
     checkpoint = verdict.checkpoint
     if checkpoint is not None:
         from vfi.checkpoints.reading import FORMAT_TITLES
@@ -255,37 +277,37 @@ def _as_text(verdict: Verdict) -> str:
         rows += [
             ("format", f"{FORMAT_TITLES[raw.format]}, {container}{prefix}"),
             ("family", f"{checkpoint.family.name}, for {verdict.models}"),
-            ("keys", (verdict.difference and verdict.difference.sentence(None)) or _all_there(checkpoint)),
+            ("keys", (verdict.difference and verdict.difference.sentence(None)) or _complete(checkpoint)),
             *(("note", note) for note in checkpoint.notes),
             *([("also holds", ", ".join(raw.entries))] if raw.entries else []),
         ]
     rows.append(("result", verdict.problem or "can be used"))
-    return "\n".join([str(verdict.path), *(f"  {name:<10}  {text}" for name, text in rows)])
+    return [str(verdict.path), *(f"  {name:<10}  {text}" for name, text in rows)]
 
 
-def _all_there(checkpoint: Checkpoint) -> str:
-    return f"all {len(checkpoint.state)} there, with the model's shapes"
+def _complete(checkpoint: Checkpoint) -> str:
+    return f"all {len(checkpoint.state)} present, with the shapes of the model"
 
 
-def _sum_text(verdict: Verdict) -> str:
+def _checksum_text(verdict: Verdict) -> str:
     released = _released_as(verdict)
     if released:
         return f"{verdict.sha256} (the released file of {released})"
-    if verdict.checkpoint is not None and _known_sums(verdict.checkpoint.family.name):
-        return f"{verdict.sha256} (not that of a released file)"
-    return f"{verdict.sha256} (no sum to compare with)"
+    if verdict.checkpoint is not None and _published_sums(verdict.checkpoint.family.name):
+        return f"{verdict.sha256} (differs from the released files)"
+    return f"{verdict.sha256} (no published checksum)"
 
 
 def _released_as(verdict: Verdict) -> str | None:
-    """Name of the released file, if the sum is that of one."""
+    """Return the name of the released file with the same checksum, if there is one."""
     if verdict.checkpoint is None or verdict.sha256 is None:
         return None
-    known = _known_sums(verdict.checkpoint.family.name)
-    return next((name for name, known_sum in known.items() if verdict.sha256.startswith(known_sum)), None)
+    published = _published_sums(verdict.checkpoint.family.name)
+    return next((name for name, checksum in published.items() if verdict.sha256.startswith(checksum)), None)
 
 
-def _known_sums(family: str) -> dict[str, str]:
-    """Sums of released files of a family, by model."""
+def _published_sums(family: str) -> dict[str, str]:
+    """Return the checksums of the released files of a family, by model."""
     from vfi.registry import list_flows, list_models
 
     specs = ((spec.name, spec.checkpoint) for spec in (*list_models(), *list_flows()))

@@ -1,4 +1,4 @@
-"""``vfi flow``: the optical flow between two frames, as data and as images, and its errors."""
+"""``vfi flow``: estimate the optical flow between two frames, write it, and measure its error."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_lines
 from vfi.errors import ConfigError, InputError, VfiError
 from vfi.visual.flow_outputs import encode_outputs, plan_outputs, refuse_outputs
 
-# Importing torch takes a while, and --help shall not wait: what needs it is imported within the functions.
+# torch takes long to import and --help does not need it: it is imported within the functions.
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,27 +24,32 @@ EXAMPLES = """examples:
   vfi flow a.png b.png -o motion.flo                   one file
   vfi flow a.png b.png --color motion.jpg --color-max 20
   vfi flow film.mp4 --frames 100 101 -o motion         two frames of a video or of a folder of images
-  vfi flow a.png b.png --truth flow_gt.png             compare with the true flow, write nothing
+  vfi flow a.png b.png --truth flow_gt.png             compare with the ground truth, write nothing
   vfi flow a.png b.png --backbone scopeflow --backward --occlusion hidden.png
 """
 
 
 class Frames(NamedTuple):
-    """The two frames."""
+    """The two frames of a flow."""
 
     first: Tensor
     """``[1, 3, H, W]`` RGB in [0, 1]."""
     second: Tensor
+    """Frame of the same shape."""
     names: tuple[str, str]
+    """Names of the two frames for messages."""
     notes: tuple[str, ...]
-    """What the user should know."""
+    """Remarks for the user."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi flow`` with the arguments behind it; the exit code.
+    """Run ``vfi flow`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
 
     Raises:
-        VfiError: something is wrong with the arguments, the input or the output.
+        VfiError: If the arguments, the input or the output are unusable.
     """
     options = build_parser().parse_args(arguments)
     _check(options)
@@ -56,56 +63,52 @@ def main(arguments: Sequence[str]) -> int:
     truth = None if options.truth is None else read_truth(options.truth, frames.first)
     estimator = load_flow(spec.name, options.checkpoint, options.device, **options.backbone_options)
     pair, seconds = estimate(estimator, frames, spec.name, occlusion=options.occlusion is not None)
-    print(f"{summary(pair.flow_01, frames.names)} ({spec.name}, {seconds:.2f} s)")
+    print_lines(f"{summary(pair.flow_01, frames.names)} ({spec.name}, {seconds:.2f} s)")
     if options.backward:
-        print(summary(pair.flow_10, (frames.names[1], frames.names[0])))
+        print_lines(summary(pair.flow_10, (frames.names[1], frames.names[0])))
     if truth is not None:
-        print(f"  against {options.truth}: {comparison(pair.flow_01, truth)}")
-    for note in frames.notes:
-        print(f"  {note}")
+        print_lines(f"  against {options.truth}: {comparison(pair.flow_01, truth)}")
+    print_lines(*(f"  {note}" for note in frames.notes))
     encoded, notes = encode_outputs(outputs, pair, largest=options.color_max)
     for path, title, content in encoded:
         write_whole(path, content, overwrite=options.overwrite)
-        print(f"  {path}: {title}")
-    for note in notes:
-        print(f"  {note}")
+        print_lines(f"  {path}: {title}")
+    print_lines(*(f"  {note}" for note in notes))
     return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``vfi flow``."""
-    parser = argparse.ArgumentParser(
-        prog="vfi flow",
+    """Return the parser of ``vfi flow``."""
+    parser = CommandParser(
+        "vfi flow",
         usage="vfi flow A B [-o OUT] [options]\n       vfi flow VIDEO --frames N M [-o OUT] [options]",
-        description="Estimate the optical flow from one frame to another: where its pixels go.",
+        description="Estimate the optical flow from one frame to another.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="two images; or a video or a folder of images")
-    add("--frames", nargs=2, type=int, metavar=("N", "M"), help="which of a video or folder (default: 0 1)")
+    add("--frames", nargs=2, type=int, metavar=("N", "M"), help="indices of the two frames (default: 0 1)")
     add = parser.add_argument_group("output").add_argument
     add(
         "-o",
         "--output",
         type=Path,
         metavar="OUT",
-        help="name.flo or name.jpg; without a suffix: OUT.flo, OUT_kitti.png and OUT_color.png",
+        help="a .flo file or a colour-coded image; without a suffix: OUT.flo, OUT_kitti.png, OUT_color.png",
     )
-    add("--flo", type=Path, metavar="FILE", help="Middlebury's .flo, exact")
-    add("--kitti", type=Path, metavar="FILE", help="KITTI's 16-bit .png, in steps of 1/64 pixel")
-    add("--color", type=Path, metavar="FILE", help="an image: the colour shows the direction")
-    add("--color-max", type=float, metavar="PIXELS", help="motion of full colour (default: the largest)")
-    add("--occlusion", type=Path, metavar="FILE", help="an image: white is hidden in the other frame")
-    add("--backward", action="store_true", help="the other direction too, as name_backward")
+    add("--flo", type=Path, metavar="FILE", help="write Middlebury .flo, float32")
+    add("--kitti", type=Path, metavar="FILE", help="write KITTI 16-bit .png, in steps of 1/64 pixel")
+    add("--color", type=Path, metavar="FILE", help="write an image: hue is direction, saturation is length")
+    add("--color-max", type=float, metavar="PIXELS", help="length at full saturation (default: the largest)")
+    add("--occlusion", type=Path, metavar="FILE", help="write a mask: white is occluded in the other frame")
+    add("--backward", action="store_true", help="write the flow from B to A too, as NAME_backward")
     add("--overwrite", action="store_true", help="replace existing files")
     add = parser.add_argument_group("estimation").add_argument
     add("--backbone", default="auto", metavar="NAME", help="dis, scopeflow, raft, gmflow, ... (default: dis)")
     add("--checkpoint", type=Path, metavar="FILE", help="file with the backbone's weights")
     add("--backbone-options", default={}, type=_mapping, metavar="MAPPING", help="such as '{iterations: 24}'")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
-    add("--truth", type=Path, metavar="FILE", help="true flow (.flo or KITTI .png) to compare with")
+    add("--truth", type=Path, metavar="FILE", help="ground-truth flow (.flo or KITTI .png) to compare with")
     return parser
 
 
@@ -114,10 +117,10 @@ def read_frames(inputs: Sequence[Path], numbers: Sequence[int] | None) -> Frames
 
     Args:
         inputs: Two images, or one video or folder.
-        numbers: Which frames of a video or folder; None: the first two.
+        numbers: Indices of the frames of a video or folder; None means the first two.
 
     Raises:
-        InputError: a file cannot be used, the images differ in size, or there is no such frame.
+        InputError: If a file cannot be decoded, the images differ in size, or a frame does not exist.
     """
     from vfi.io import open_source
 
@@ -148,10 +151,14 @@ def read_frames(inputs: Sequence[Path], numbers: Sequence[int] | None) -> Frames
 
 
 def read_truth(path: Path, frame: Tensor) -> Tensor:
-    """The true flow ``[1, 2, H, W]``, pixels, NaN where it is not known.
+    """Return the ground-truth flow ``[1, 2, H, W]`` in pixels, NaN where it is invalid.
+
+    Args:
+        path: File of the flow.
+        frame: First frame ``[1, 3, H, W]``, whose size the flow must have.
 
     Raises:
-        InputError: the file cannot be used, knows no vector, or has another size than the frames.
+        InputError: If the file is no flow, holds no valid vector, or differs in size from the frames.
     """
     from vfi.io import known_vectors, read_flow
 
@@ -160,27 +167,27 @@ def read_truth(path: Path, frame: Tensor) -> Tensor:
     if (height, width) != (frame_height, frame_width):
         raise InputError(
             f"{path} is a flow of {width}x{height}, the frames are {frame_width}x{frame_height}: "
-            "give the truth for these frames."
+            "give the ground truth of these frames."
         )
     if not bool(known_vectors(truth).any()):
-        raise InputError(f"{path} knows no vector: there is nothing to compare with.")
+        raise InputError(f"{path} holds no valid vector: there is nothing to compare with.")
     return truth
 
 
 def estimate(
     estimator: FlowEstimator, frames: Frames, name: str, *, occlusion: bool
 ) -> tuple[FlowPair, float]:
-    """Both flows on the CPU, and the seconds they took.
+    """Return both flows on the CPU, and the run time in seconds.
 
     Args:
-        estimator: The backbone.
-        frames: The two frames.
-        name: Of the backbone, for messages.
-        occlusion: Whether occlusions are wanted.
+        estimator: Flow estimator.
+        frames: Frames to match.
+        name: Name of the backbone for messages.
+        occlusion: Whether occlusions are estimated too.
 
     Raises:
         ConfigError: If the backbone does not estimate occlusions.
-        VfiError: there is not enough memory.
+        VfiError: If there is not enough memory.
     """
     import inspect
     from time import perf_counter
@@ -200,7 +207,7 @@ def estimate(
             first, second = (estimator.encode(frame.to(device)) for frame in frames[:2])
             pair = estimator.match(first, second, **matching)
             pair = pair._make(None if part is None else part.cpu() for part in pair)
-    except RuntimeError as error:  # what torch raises on the CPU, too
+    except RuntimeError as error:  # torch raises this on the CPU too
         if "memory" not in str(error):
             raise
         height, width = frames.first.shape[-2:]
@@ -212,7 +219,7 @@ def estimate(
 
 
 def summary(flow: Tensor, names: tuple[str, str]) -> str:
-    """Size and motion in one line."""
+    """Return the size and the motion in one line."""
     length = flow.norm(dim=1)
     height, width = length.shape[-2:]
     return (
@@ -222,7 +229,7 @@ def summary(flow: Tensor, names: tuple[str, str]) -> str:
 
 
 def comparison(flow: Tensor, truth: Tensor) -> str:
-    """The errors of a flow in one line."""
+    """Return the errors of a flow in one line."""
     from vfi.evaluation.metrics import epe, flow_outliers
     from vfi.io import known_vectors
 
@@ -230,12 +237,12 @@ def comparison(flow: Tensor, truth: Tensor) -> str:
     error, outliers = epe(flow, truth, valid=valid), flow_outliers(flow, truth, valid=valid)
     return (
         f"end-point error {float(error):.3f} px, Fl {100 * float(outliers):.2f} % "
-        f"of {int(valid.sum())} known vectors ({100 * float(valid.double().mean()):.1f} % of the frame)"
+        f"of {int(valid.sum())} valid vectors ({100 * float(valid.double().mean()):.1f} % of the frame)"
     )
 
 
 def _mapping(text: str) -> dict[str, object]:
-    """Names and values, as argparse wants its converters."""
+    """Return names and values, raising the error that argparse expects."""
     from vfi.config import parsers
 
     try:
@@ -245,7 +252,11 @@ def _mapping(text: str) -> dict[str, object]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse what makes no sense before any file is touched."""
+    """Refuse wrong combinations of arguments before any file is read.
+
+    Raises:
+        ConfigError: If the arguments contradict each other.
+    """
     if len(options.inputs) > 2:
         raise ConfigError(
             f"{options.inputs[2]} is one file too many: give two images, or one video or folder."

@@ -1,35 +1,47 @@
-"""``vfi info``: versions, devices, backends and encoders of this installation."""
+"""``vfi info``: versions, devices, backends, encoders and active fallbacks of this installation."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_lines
+
+if TYPE_CHECKING:
+    from vfi.ops.backends.select import Backend
 
 Rows = list[tuple[str, str]]
 
+MISSING = "not in this build of FFmpeg"
+"""State of a codec without an encoder."""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi info``; the exit code."""
-    argparse.ArgumentParser(
-        prog="vfi info", description="Show versions, devices, backends and encoders."
+    """Run ``vfi info`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
+    """
+    CommandParser(
+        "vfi info", description="Show versions, devices, backends, encoders and active fallbacks."
     ).parse_args(arguments)
     for title, rows in (
         ("versions", versions()),
-        ("devices", devices()),
+        ("devices (--device)", devices()),
         ("backends", backends()),
-        ("encoders", encoders()),
+        ("encoders (--codec)", encoders()),
+        ("active fallbacks", fallbacks() or [("none", "")]),
     ):
-        print(title)
         width = max(len(name) for name, _ in rows)
-        for name, text in rows:
-            print(f"  {name:<{width}}  {text}")
+        print_lines(title, *(f"  {name:<{width}}  {text}".rstrip() for name, text in rows))
     return 0
 
 
 def versions() -> Rows:
-    """Ours, and those of what we stand on."""
+    """Return the versions of vfi and of its main dependencies."""
     import av
     import cv2
     import numpy
@@ -52,47 +64,69 @@ def versions() -> Rows:
 
 
 def devices() -> Rows:
-    """What can be given as ``--device``."""
+    """Return the values of ``--device``, with a description of each device."""
     import torch
 
     rows = [("cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use")]
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
-        memory = properties.total_memory / 2**30
-        rows.append((f"cuda:{number}", f"{properties.name}, {memory:.1f} GiB"))
+        rows.append((f"cuda:{number}", f"{properties.name}, {properties.total_memory / 2**30:.1f} GiB"))
     if torch.backends.mps.is_available():
         rows.append(("mps", "Apple GPU"))
-    if len(rows) == 1:
-        why = "no usable GPU found" if torch.version.cuda else "this build of PyTorch is for CPUs only"
-        rows.append(("cuda", f"none: {why}"))
     return rows
 
 
 def backends() -> Rows:
-    """What computes the operators and the optical flow, and why."""
+    """Return the implementation of each operator per type of device, and the reason for it."""
     import cv2
-    import torch
 
-    from vfi.ops import live_backend
-    from vfi.ops.backends.select import OPERATORS
-
-    kinds = ["cpu", "cuda", *(["mps"] if torch.backends.mps.is_available() else [])]
-    live = [live_backend(operator, kind) for operator in OPERATORS for kind in kinds]
     return [
         ("backward_warp", "PyTorch (grid_sample)"),
-        *((f"{found.operator}, {found.device}", f"{found.name} ({found.reason})") for found in live),
-        ("flow", f"OpenCV DIS on the CPU, {cv2.getNumThreads()} threads"),
+        *((f"{live.operator}, {live.device}", f"{live.name} ({live.reason})") for live in _live_backends()),
+        ("optical flow (dis)", f"OpenCV on the CPU, {cv2.getNumThreads()} threads"),
     ]
 
 
 def encoders() -> Rows:
-    """What can be given as ``--codec``, and which encoder does it."""
+    """Return the values of ``--codec``, with the encoder and the containers of each."""
     from vfi.io.video.writing.encoders import CODECS, encoder_formats
 
     rows: Rows = []
     for name, codec in CODECS.items():
         present = [encoder.name for encoder in codec.encoders if encoder_formats(encoder.name)]
         suffixes = " ".join(f".{suffix}" for suffix in codec.suffixes)
-        state = present[0] if present else "not in this build of FFmpeg"
-        rows.append((name, f"{state} ({suffixes})"))
+        rows.append((name, f"{present[0]} ({suffixes})" if present else MISSING))
     return rows
+
+
+def fallbacks() -> Rows:
+    """Return what runs slower or not at all because something is missing, with the reason."""
+    import torch
+
+    from vfi.ops.backends.compiled import STATE
+
+    rows: Rows = []
+    has_cuda = torch.cuda.is_available()
+    if not has_cuda and not torch.backends.mps.is_available():
+        reason = (
+            "no usable GPU was found" if torch.version.cuda else "this build of PyTorch has no GPU support"
+        )
+        rows.append(("GPU", f"networks run on the CPU: {reason}"))
+    for live in _live_backends():
+        # The other operators without compiled kernels have no faster implementation on that device.
+        could_be_compiled = bool(STATE.missing) and live.reason.startswith(STATE.missing)
+        if live.name != "compiled" and could_be_compiled and (has_cuda or live.device != "cuda"):
+            rows.append((f"{live.operator}, {live.device}", f"{live.name} kernels: {live.reason}"))
+    rows += [(name, state) for name, state in encoders() if state == MISSING]
+    return rows
+
+
+def _live_backends() -> list[Backend]:
+    """Return the implementation of each operator on each type of device."""
+    import torch
+
+    from vfi.ops import live_backend
+    from vfi.ops.backends.select import OPERATORS
+
+    kinds = ["cpu", "cuda", *(["mps"] if torch.backends.mps.is_available() else [])]
+    return [live_backend(operator, kind) for operator in OPERATORS for kind in kinds]

@@ -1,4 +1,4 @@
-"""``vfi interpolate``: put new frames between those of a video, a folder of images, or two images."""
+"""``vfi interpolate``: interpolate frames of a video, a folder of images, or two images."""
 
 from __future__ import annotations
 
@@ -7,49 +7,35 @@ from collections.abc import Sequence
 from vfi.cli.arguments import Command, parse_command_line
 from vfi.cli.progress import run
 from vfi.config import InterpolateConfig
-from vfi.config.eqvi import SWITCHES
 from vfi.jobs.report import ProgressCallback, Report
 
 EXAMPLES = """examples:
   vfi interpolate holiday.mp4                          twice the frame rate: holiday_x2.mp4
   vfi interpolate film.mkv -o film60.mkv --fps 60      any frame rate
   vfi interpolate -i film.mkv -y --multi 4             four times the frame rate, replacing film_x4.mkv
-  vfi interpolate goal.mp4 --slow-motion 4             four times slower, sound stretched
+  vfi interpolate goal.mp4 --slow-motion 4             four times slower, audio stretched
   vfi interpolate frames/ -o more/ --inter-frames 3    a folder of images
   vfi interpolate first.png second.png -o between/     two images
 """
 
-ANSWERS = {
-    **{key: f"use --tta {word}" for key, word in SWITCHES.items()},
-    "testset_root": "name the folder as INPUT",
-    "store_path": "use -o FOLDER",
-    "test_size": "give --set images.resize=WxH",
-    "test_crop_size": "give --set images.crop=WxH",
-    "preserve_input": "originals are written; to leave them out, give --set images.write_originals=false",
-    "no_preserve_input": "give --set images.write_originals=false",
-    "mean": "all models take RGB from 0 to 1 as it is",
-    "std": "all models take RGB from 0 to 1 as it is",
-    "second": "name the second image behind the first",
-}
-"""What to say about EQVI's keys, which files may hold, as options of the command line."""
-
 COMMAND = Command(
     config=InterpolateConfig,
     usage="INPUT [SECOND] [-o OUTPUT] [options]",
-    description="Put new frames between those of a video, a folder of images, or two images.",
+    description="Interpolate frames of a video, a folder of images, or two images.",
     examples=EXAMPLES,
     files=("input", "second"),
     few_files="give one input or two images",
-    aliases={"--multi": "multi", "-x": "multi", "--factor": "multi"},
-    answers=ANSWERS,
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi interpolate`` with the arguments behind it, and return the exit code.
+    """Run ``vfi interpolate`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
 
     Raises:
-        VfiError: If something is wrong with the options, the input or the output.
+        VfiError: If the options, the input or the output are unusable.
     """
     asked = parse_command_line(COMMAND, arguments)
 
@@ -62,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def summary(report: Report) -> list[str]:
-    """Return what was done, in a few lines for people."""
+    """Return the lines that summarise a run."""
     rate = report.frames_out / report.seconds if report.seconds > 0 else 0
     clips = f"{report.clips} clips, " if report.clips > 1 else ""
     cuts = {0: "no cuts", 1: "1 cut"}.get(report.cuts, f"{report.cuts} cuts")

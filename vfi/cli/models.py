@@ -1,11 +1,12 @@
-"""``vfi models``: what can be given as ``--model``."""
+"""``vfi models``: list the models that ``--model`` accepts."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_lines
 from vfi.errors import ModelError
 
 if TYPE_CHECKING:
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vfi models``; the exit code."""
-    argparse.ArgumentParser(
-        prog="vfi models",
-        description="List the models: the frames each looks at, whether its weights are there, and its "
-        "published PSNR (EQVI's table: REDS_VTSR, twice the frame rate, 30 clips).",
+    """Run ``vfi models`` and return its exit code.
+
+    Args:
+        arguments: Arguments after the name of the command.
+    """
+    CommandParser(
+        "vfi models",
+        description="List the models: number of input frames, state of the weights, and published PSNR\n"
+        "(EQVI's table: REDS_VTSR, twice the frame rate, 30 clips).",
     ).parse_args(arguments)
     from vfi.registry import list_models
 
@@ -31,14 +36,14 @@ def main(arguments: Sequence[str]) -> int:
             f"{_published(model.checkpoint):<8}",
             model.summary,
         )
-        print("  ".join(columns))
+        print_lines("  ".join(columns))
     if any(model.checkpoint for model in models):
-        print("\n'vfi checkpoints list' shows where to get weights and where to put them.")
+        print_lines("", "'vfi checkpoints list' shows where to get weights and where to put them.")
     return 0
 
 
 def _weights(checkpoint: CheckpointSpec | None) -> str:
-    """State of the weights in a few words."""
+    """Return the state of the weights in two words."""
     from vfi.checkpoints import find_checkpoint
 
     if checkpoint is None:
@@ -50,6 +55,6 @@ def _weights(checkpoint: CheckpointSpec | None) -> str:
 
 
 def _published(checkpoint: CheckpointSpec | None) -> str:
-    """The PSNR its authors state, of the most clips."""
+    """Return the PSNR that the authors published on the most clips."""
     psnr = [metric.value for metric in checkpoint.metrics if metric.name == "PSNR"] if checkpoint else []
     return f"{psnr[0]:.2f} dB" if psnr else ""

@@ -9,6 +9,8 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from vfi.cli.benchmark import progress_bar
+from vfi.cli.parser import CommandParser
+from vfi.cli.printing import print_lines
 from vfi.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         for motion in measure_motion(samples, estimator, multiple=SIZE_MULTIPLE):
             motions.append(motion)
             show(len(motions), len(samples))
-    print("\n".join(summary(motions, spec.name)))
+    print_lines(*summary(motions, spec.name))
     if options.top_half is not None:
         write_list(options.top_half, options.data, top_half(motions))
     if options.histogram is not None:
@@ -61,13 +63,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``vfi motion``."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="vfi motion",
         usage="vfi motion PROTOCOL --data FOLDER [options]",
         description="Measure the motion between the two inputs of each sample of a data set.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("protocol", metavar="PROTOCOL", help="layout of the data set and its samples, see: vfi benchmark")

@@ -1,25 +1,57 @@
-"""Text for terminals and logs that cannot show every letter, and that some letters would command."""
+"""Output of the commands: every line goes through this module, which escapes what would act on a terminal."""
 
 from __future__ import annotations
 
 import io
+import json
+import logging
 import sys
+from typing import TextIO
+
+from vfi.errors import printable
 
 
-def print_any_letter() -> None:
-    """Make standard output and standard error replace letters that their encoding lacks by escapes.
+def escape_unencodable_letters() -> None:
+    """Let standard output and standard error write letters that their encoding lacks as escapes.
 
-    Without it, a name with other letters ends a finished run in an error where only ASCII is known.
+    Otherwise a file name outside ASCII would end a completed run with an error on an ASCII terminal.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def escaped(text: str) -> str:
-    """Return a line with its control characters, which terminals obey, written as escapes.
+class _LogPrinter(logging.Handler):
+    """Prints the warnings of the library on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print_lines(f"vfi: {record.getMessage()}", file=sys.stderr)
+
+
+_LOG_PRINTER = _LogPrinter(logging.WARNING)
+
+
+def print_warnings() -> None:
+    """Print the warnings that the library logs, file names escaped, instead of leaving them to Python."""
+    logging.getLogger("vfi").addHandler(_LOG_PRINTER)  # which adds it once
+
+
+def print_lines(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines with their control characters escaped, newlines in file names included.
 
     Args:
-        text: One line that may hold names of files.
+        lines: Lines without the newline at their end.
+        file: Stream to write to; None means standard output.
     """
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    for line in lines:
+        print(printable(line), file=file, flush=True)
+
+
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON, in ASCII without control characters.
+
+    Args:
+        value: Mapping, list or plain value.
+        indent: Number of spaces per level; None means one line.
+    """
+    print(json.dumps(value, indent=indent).replace("\x7f", "\\u007f"), flush=True)

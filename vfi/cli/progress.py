@@ -1,8 +1,7 @@
-"""Shows how far a command is: a bar for people, lines of JSON for programs, or nothing."""
+"""Progress of a command: a bar on a terminal, JSON lines for programs, or nothing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -10,26 +9,26 @@ from typing import Any
 from tqdm import tqdm
 
 from vfi.cli.arguments import CommandLine
-from vfi.cli.printing import escaped
-from vfi.errors import VfiError
+from vfi.cli.printing import print_json, print_lines
+from vfi.errors import VfiError, printable
 from vfi.jobs.report import Progress, ProgressCallback, Report
 
 Work = Callable[[ProgressCallback | None], Report]
 
 
 def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[str]]) -> int:
-    """Do what was asked, show how far it is, and return the exit code.
+    """Run a command, show its progress, and return the exit code.
 
     Args:
-        asked: Says how the progress is shown, or that only the configuration is wanted.
-        work: Does the work and reports its progress.
-        summary: Returns the lines that are printed at the end.
+        asked: Parsed command line, which selects the kind of progress or only prints the configuration.
+        work: Function that does the work and reports its progress.
+        summary: Function that returns the lines printed at the end.
 
     Raises:
-        VfiError: If the work failed.
+        VfiError: If the work fails.
     """
     if asked.print_config:
-        print(asked.config.to_yaml(), end="")
+        print_lines(*asked.config.to_yaml().splitlines())
     elif asked.progress == "json":
         _with_json(work)
     elif asked.progress == "quiet":
@@ -37,15 +36,15 @@ def run(asked: CommandLine[Any], work: Work, summary: Callable[[Report], list[st
     else:
         with ProgressBar() as bar:
             report = work(bar)
-        print("\n".join(map(escaped, summary(report))))
+        print_lines(*summary(report))
     return 0
 
 
 def _with_json(work: Work) -> None:
-    """Work and report to other programs: one JSON object per line."""
+    """Run the work and print its progress as one JSON object per line."""
 
     def put(event: str, values: dict[str, object]) -> None:
-        print(json.dumps({"event": event, **values}), flush=True)
+        print_json({"event": event, **values})
 
     try:
         report = work(lambda progress: put("progress", asdict(progress)))
@@ -56,19 +55,23 @@ def _with_json(work: Work) -> None:
 
 
 class ProgressBar:
-    """A progress bar on the error output, where that is a terminal."""
+    """Progress bar on standard error, shown only on a terminal."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
         self._name = ""
 
     def __call__(self, progress: Progress) -> None:
-        """Show the progress; a new output gets a new bar."""
+        """Show the progress; every output has its own bar.
+
+        Args:
+            progress: Progress of the current output.
+        """
         if self._bar is None or self._name != progress.name:
             self._close()
             self._name = progress.name
             self._bar = tqdm(
-                desc=escaped(progress.name),
+                desc=printable(progress.name),
                 initial=progress.done,
                 unit=" frames",
                 disable=None,

@@ -41,7 +41,7 @@ def benchmark_arguments(protocol: str, options: argparse.Namespace) -> list[str]
     """
     name = options.exp_name
     place = Path("log", name, "ckpt", f"{name}.pth")
-    models = [spec.name for spec in SPECS if spec.checkpoint is not None and spec.checkpoint.place == place]
+    models = [spec.name for spec in SPECS if spec.checkpoint is not None and spec.checkpoint.path == place]
     size = "base" if "base" in name else "small"
     arguments = ["benchmark", protocol, "--data", str(options.path), "--baselines", "none"]
     arguments += ["--model", models[0]] if models else ["--model", f"sgm.{size}", "--checkpoint", str(place)]

@@ -11,12 +11,13 @@ from vfi.errors import ConfigError
 
 @dataclass(frozen=True)
 class AssembleConfig(Configuration):
-    """Which images to put together to a film, and how. All values are checked on construction."""
+    """Images to encode as a video, and how; all values are checked on construction."""
 
     command = "assemble"
 
     source: options.FolderOptions = field(default_factory=options.FolderOptions)
     result: options.FilmOptions = field(default_factory=options.FilmOptions)
+    existing: options.ExistingOptions = field(default_factory=options.ExistingOptions)
     encoding: options.EncodingOptions = field(default_factory=options.EncodingOptions)
 
     def __post_init__(self) -> None:

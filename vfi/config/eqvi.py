@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from vfi.config import parsers
-from vfi.config.options import TTA
+from vfi.config.fields import SWITCH, Spelling
+from vfi.config.options import ENSEMBLES, TTA
 from vfi.errors import ConfigError
 
 RENAMED = {
@@ -16,27 +17,38 @@ RENAMED = {
     "test_crop_size": "crop",
     "preserve_input": "write_originals",
 }
-"""Keys of EQVI's files, and the options that they are here."""
+"""Keys of EQVI's files, and the corresponding options."""
 
 SWITCHES = {**{switch: word for word, switch in TTA.items()}, "MS_test": "half"}
-"""Keys that switch test-time ensembles on, and the words of ``tta`` that they are here."""
+"""Keys of EQVI's test-time ensembles, and the corresponding words of ``tta``."""
 
 RETIRED = {
     "pwc_path": "the flow network comes with the model",
     "testset": "every folder of clips is read the same way",
 }
-"""Keys that have no meaning here, and why."""
+"""Keys without a meaning here, and the reason."""
+
+NORMALISATION = {"mean": 0, "std": 1}
+"""The only possible normalisation of the samples."""
+
+KEYS = frozenset((*RENAMED, *SWITCHES, *RETIRED, *NORMALISATION))
+"""All keys that only EQVI's files have."""
+
+ANSWERS = {
+    **{key: f"use --tta {word}" for key, word in SWITCHES.items()},
+    **{key: f"give --set {key}=VALUE" for key in RENAMED},
+    "no_preserve_input": "give --set preserve_input=false",
+    **dict.fromkeys(NORMALISATION, "all models take RGB from 0 to 1 as it is"),
+}
+"""Answers to keys that are given as options of the command line."""
 
 OFFICIAL_MODELS = {"EQVI": "eqvi.stage123", "MS-Fusion": "eqvi.stage4"}
-"""EQVI's names of its two networks, and a model of the same network. ``EQVI`` needs a checkpoint, which
-decides about the weights: three of the released files hold that network."""
-
-KEYS = frozenset((*RENAMED, *SWITCHES, *RETIRED, "mean", "std"))
-"""All keys that only EQVI's files have."""
+"""EQVI's names of its two networks, and a model with the same network. ``EQVI`` needs a checkpoint, which
+determines the weights: three of the released files are of that network."""
 
 
 def translate(values: dict[str, object]) -> dict[str, object]:
-    """Return the options that values mean, some of which may have EQVI's keys.
+    """Return the options for values that may have EQVI's keys.
 
     A folder given as ``testset_root`` holds clip folders, and implies EQVI's rounding: fractions are cut off.
 
@@ -48,7 +60,8 @@ def translate(values: dict[str, object]) -> dict[str, object]:
     """
     for key in RETIRED.keys() & values:
         raise ConfigError(f"The option {key} is not needed any more: {RETIRED[key]}; please remove it.")
-    _check_normalisation(values)
+    for key in NORMALISATION.keys() & values:
+        _check_normalisation(key, values[key])
     kept = {name: value for name, value in values.items() if name not in KEYS}
     for key in RENAMED.keys() & values:
         if RENAMED[key] in kept:
@@ -57,51 +70,32 @@ def translate(values: dict[str, object]) -> dict[str, object]:
     if kept.get("rounding") == "auto":
         del kept["rounding"]
     if "testset_root" in values:
-        kept.setdefault("rounding", "truncate")
-        kept["clips"] = True
-    _translate_switches(values, kept)
-    _translate_model(kept)
-    return kept
-
-
-def _translate_switches(values: dict[str, object], kept: dict[str, object]) -> None:
-    """Put the words of the ensembles that are switched on in ``kept["tta"]``."""
-    words: list[str] = []
-    for key in SWITCHES.keys() & values:
-        try:
-            if parsers.switch(values[key]):
-                words.append(SWITCHES[key])
-        except ValueError as error:
-            raise ConfigError(f"{key}: {error}.") from error
+        kept = {"rounding": "truncate", **kept, "clips": True}
+    words = [word for key, word in SWITCHES.items() if key in values and SWITCH(key, values[key])]
     if words:
-        try:
-            kept["tta"] = (*parsers.words(*TTA)(kept.get("tta", ())), *words)
-        except ValueError as error:
-            raise ConfigError(f"tta: {error}.") from error
+        kept["tta"] = (*ENSEMBLES("tta", kept.get("tta", ())), *words)
+    return _with_model(kept)
 
 
-def _translate_model(kept: dict[str, object]) -> None:
-    """Replace EQVI's name of a network by that of a model with the same network."""
-    name = kept.get("model")
-    if name == "EQVI" and "checkpoint" not in kept:
+def _with_model(values: dict[str, object]) -> dict[str, object]:
+    """Return values with EQVI's name of a network replaced by a model with the same network."""
+    name = values.get("model")
+    if name == "EQVI" and "checkpoint" not in values:
         raise ConfigError(
             "EQVI is a network with several sets of weights: name their file as checkpoint, or choose the "
             "model eqvi.stage3, eqvi.stage123 or eqvi.stage123_vgg."
         )
-    if isinstance(name, str):
-        kept["model"] = OFFICIAL_MODELS.get(name, name)
+    return (
+        {**values, "model": OFFICIAL_MODELS[name]}
+        if isinstance(name, str) and name in OFFICIAL_MODELS
+        else values
+    )
 
 
-def _check_normalisation(values: dict[str, object]) -> None:
+def _check_normalisation(key: str, given: object) -> None:
     """Refuse any mean but 0 and any standard deviation but 1."""
-    for key, wanted in (("mean", 0), ("std", 1)):
-        given = values.get(key, wanted)
-        if isinstance(given, str):
-            given = given.replace(",", " ").strip(" ()[]").split()
-        items = cast("Sequence[object]", given) if isinstance(given, (list, tuple)) else [given]
-        try:
-            right = all(parsers.fraction(item) == wanted for item in items)
-        except ValueError as error:
-            raise ConfigError(f"{key}: {error}.") from error
-        if not right:
-            raise ConfigError("mean must be 0 and std must be 1: all models take RGB from 0 to 1 as it is.")
+    if isinstance(given, str):
+        given = given.replace(",", " ").strip(" ()[]").split()
+    items = cast("Sequence[object]", given) if isinstance(given, (list, tuple)) else [given]
+    if any(Spelling(parsers.fraction)(key, item) != NORMALISATION[key] for item in items):
+        raise ConfigError("mean must be 0 and std must be 1: all models take RGB from 0 to 1 as it is.")

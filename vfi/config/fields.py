@@ -7,10 +7,10 @@ An option is declared once, as a field of a group::
         \"\"\"Frame rate.\"\"\"
 
         fps: Rate | None = None
-        \"\"\"frames per second of the result\"\"\"
+        \"\"\"frames per second of the output\"\"\"
 
-``Rate`` is ``Annotated[Fraction, Spelling(...)]``: the spelling converts what a command line (a string), a
-YAML file or Python gives, and holds the range. Name, help and type of the option are those of the field.
+``Rate`` is ``Annotated[Fraction, Spelling(...)]``: the spelling converts values of a command line (strings),
+a YAML file or Python, and holds their range. Name, help and type of the option are those of the field.
 """
 
 from __future__ import annotations
@@ -25,54 +25,50 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
-from jsonargparse.typing import register_type  # pyright: ignore[reportUnknownVariableType]
-
 from vfi.config import parsers
-
-
-class SpellingError(ValueError):
-    """A value of one option that makes no sense; the message names the option."""
+from vfi.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """How the values of an option are written, and which of them are allowed."""
+    """How the values of an option are written, and their range."""
 
     parse: Callable[[object], Any]
-    """Converts a friendly spelling to the value, or raises ``ValueError`` with a part of a sentence."""
+    """Function that converts a value, or raises ``ValueError`` with a part of a sentence."""
     metavar: str = "VALUE"
     """Placeholder of the value in the help."""
-    low: float | None = None
-    """Smallest allowed value."""
-    high: float | None = None
-    """Largest allowed value."""
+    limits: tuple[float, float] | None = None
+    """Smallest and largest allowed number."""
 
     def __call__(self, name: str, value: object) -> Any:
         """Convert a value.
 
         Args:
             name: Name of the option, for the message.
-            value: String, number, list, mapping or finished value.
+            value: String, number, list, mapping or converted value.
 
         Raises:
-            SpellingError: If the value makes no sense or lies outside the allowed range.
+            ConfigError: If the value cannot be converted or is outside the allowed range.
         """
+        low, high = self.limits or (0, 0)
         try:
             parsed = self.parse(value)
-        except parsers.SizeError as error:
-            raise self._outside(name, error.shown) from error
+            # Via str, because the limit 0.001 is no binary number.
+            if self.limits is None or Fraction(str(low)) <= parsed <= Fraction(str(high)):
+                return parsed
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise SpellingError(f"{name}: {error}.") from error
-        if self.low is None or self.high is None:
-            return parsed
-        if Fraction(str(self.low)) <= parsed <= Fraction(str(self.high)):  # 0.001 itself is no binary number
-            return parsed
-        raise self._outside(name, parsers.shorten(str(parsers.plain(parsed))))
+            if self.limits is None or not isinstance(error, parsers.SizeError):
+                raise ConfigError(f"{name}: {error}.") from error
+        low, high = (f"{limit:,.10g}".replace(",", " ") for limit in (low, high))
+        raise ConfigError(f"{name} is {parsers.shown(value)}, but it must lie between {low} and {high}.")
 
-    def _outside(self, name: str, shown: str) -> SpellingError:
-        """Return the error for a value outside the allowed range."""
-        low, high = (f"{limit or 0:,.10g}".replace(",", " ") for limit in (self.low, self.high))
-        return SpellingError(f"{name} is {shown}, but it must lie between {low} and {high}.")
+
+SWITCH = Spelling(parsers.switch, "true|false")
+
+
+def choice(*words: str) -> Spelling:
+    """Return the spelling of an option with these values."""
+    return Spelling(parsers.choice(*words), "|".join(words))
 
 
 @dataclass(frozen=True)
@@ -80,18 +76,18 @@ class Option:
     """One option of a command."""
 
     group: str
-    """Name of the group that holds it."""
+    """Name of the group."""
     name: str
     """Name of the field: key in files, argument in Python, and with dashes the flag."""
     spelling: Spelling
     default: Any
     help: str
-    flags: tuple[str, ...] = ()
+    other_flags: tuple[str, ...] = ()
     """Further flags on the command line, such as ``-o``."""
     affects_pixels: bool = True
-    """Whether the frames that are written depend on it: then a run is resumed only with the same value."""
+    """Whether the written frames depend on it; then a run is resumed only with the same value."""
     on_command_line: bool = True
-    """Whether it has a flag; without one it is given in a file, in Python, or as ``--set``."""
+    """Whether the help shows it; otherwise it is usually given in a file, in Python, or as ``--set``."""
 
     @property
     def key(self) -> str:
@@ -99,29 +95,25 @@ class Option:
         return f"{self.group}.{self.name}"
 
     @property
-    def is_switch(self) -> bool:
-        """Whether the value is true or false."""
-        return self.spelling is SWITCH
-
-    @property
-    def registered_type(self) -> type:
-        """Type under which jsonargparse converts and prints the value."""
-        return _registered(self.name, self.spelling)
+    def flags(self) -> tuple[str, ...]:
+        """All flags; the last one is the key if the help does not show the option."""
+        return (*self.other_flags, f"--{self.name.replace('_', '-') if self.on_command_line else self.key}")
 
 
-SWITCH = Spelling(parsers.switch, "true|false")
-
-
-def option(default: Any, *flags: str, affects_pixels: bool = True, on_command_line: bool = True) -> Any:
-    """Return a field with marks; an option without any mark needs its default value only.
+def option(default: Any, *other_flags: str, affects_pixels: bool = True, on_command_line: bool = True) -> Any:
+    """Return a field with marks; an option without marks needs its default only.
 
     Args:
-        default: Value where nothing is given.
-        flags: Further flags on the command line, such as ``-o``.
-        affects_pixels: Whether the frames that are written depend on the option.
-        on_command_line: Whether the option has a flag.
+        default: Value if none is given.
+        other_flags: Further flags on the command line, such as ``-o``.
+        affects_pixels: Whether the written frames depend on the option.
+        on_command_line: Whether the help shows the option.
     """
-    marks = {"flags": flags, "affects_pixels": affects_pixels, "on_command_line": on_command_line}
+    marks = {
+        "other_flags": other_flags,
+        "affects_pixels": affects_pixels,
+        "on_command_line": on_command_line,
+    }
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict[str, Any], metadata=marks)
     return dataclasses.field(default=default, metadata=marks)
@@ -129,29 +121,31 @@ def option(default: Any, *flags: str, affects_pixels: bool = True, on_command_li
 
 @lru_cache
 def options_of(config: type) -> dict[str, Option]:
-    """Return the options of a configuration by name, in the order of its groups."""
+    """Return the options of a configuration by name, in the order of its groups.
+
+    Args:
+        config: Dataclass whose fields are the groups.
+
+    Raises:
+        TypeError: If two options have the same name.
+    """
     groups: dict[str, type] = get_type_hints(config)
-    found: dict[str, Option] = {}
-    for group in dataclasses.fields(config):
-        for declared in _declared(group.name, groups[group.name]):
-            if declared.name in found:
-                raise TypeError(
-                    f"{config.__name__}: {declared.key} and {found[declared.name].key} share a name"
-                )
-            found[declared.name] = declared
-    return found
+    fields = dataclasses.fields(config)
+    declared = [each for field in fields for each in _declared(field.name, groups[field.name])]
+    options = {each.name: each for each in declared}
+    if len(options) < len(declared):
+        raise TypeError(f"Two options of {config.__name__} have the same name.")
+    return options
 
 
 def _declared(name: str, group: type) -> Iterator[Option]:
     """Yield the options of one group."""
     hints = get_type_hints(group, include_extras=True)
     texts = attribute_docstrings(group)
+    defaults = group()
     for field in dataclasses.fields(group):
-        made = field.default_factory
-        default = field.default if made is dataclasses.MISSING else made()
-        yield Option(
-            name, field.name, _spelling(hints[field.name]), default, texts[field.name], **field.metadata
-        )
+        spelling, default = _spelling(hints[field.name]), getattr(defaults, field.name)
+        yield Option(name, field.name, spelling, default, texts[field.name], **field.metadata)
 
 
 def _spelling(hint: Any) -> Spelling:
@@ -167,32 +161,14 @@ def _spelling(hint: Any) -> Spelling:
 @lru_cache
 def attribute_docstrings(group: type) -> dict[str, str]:
     """Return the docstrings below the fields of a dataclass, by field."""
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(group))).body
-    assert isinstance(body, ast.ClassDef)
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(group))).body
+    assert isinstance(tree, ast.ClassDef)
     texts: dict[str, str] = {}
-    name = None
-    for statement in body.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name = statement.target.id
-        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and name:
-            texts[name] = " ".join(str(statement.value.value).split())
-            name = None
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            texts[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
     return texts
-
-
-@lru_cache
-def _registered(name: str, spelling: Spelling) -> type:
-    """Return a type by which jsonargparse knows the spelling of one option.
-
-    One type per option rather than per spelling, so that its errors name the option.
-    """
-
-    def convert(value: object) -> Any:
-        return spelling(name, value)
-
-    def is_finished(value: object, registered: type) -> bool:
-        return False  # values are converted every time: spellings accept their own results
-
-    made = type(name, (), {})
-    register_type(made, parsers.plain, convert, SpellingError, is_finished)
-    return made

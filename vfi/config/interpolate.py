@@ -1,7 +1,7 @@
 """Configuration of ``vfi interpolate`` and :func:`vfi.interpolate_video`.
 
-Every option is at once a key of a configuration file (``inter_frames: 3``, or in its group), an option of the
-command line (``--inter-frames 3``) and an argument in Python. Values may be written the friendly way
+Every option is a key of configuration files (``inter_frames: 3``, or within its group), an option of the
+command line (``--inter-frames 3``) and an argument in Python. Values have friendly spellings
 (``fps="23.976"``, ``start="1:02:03.5"``, ``max_memory="8GB"``); see :mod:`vfi.config.parsers`.
 """
 
@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vfi.config import eqvi, options, parsers
-from vfi.config.base import Configuration, read_yaml
+from vfi.config.base import Configuration
+from vfi.config.fields import Spelling
 from vfi.errors import ConfigError
 
-MULTI = ("multi", "factor")
-"""Names under which other programs ask for a multiple of the frames."""
+MULTIPLE = Spelling(parsers.whole_number, limits=(2, options.MOST_INTER_FRAMES + 1))
+"""Spelling of the ratio of the output's number of frames to the input's."""
 
 ANSWERS = {
+    **eqvi.ANSWERS,
     "scale": "for a coarser flow, give --model-options '{flow_reduction: 2}', or with a model of SGM-VFI "
     "--model-options '{down_scale: 0.5}'",
     "fp16": "use --dtype float16",
@@ -25,7 +27,8 @@ ANSWERS = {
     "crf": "use --quality, whose scale is the encoder's (CRF)",
     "exp": "--exp 1 is --multi 2, --exp 2 is --multi 4, --exp 3 is --multi 8",
     "img": "name the two images, or their folder, as INPUT",
-    "video": "name the film as INPUT",
+    "video": "name the video as INPUT",
+    "second": "name the second image after the first",
     "png": "name a folder: -o FOLDER",
     "ext": "give the output a suffix: -o NAME.mkv",
     "uhd": "tiles are chosen to fit the memory: --max-memory 8GB",
@@ -37,17 +40,19 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class InterpolateConfig(Configuration):
-    """What to interpolate, how, and where to put it. All values are checked on construction."""
+    """Input, method and output of an interpolation; all values are checked on construction."""
 
     command = "interpolate"
-    exclusive = (("fps", "inter_frames", *MULTI), *((key, name) for key, name in eqvi.RENAMED.items()))
+    aliases = {"multi": ("-x", "--multi"), "factor": ("--factor",)}  # noqa: RUF012 - a mapping, never changed
+    exclusive = (("fps", "inter_frames", *aliases), *eqvi.RENAMED.items())
     answers = ANSWERS
 
     source: options.SourceOptions = field(default_factory=options.SourceOptions)
     rate: options.RateOptions = field(default_factory=options.RateOptions)
     network: options.NetworkOptions = field(default_factory=options.NetworkOptions)
     scene: options.SceneOptions = field(default_factory=options.SceneOptions)
-    result: options.ResultOptions = field(default_factory=options.ResultOptions)
+    result: options.OutputOptions = field(default_factory=options.OutputOptions)
+    existing: options.ExistingOptions = field(default_factory=options.ExistingOptions)
     encoding: options.EncodingOptions = field(default_factory=options.EncodingOptions)
     sound: options.SoundOptions = field(default_factory=options.SoundOptions)
     images: options.ImageOptions = field(default_factory=options.ImageOptions)
@@ -67,18 +72,24 @@ class InterpolateConfig(Configuration):
 
     @classmethod
     def translated(cls, values: dict[str, object]) -> dict[str, object]:
-        """Return the values with EQVI's keys and multiples of the frames as options of our own."""
+        """Return flat values with EQVI's keys and the aliases replaced by the options.
+
+        Args:
+            values: Flat values as they were given.
+
+        Raises:
+            ConfigError: If two names of one option are given, or a name has no meaning here.
+        """
         values = eqvi.translate(values)
-        for name in MULTI:
-            if name in values:
-                if "inter_frames" in values:
-                    raise ConfigError(f"Give either inter_frames or {name}, not both.")
-                values["inter_frames"] = _frames_between(name, values.pop(name))
+        for alias in cls.aliases.keys() & values:
+            if "inter_frames" in values:
+                raise ConfigError(f"Give either inter_frames or {alias}, not both.")
+            values["inter_frames"] = MULTIPLE(alias, values.pop(alias)) - 1
         return values
 
     @property
     def ensemble(self) -> tuple[str, ...]:
-        """Switches of :data:`vfi.base.ensemble.SWITCHES` that ``tta`` stands for."""
+        """Switches of :data:`vfi.base.ensemble.SWITCHES` for the words of ``tta``."""
         return tuple(options.TTA[word] for word in self.network.tta)
 
 
@@ -87,23 +98,9 @@ def load_config(path: Path, **overrides: object) -> InterpolateConfig:
 
     Args:
         path: YAML file, a mapping of option names to values.
-        overrides: Options that count instead of the file's.
+        overrides: Options that override those of the file.
 
     Raises:
         ConfigError: If the file is missing, is no YAML mapping, or holds something wrong.
     """
-    return InterpolateConfig.from_values(read_yaml(path), overrides)
-
-
-def _frames_between(name: str, value: object) -> int:
-    """Return the number of new frames between each two for a multiple of the frames."""
-    try:
-        multiple = parsers.whole_number(value)
-    except ValueError as error:
-        raise ConfigError(f"{name}: {error}; for other ratios give --fps or --slow-motion.") from error
-    if not 2 <= multiple <= options.MOST_INTER_FRAMES + 1:
-        shown = parsers.shorten(str(value))
-        raise ConfigError(
-            f"{name} is {shown}, but it must lie between 2 and {options.MOST_INTER_FRAMES + 1}."
-        )
-    return multiple - 1
+    return InterpolateConfig.from_values(parsers.read_yaml(path), overrides)

@@ -1,1 +1,1 @@
-"""Training. So far :mod:`.losses`."""
+"""Training: the loss functions, :mod:`.losses`."""

@@ -1,4 +1,4 @@
-"""What training minimises.
+"""Loss functions of the training.
 
 EQVI's loss: Liu et al., "Enhanced Quadratic Video Interpolation", ECCV Workshops 2020, "Training". SGM-VFI's:
 Liu et al., "Sparse Global Matching for Video Frame Interpolation with Large Motion", CVPR 2024. The Laplacian
@@ -20,14 +20,14 @@ Pyramid = Literal["additive", "gaussian", "binomial"]
 
 ``"additive"``: a kernel proportional to ``g(i) + g(j)``, as EQVI was trained; ``"gaussian"``: the product
 ``g(i) g(j)``. In both ``g(i) = exp(-i^2 / sigma^2)``, without the usual factor of a half, a level is the
-difference to the smoothed image, and what is left after the last level counts in the loss.
+difference to the smoothed image, and the residual after the last level is part of the loss.
 
 ``"binomial"``: ``b(i) b(j)`` with b = 1, 4, 6, 4, 1, as SGM-VFI was trained; a level is the difference to the
-next one enlarged again, and what is left does not count (Burt and Adelson, 1983).
+next one enlarged again, and the residual is no part of the loss (Burt and Adelson, 1983).
 """
 
 PYRAMID_LEVELS = 5
-"""Differences between an image and its smoothed self."""
+"""Number of levels of the Laplacian pyramid, without the residual."""
 
 KERNEL_SIGMA = 2.0
 KERNEL_RADIUS = 2
@@ -38,7 +38,7 @@ MERGED_WEIGHT = 0.5
 
 
 class EqviLoss(NamedTuple):
-    """EQVI's loss and what it consists of, scalars."""
+    """EQVI's loss and its terms, scalars."""
 
     total: Tensor
     laplacian: Tensor
@@ -46,25 +46,25 @@ class EqviLoss(NamedTuple):
 
 
 class SgmLoss(NamedTuple):
-    """SGM-VFI's loss and what it consists of, scalars."""
+    """SGM-VFI's loss and its terms, scalars."""
 
     total: Tensor
     frame: Tensor
     merged: list[Tensor]
-    """Of each blend on the way to the frame."""
+    """Terms of the intermediate blends."""
 
 
 def smoothing_kernel(pyramid: Pyramid = "additive") -> Tensor:
     """The kernel that smooths a level of the Laplacian pyramid.
 
     Args:
-        pyramid: Which.
+        pyramid: Kind of pyramid.
 
     Returns:
-        ``[5, 5]``, sum 1.
+        Kernel ``[5, 5]`` of sum 1.
 
     Raises:
-        ValueError: if there is no such pyramid.
+        ValueError: If ``pyramid`` is unknown.
     """
     distance = torch.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1, dtype=torch.float64)
     weights = torch.exp(-distance.square() / KERNEL_SIGMA**2)
@@ -77,18 +77,18 @@ def smoothing_kernel(pyramid: Pyramid = "additive") -> Tensor:
 
 
 def laplacian_pyramid(image: Tensor, pyramid: Pyramid = "additive") -> list[Tensor]:
-    """Split an image into details of growing size.
+    """The Laplacian pyramid of an image.
 
     Args:
-        image: ``[B, C, H, W]``; both sides at least 32, for ``"binomial"`` multiples of 32 from 64 on.
-        pyramid: Which.
+        image: Image ``[B, C, H, W]``; both sides at least 32, for ``"binomial"`` multiples of 32 from 64 on.
+        pyramid: Kind of pyramid.
 
     Returns:
-        :data:`PYRAMID_LEVELS` differences, finest first, each level half as large as the one before, rounded
-        down; then what is left.
+        :data:`PYRAMID_LEVELS` differences, finest first, each of half the size of the one before, rounded
+        down; then the residual.
 
     Raises:
-        ValueError: if the image's size does not suit, or there is no such pyramid.
+        ValueError: If the pyramid is unknown or the image has an unsuitable size.
     """
     height, width = image.shape[-2:]
     step = 2**PYRAMID_LEVELS
@@ -120,31 +120,31 @@ def _smooth(image: Tensor, kernel: Tensor, pyramid: Pyramid) -> Tensor:
 
 
 def laplacian_loss(frame: Tensor, truth: Tensor, pyramid: Pyramid = "additive") -> Tensor:
-    """Returns the sum over the pyramid levels of the mean absolute difference, unweighted.
+    """The Laplacian loss: the sum over the pyramid levels of the mean absolute difference, unweighted.
 
     Args:
         frame: Interpolated image ``[B, C, H, W]``.
-        truth: True image ``[B, C, H, W]``.
-        pyramid: Kind of pyramid; it decides whether the residual after the last level counts too.
+        truth: Ground truth ``[B, C, H, W]``.
+        pyramid: Kind of pyramid, which decides whether the residual is part of the loss.
 
     Returns:
         A scalar.
     """
-    # The pyramid is linear: that of the difference is the difference of the pyramids, at half the work.
+    # The pyramid is linear: that of the difference is the difference of the pyramids, at half the cost.
     levels = laplacian_pyramid(frame - truth, pyramid)
     counting = levels[:PYRAMID_LEVELS] if pyramid == "binomial" else levels
     return torch.stack([level.abs().mean() for level in counting]).sum()
 
 
 def eqvi_loss(frame: Tensor, truth: Tensor) -> EqviLoss:
-    """Returns EQVI's loss, which looks at the final frame only, not at flows or warped frames.
+    """EQVI's loss, which depends on the final frame only, not on flows or warped frames.
 
     Args:
         frame: Interpolated frame ``[B, 3, H, W]``, clamped to [0, 1].
-        truth: True frame ``[B, 3, H, W]`` in [0, 1].
+        truth: Ground truth ``[B, 3, H, W]`` in [0, 1].
 
     Returns:
-        ``5 laplacian + 10 l1``, and both terms.
+        The total ``5 laplacian + 10 l1``, and both terms.
     """
     laplacian = laplacian_loss(frame, truth)
     l1 = F.l1_loss(frame, truth)
@@ -152,15 +152,15 @@ def eqvi_loss(frame: Tensor, truth: Tensor) -> EqviLoss:
 
 
 def sgm_loss(frame: Tensor, merged: Sequence[Tensor], truth: Tensor) -> SgmLoss:
-    """Returns SGM-VFI's loss on the final frame and on the intermediate blends.
+    """SGM-VFI's loss on the final frame and the intermediate blends.
 
     Args:
         frame: Interpolated frame ``[B, 3, H, W]``, clamped to [0, 1].
         merged: Intermediate blends ``[B, 3, H, W]``: two of the local model, three of the whole one.
-        truth: True frame ``[B, 3, H, W]`` in [0, 1].
+        truth: Ground truth ``[B, 3, H, W]`` in [0, 1].
 
     Returns:
-        ``frame + 0.5 sum(merged)``, and the terms.
+        The total ``frame + 0.5 sum(merged)``, and its terms.
     """
     final = laplacian_loss(frame, truth, "binomial")
     terms = [laplacian_loss(blend, truth, "binomial") for blend in merged]

@@ -28,12 +28,12 @@ def blend(before: np.ndarray, after: np.ndarray, t: float = 0.5) -> np.ndarray:
     """Cross-fade of two frames.
 
     Args:
-        before: Frame at 0, uint8 ``[H, W, 3]``.
-        after: Frame at 1, of the same shape.
+        before: Frame at time 0, uint8 ``[H, W, 3]``.
+        after: Frame at time 1, of the same shape.
         t: Time of the result, in (0, 1).
 
     Returns:
-        uint8 ``[H, W, 3]``, rounded to the nearest.
+        uint8 ``[H, W, 3]``, rounded to nearest.
     """
     return np.rint((1 - t) * before + t * after).astype(np.uint8)
 
@@ -54,10 +54,10 @@ def minterpolate(frames: Iterable[av.VideoFrame], factor: int) -> Iterator[av.Vi
         if graph is None:
             graph = _graph(frame, factor)
         frame.pts, frame.time_base = number, Fraction(1, 1)
-        graph.push(frame)
+        graph.vpush(frame)
         yield from _drain(graph)
     if graph is not None:
-        graph.push(None)
+        graph.vpush(None)
         yield from _drain(graph)
 
 

@@ -1,8 +1,8 @@
 """Comparison of three videos: interpolated frames beside those that were left out.
 
-Three sequences take part: the ``truth``, ``kept`` with every second frame of it, and the ``output``, which is
-``kept`` with a new frame in every gap. Frame k of the output is therefore compared with frame k of the
-truth, for odd k. The measurement is that of :mod:`vfi.evaluation.quality`.
+There are three sequences: the ground ``truth``, ``kept`` with every second frame of it, and the ``output``,
+which is ``kept`` with a new frame in every gap. For odd k, frame k of the output is therefore compared with
+frame k of the ground truth. The measurement is that of :mod:`vfi.evaluation.quality`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Comparison:
     ours: Score
     blending: Score
     example: int
-    """Number of the gap whose PSNR is the median of ours: neither our best nor our worst."""
+    """Number of the gap whose PSNR is the median of ours, neither our best nor our worst."""
     example_gap: Gap
 
 
@@ -51,8 +51,8 @@ def compare(truth: Path, kept: Path, output: Path) -> Comparison:
 
     Args:
         truth: Video with all frames; it may be longer.
-        kept: Video with frames 0, 2, 4, ... of it.
-        output: Video with those and the interpolated ones between them.
+        kept: Video with frames 0, 2, 4, ... of ``truth``.
+        output: Video with the kept frames and the interpolated ones between them.
 
     Returns:
         The scores, and the gap of median PSNR as an example.
@@ -65,16 +65,16 @@ def compare(truth: Path, kept: Path, output: Path) -> Comparison:
         ours.add(gap.ours, gap.truth)
         blending.add(gap.blended(), gap.truth)
     if not ours.psnr:
-        raise InputError(f"{truth}: three frames at least are needed to leave one out and compare.")
+        raise InputError(f"{truth}: at least three frames are needed to leave one out and compare.")
     example = ours.psnr.index(median_low(ours.psnr))
     chosen = next(gap for number, gap in enumerate(gaps(truth, kept, output)) if number == example)
     return Comparison(ours, blending, example, chosen)
 
 
 def gaps(truth: Path, kept: Path, output: Path) -> Iterator[Gap]:
-    """Yield the gaps of three videos, read side by side, see :func:`compare`."""
+    """Yield the gaps of three videos that are read in step, see :func:`compare`."""
     left_out, ours = _odd(read_rgb(truth)), _odd(read_rgb(output))
-    # The number of pairs of kept frames decides; the others may be longer.
+    # The number of pairs of kept frames decides; the other videos may be longer.
     sides = zip(pairwise(read_rgb(kept)), left_out, ours, strict=False)
     for number, ((before, after), true, new) in enumerate(sides):
         if not before.shape == true.shape == new.shape:

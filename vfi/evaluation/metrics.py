@@ -1,6 +1,6 @@
-"""Metrics of an estimate against the truth: PSNR, SSIM and LPIPS of images, errors and outliers of flow.
+"""Metrics of an estimate against ground truth: PSNR, SSIM and LPIPS of images, errors and outliers of flow.
 
-Pictures are tensors ``[B, 3, H, W]`` (or ``[3, H, W]``) or arrays ``[H, W, 3]`` (or ``[B, H, W, 3]``), RGB,
+Images are tensors ``[B, 3, H, W]`` (or ``[3, H, W]``) or arrays ``[H, W, 3]`` (or ``[B, H, W, 3]``), RGB,
 either uint8 (peak 255) or floating point in [0, 1] (peak 1); both images of one call have the same kind and
 size. Every function returns one number per image of the batch as a float64 tensor ``[B]``, so that
 ``float(psnr(a, b))`` serves a single pair and the caller chooses how to average a batch. Everything is
@@ -43,9 +43,9 @@ def psnr(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """Peak signal-to-noise ratio over all pixels and channels jointly.
 
     Args:
-        estimate: Image or batch, see the module's first lines.
-        truth: True image or batch, of the same shape and kind.
-        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Estimated image or batch, as the module's docstring describes.
+        truth: Ground truth, an image or batch of the same shape and kind.
+        peak: Range of the signal; None: 255 for uint8, 1 for floating point.
 
     Returns:
         ``[B]``, decibels, ``10 log10(peak^2 / mean squared error)``; infinite for equal images.
@@ -61,13 +61,13 @@ def psnr(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
 def ssim(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """Structural similarity after Wang et al. 2004, "Image quality assessment".
 
-    11x11 Gaussian window of sigma 1.5 on the valid region, weighted (biased) moments, K1 = 0.01, K2 = 0.03,
+    11x11 Gaussian window of sigma 1.5 on the valid region, weighted (biased) variances, K1 = 0.01, K2 = 0.03,
     the mean over the map and over the three channels.
 
     Args:
-        estimate: Image or batch of at least 11x11 pixels.
-        truth: True image or batch, of the same shape and kind.
-        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
+        estimate: Estimated image or batch of at least 11x11 pixels.
+        truth: Ground truth, an image or batch of the same shape and kind.
+        peak: Range of the signal; None: 255 for uint8, 1 for floating point.
 
     Returns:
         ``[B]``, 1 for equal images.
@@ -88,19 +88,10 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
     """The SSIM many interpolation papers report (``ssim_matlab``): the colour channels count as a third axis.
 
     An 11x11x11 Gaussian of sigma 1.5 over (channel, row, column) after repeating the border by five on all
-    three axes, which mixes the channels; biased moments; mean over the whole map. Its numbers are not
+    three axes, which mixes the channels; biased variances; mean over the whole map. Its numbers are not
     comparable with those of :func:`ssim`.
 
-    Args:
-        estimate: Estimated image or batch.
-        truth: True image or batch, of the same shape and kind.
-        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
-
-    Returns:
-        ``[B]``, 1 for equal images.
-
-    Raises:
-        ValueError: If the two differ in shape or kind.
+    Arguments, result and errors are those of :func:`ssim`, but images may have any size.
     """
     estimate, truth, peak = _pair(estimate, truth, peak)
     pad = (SSIM_WINDOW // 2,) * 6
@@ -113,16 +104,7 @@ def ssim_volume(estimate: Image, truth: Image, *, peak: float | None = None) -> 
 def ssim_uniform(estimate: Image, truth: Image, *, peak: float | None = None) -> Tensor:
     """The SSIM of scikit-image's defaults (Xiph protocol): 7x7 uniform window, sample covariance.
 
-    Args:
-        estimate: Image or batch of at least 7x7 pixels.
-        truth: True image or batch, of the same shape and kind.
-        peak: The signal's range; 255 for uint8 and 1 for floating point when not given.
-
-    Returns:
-        ``[B]``, 1 for equal images.
-
-    Raises:
-        ValueError: If the two differ in shape or kind, or are smaller than the window.
+    Arguments, result and errors are those of :func:`ssim`, but images may be as small as 7x7 pixels.
     """
     estimate, truth, peak = _pair(estimate, truth, peak, smallest=UNIFORM_WINDOW)
     window = torch.full((UNIFORM_WINDOW,), 1 / UNIFORM_WINDOW, dtype=torch.float64)
@@ -181,7 +163,7 @@ def lpips(estimate: Image, truth: Image, *, network: str = "alex") -> Tensor:
 
     Args:
         estimate: Estimated image or batch.
-        truth: True image or batch, of the same shape and kind.
+        truth: Ground truth, an image or batch of the same shape and kind.
         network: ``"alex"`` (the one papers report), ``"vgg"`` or ``"squeeze"``.
 
     Returns:
@@ -210,8 +192,8 @@ def epe(flow: Tensor, truth: Tensor, *, valid: Tensor | None = None) -> Tensor:
 
     Args:
         flow: Estimated flow, ``[B, 2, H, W]``, pixels.
-        truth: True flow, ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
-        valid: Mask ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
+        truth: True flow, ``[B, 2, H, W]``, pixels; any value, NaN included, where it is not valid.
+        valid: Mask ``[B, 1, H, W]``, bool or 0/1, of the pixels that count; None: all.
 
     Returns:
         ``[B]``, pixels; NaN where no pixel is valid.
@@ -238,10 +220,10 @@ def flow_outliers(
 
     Args:
         flow: Estimated flow, ``[B, 2, H, W]``, pixels.
-        truth: True flow, ``[B, 2, H, W]``, pixels; anything, NaN too, where it is not valid.
-        valid: Mask ``[B, 1, H, W]``, bool or 0/1; only these pixels count. All of them when not given.
-        pixels: An outlier's error is above this many pixels.
-        fraction: And above this fraction of the true vector's length.
+        truth: True flow, ``[B, 2, H, W]``, pixels; any value, NaN included, where it is not valid.
+        valid: Mask ``[B, 1, H, W]``, bool or 0/1, of the pixels that count; None: all.
+        pixels: Number of pixels that an outlier's error exceeds.
+        fraction: Fraction of the true vector's length that an outlier's error exceeds too.
 
     Returns:
         ``[B]``, in [0, 1]; NaN where no pixel is valid.
@@ -299,9 +281,10 @@ def _filter(values: Tensor, window: Tensor, axes: tuple[int, ...]) -> Tensor:
     for axis in axes:
         length = values.shape[axis] - len(taps) + 1
         # A sum of shifted views: on CPU several times faster than conv2d in float64.
-        total = values.narrow(axis, 0, length) * taps[0]
-        for shift, tap in enumerate(taps[1:], start=1):
-            total.add_(values.narrow(axis, shift, length), alpha=tap)
+        views = values.unfold(axis, length, 1).movedim(-1, axis + 1).unbind(axis)
+        total = views[0] * taps[0]
+        for view, tap in zip(views[1:], taps[1:], strict=True):
+            total.add_(view, alpha=tap)
         values = total
     return values
 
@@ -329,9 +312,13 @@ def _similarity_map(
 
 @lru_cache(maxsize=3)
 def _load_lpips(network: str) -> nn.Module:
-    """The LPIPS network in evaluation mode, or a :class:`ModelError` that says how to get it."""
+    """The LPIPS network in evaluation mode.
+
+    Raises:
+        ModelError: If the package or the weights are missing; it states how to get them.
+    """
     try:
-        import lpips as package  # pyright: ignore[reportMissingImports] - an extra, not always there
+        import lpips as package  # pyright: ignore[reportMissingImports] - an optional extra
     except ImportError as error:
         raise ModelError('LPIPS needs the metrics extra: pip install "vfi[metrics]".') from error
     try:
@@ -360,9 +347,9 @@ def _masked_mean(values: Tensor, valid: Tensor | None) -> Tensor:
     if valid is None:
         return values.mean(dim=(1, 2))
     wanted = (values.shape[0], 1, *values.shape[1:])
-    if valid.shape != wanted:  # another shape would broadcast to something nobody meant
+    if valid.shape != wanted:  # another shape would broadcast to an unintended one
         raise ValueError(f"wanted valid as {wanted}, got {tuple(valid.shape)}")
     inside = valid[:, 0].to(values.device) > 0
-    # Not a product: the truth may be NaN or infinite where it is not valid.
+    # Not a product: ground truth may be NaN or infinite where it is not valid.
     total = torch.where(inside, values, 0.0).sum(dim=(1, 2))
     return total / inside.sum(dim=(1, 2))

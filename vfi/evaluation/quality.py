@@ -1,7 +1,7 @@
-"""Quality of interpolated frames: leave frames out of a clip, interpolate them, compare with the true ones.
+"""Quality of interpolated frames: leave frames out of a clip, interpolate them, compare with ground truth.
 
-Of each clip every ``factor``-th frame is kept; it ends with a kept frame. Those between are made from the
-kept ones by the model and by the baselines, and compared as 8-bit RGB with the frames that were left out.
+Of each clip every ``factor``-th frame is kept; it ends with a kept frame. Those between are interpolated from
+the kept ones by the model and by the baselines, and compared as 8-bit RGB with the frames that were left out.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from statistics import fmean
 import av
 import numpy as np
 
+from vfi.base.clip import interpolate_frames
 from vfi.base.interpolator import Interpolator
 from vfi.errors import InputError
 from vfi.evaluation.baselines import blend, minterpolate
 from vfi.evaluation.metrics import lpips, psnr, ssim
 from vfi.io import Picture, open_source
-from vfi.io.pixels.color import array_from_tensor, tensor_from_array
-from vfi.types import FrameKeys, Window
 
 HIGHEST_PSNR = 100.0
 """dB; stands for "equal", so that one equal frame does not make a mean infinite."""
@@ -41,7 +40,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Score:
-    """Similarity of frames to the true ones, one number per frame."""
+    """Similarity of frames to ground truth, one number per frame."""
 
     psnr: list[float] = field(default_factory=list[float])
     """dB, at most :data:`HIGHEST_PSNR`."""
@@ -51,11 +50,11 @@ class Score:
     """Distances, from 0 on; empty where they are not measured."""
 
     def add(self, estimate: np.ndarray, truth: np.ndarray, *, with_lpips: bool = False) -> None:
-        """Measure one more frame.
+        """Measure one frame and append its scores.
 
         Args:
             estimate: Interpolated frame, uint8 ``[H, W, 3]``, RGB.
-            truth: True frame, of the same shape.
+            truth: Ground truth, of the same shape.
             with_lpips: Whether to measure LPIPS too, see :func:`vfi.evaluation.metrics.lpips`.
         """
         self.psnr.append(min(float(psnr(estimate, truth)), HIGHEST_PSNR))
@@ -79,13 +78,13 @@ class Score:
         return {name: fmean(values) for name, values in metrics.items() if values}
 
 
-def rgb8(picture: Picture) -> np.ndarray:
+def rgb8(frame: Picture) -> np.ndarray:
     """Convert a frame to uint8 ``[H, W, 3]``, RGB; deeper samples are rounded.
 
     Args:
-        picture: Decoded frame.
+        frame: Decoded samples.
     """
-    rgb = picture.rgb()[..., :3]
+    rgb = frame.rgb()[..., :3]
     return rgb if rgb.dtype == np.uint8 else ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -118,31 +117,24 @@ def interpolated_frames(frames: Frames, factor: int, model: Interpolator) -> Fra
     """Interpolate the frames that are left out, in windows of four frames where there are four.
 
     Args:
-        frames: Clip, of which only multiples of ``factor`` are looked at.
-        factor: Distance of the kept frames.
-        model: Interpolator.
+        frames: Clip from frame 0 on, of which only multiples of ``factor`` are read.
+        factor: Distance between kept frames, 2 or more.
+        model: Interpolator to measure.
 
     Returns:
         The frames between the kept ones.
     """
-    kept = {number: tensor_from_array(frame) for number, frame in frames.items() if number % factor == 0}
-    times = [step / factor for step in range(1, factor)]
-    made: dict[int, np.ndarray] = {}
-    for start, end in pairwise(kept):
-        prev, following = start - factor, end + factor
-        keys = FrameKeys(start, end, prev, following)
-        window = Window(kept[start], kept[end], kept.get(prev), kept.get(following), keys=keys)
-        for step, frame in enumerate(model.interpolate_window(window, times), start=1):
-            made[start + step] = array_from_tensor(frame)
-    return made
+    kept = (frame for number, frame in frames.items() if number % factor == 0)
+    clip = interpolate_frames(model, kept, factor - 1)
+    return {number: frame for number, frame in enumerate(clip) if number % factor}
 
 
 def blended_frames(frames: Frames, factor: int) -> Frames:
     """Cross-fade the kept frames in place of those that are left out.
 
     Args:
-        frames: Clip, of which only multiples of ``factor`` are looked at.
-        factor: Distance of the kept frames.
+        frames: Clip, of which only multiples of ``factor`` are read.
+        factor: Distance between kept frames.
     """
     return {
         start + step: blend(frames[start], frames[end], step / factor)
@@ -164,25 +156,25 @@ def minterpolated_frames(clip: Clip) -> Frames:
     }
 
 
-def score(truth: Frames, made: Mapping[str, Frames], *, with_lpips: bool = False) -> dict[str, Score]:
-    """Score several methods over the frames that all of them made.
+def score(truth: Frames, estimates: Mapping[str, Frames], *, with_lpips: bool = False) -> dict[str, Score]:
+    """Score several methods over the frames that all of them interpolated.
 
     Args:
-        truth: True frames.
-        made: Frames of each method, by its name.
+        truth: Ground truth.
+        estimates: Interpolated frames of each method, by its name.
         with_lpips: Whether to measure LPIPS too.
 
     Returns:
         The score of each method, by its name.
 
     Raises:
-        InputError: If there is no frame that all of them made.
+        InputError: If there is no frame that all of them interpolated.
     """
-    numbers = sorted(set(truth).intersection(*made.values()))
+    numbers = sorted(set(truth).intersection(*estimates.values()))
     if not numbers:
         raise InputError("The clip is too short to compare: minterpolate needs three kept frames.")
-    scores = {method: Score() for method in made}
-    for method, frames in made.items():
+    scores = {method: Score() for method in estimates}
+    for method, frames in estimates.items():
         for number in numbers:
             scores[method].add(frames[number], truth[number], with_lpips=with_lpips)
     return scores
@@ -193,7 +185,7 @@ def compare_methods(clip: Clip, model: Interpolator, *, with_lpips: bool = False
 
     Args:
         clip: Clip from :func:`read_clip`.
-        model: Interpolator.
+        model: Interpolator to measure.
         with_lpips: Whether to measure LPIPS too.
 
     Returns:
@@ -202,9 +194,9 @@ def compare_methods(clip: Clip, model: Interpolator, *, with_lpips: bool = False
     Raises:
         InputError: If the clip is too short.
     """
-    made = {
+    estimates = {
         "model": interpolated_frames(clip.frames, clip.factor, model),
         "minterpolate": minterpolated_frames(clip),
         "blend": blended_frames(clip.frames, clip.factor),
     }
-    return score(clip.frames, made, with_lpips=with_lpips)
+    return score(clip.frames, estimates, with_lpips=with_lpips)

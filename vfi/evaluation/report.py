@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def environment() -> dict[str, Any]:
-    """Where and with what a result was obtained, as plain JSON values."""
+    """Command, date, commit, device and versions of a result, as plain JSON values."""
     return {
         "command": _command(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -42,7 +42,12 @@ def environment() -> dict[str, Any]:
 
 
 def write_result(path: Path | None, result: dict[str, Any]) -> None:
-    """Write a result with its environment as JSON; nothing without a path."""
+    """Write a result with its environment as JSON.
+
+    Args:
+        path: File to write; None: none.
+        result: Plain JSON values; numbers may be infinite or NaN.
+    """
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
@@ -51,7 +56,7 @@ def write_result(path: Path | None, result: dict[str, Any]) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """The value with numbers that JSON does not know as words."""
+    """The value with infinite numbers and NaN, which JSON does not know, as text."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -60,7 +65,12 @@ def _finite(value: Any) -> Any:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table with aligned columns."""
+    """A Markdown table with aligned columns.
+
+    Args:
+        head: Titles of the columns.
+        rows: Cells of each row.
+    """
     widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
 
     def line(cells: list[str]) -> str:
@@ -70,13 +80,13 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _command() -> str:
-    """What was typed; of absolute paths only the last part, which is all that means something elsewhere."""
+    """The command line; of absolute paths only the last part, since the rest holds on one machine alone."""
     arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     return shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *arguments])
 
 
 def _commit() -> str:
-    """The short name of the commit, with a mark if files differ from it; "unknown" outside a clone."""
+    """The abbreviated hash of the commit, marked if files differ from it; "unknown" outside a clone."""
     try:
         changed = _git("status", "--porcelain", "--untracked-files=no")
         return _git("rev-parse", "--short", "HEAD") + ("+changes" if changed else "")

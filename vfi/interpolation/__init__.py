@@ -1,7 +1,7 @@
-"""Interpolation of films: read, find cuts, pair up, interpolate, write.
+"""Interpolation of films: read, find cuts and neighbours, interpolate, write.
 
 :func:`interpolate_video` is the entry point. Inside, every stage is a generator over small records:
-``vfi.io`` reads, :mod:`.windows` finds cuts and neighbours, :mod:`.render` makes the frames of the plan
+``vfi.io`` reads, :mod:`.windows` finds cuts and neighbours, :mod:`.render` renders the frames of the plan
 (:mod:`.schedule`), and :mod:`vfi.jobs.runner` writes them.
 """
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is computed, and the timing that the options ask for."""
+"""Checks of options and source before anything is computed, and the timing that the options ask for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vfi.io.open import is_image_folder
 
 
 def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> None:
-    """Refuse, before anything is computed, what cannot be made of this source.
+    """Refuse, before anything is computed, an output that this source or these options do not allow.
 
     Args:
         config: All options.
@@ -27,7 +27,7 @@ def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> N
 
     Raises:
         ConfigError: If options make no sense for this source or this kind of output.
-        InputError: If there are too few images, or their names do not suit the naming.
+        InputError: If there are too few images, or their names do not suit the naming of new ones.
         OutputError: If the log exists and shall not be overwritten.
     """
     if not config.write_originals and not is_image_folder(output):
@@ -38,6 +38,8 @@ def check_source(config: InterpolateConfig, info: SourceInfo, output: Path) -> N
         raise one_frame_only(info)
     if config.naming != "generic":
         check_naming(config, info, output)
+    elif is_image_folder(output) and info.path.is_dir():
+        check_new_names(config, info)
 
 
 def one_frame_only(info: SourceInfo) -> InputError:
@@ -46,7 +48,7 @@ def one_frame_only(info: SourceInfo) -> InputError:
 
 
 def check_log(config: InterpolateConfig, output: Path) -> None:
-    """Refuse a log that would take the place of something else.
+    """Refuse a log that would replace another file.
 
     Raises:
         ConfigError: If it has the name of the input or the output.
@@ -63,7 +65,7 @@ def check_log(config: InterpolateConfig, output: Path) -> None:
 
 
 def check_naming(config: InterpolateConfig, info: SourceInfo, output: Path) -> None:
-    """Make sure that there is a whole number for each new image between those that name its neighbours.
+    """Refuse names between whose numbers there is no whole number for each new image.
 
     Raises:
         ConfigError: If the output is a film, or the source no images.
@@ -89,8 +91,31 @@ def check_naming(config: InterpolateConfig, info: SourceInfo, output: Path) -> N
             ) from error
 
 
+def check_new_names(config: InterpolateConfig, info: SourceInfo) -> None:
+    """Refuse a folder of images that already holds names of the form that new images get.
+
+    Args:
+        config: All options.
+        info: Information on the folder.
+
+    Raises:
+        ConfigError: If the options ask for an impossible timing.
+        InputError: If a new image would take the name of the next image of the folder.
+    """
+    inter_frames = build_timing(config, info, hold_last=False).inter_frames
+    if inter_frames is None:
+        return  # on a grid, where names are numbers
+    for image, following in pairwise(images_in(info.path)):
+        number = following.stem.removeprefix(f"{image.stem}_")
+        if number != following.stem and number.isdecimal() and int(number) < inter_frames:
+            raise InputError(
+                f"{info.path} already holds a new frame, {following.stem}: "
+                "give a folder that holds original frames only."
+            )
+
+
 def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool) -> Timing:
-    """How many frames to show, and when.
+    """Number and speed of the output frames.
 
     Args:
         config: All options.
@@ -110,7 +135,7 @@ def build_timing(config: InterpolateConfig, info: SourceInfo, *, hold_last: bool
         else:
             timing = slow_motion_timing(scale, info.rate, hold_last=hold_last)
     except ValueError as error:
-        raise ConfigError(f"{info.path} cannot be made like this: {error}.") from error
+        raise ConfigError(f"{info.path} cannot be interpolated like this: {error}.") from error
     return replace(
         timing,
         origin=config.start or Fraction(0),

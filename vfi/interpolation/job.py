@@ -1,4 +1,4 @@
-"""Interpolation as a job: from the options to the generator of output frames that the runner writes."""
+"""Interpolation as a job: from the options to the output frames that the runner writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,27 +18,27 @@ from vfi.devices import total_memory
 from vfi.errors import ConfigError, InputError
 from vfi.interpolation.checks import build_timing, one_frame_only
 from vfi.interpolation.eqvi_protocol import Transform
-from vfi.interpolation.render import Renderer, RenderRules, check_names
+from vfi.interpolation.render import Renderer, RenderRules
 from vfi.interpolation.schedule import MOST_FRAMES, MOST_PER_INTERVAL, Plan, Timestamp, Timing
-from vfi.interpolation.windows import DistinctFrame, SceneRules, mark_changes, pair_up
+from vfi.interpolation.windows import SceneRules, add_neighbours, find_intervals
 from vfi.io.base import FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame, SourceFrame, SourceInfo
 from vfi.io.open import is_image_folder
 from vfi.jobs.identity import fingerprint, model_identity, model_names
-from vfi.jobs.journal import Journal
-from vfi.jobs.runner import Job
+from vfi.jobs.journal import Decision, Journal
+from vfi.jobs.runner import Job, sink_options
 from vfi.version import __version__
 
 if TYPE_CHECKING:
     from vfi.base.interpolator import Interpolator
 
-MEMORY_SHARE = 0.6
-"""Fraction of the device's memory that a model may use where nothing is said: decoder, encoder and everything
-else on the machine want some too."""
+MEMORY_FRACTION = 0.6
+"""Fraction of the device's memory that a model may use by default: decoder, encoder and all other programs
+need some too."""
 
 
 class InterpolationJob(Job):
-    """Puts new frames between those of one source."""
+    """Inserts new frames between those of one source."""
 
     def __init__(
         self, source: FrameSource, config: InterpolateConfig, model: Interpolator, output: Path
@@ -45,10 +46,10 @@ class InterpolationJob(Job):
         """Decide everything that does not depend on the frames.
 
         Args:
-            source: An open source that has passed :func:`~vfi.interpolation.checks.check_source`.
+            source: Open source that has passed :func:`~vfi.interpolation.checks.check_source`.
             config: All options.
-            model: Interpolates the new frames.
-            output: A film, an animation, or a folder for images.
+            model: Interpolator of the new frames.
+            output: Video, animation, or folder of images to write.
 
         Raises:
             ConfigError: If the options do not fit the source, or ask for more than is possible.
@@ -62,7 +63,8 @@ class InterpolationJob(Job):
         tile, notes = choose_tile(config, self.model, height, width)
         identity = {"options": config.pixel_values(), "tile": tile, **model_identity(self.model)}
         sources = [info.path, *([config.second] if config.second else [])]
-        options = _sink_options(config, info, self.timing, (height, width), fingerprint(sources, identity))
+        options = sink_options(config, fingerprint(sources, identity))
+        options = _with_timing(options, config, info, self.timing, (height, width))
         expected = self.timing.estimate_count(info.frame_count, info.duration)
         super().__init__(source, output, options, expected=expected)
         self.notes += notes
@@ -85,26 +87,37 @@ class InterpolationJob(Job):
         """Number of output frames, from all timestamps of the source."""
         return len(self.full_plan())
 
+    @property
+    def frames_in(self) -> int:
+        """Number of source frames read so far, those before a resumed run included."""
+        return self.plan.sources
+
     def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
-        """The output frames from number ``first`` on; see :meth:`vfi.jobs.runner.Job.frames`."""
+        """The output frames from number ``first`` on; see :meth:`vfi.jobs.runner.Job.frames`.
+
+        Raises:
+            InputError: If the source has no second frame.
+        """
         begin, noted = self._seek(first, journal, since)
-        renderer = Renderer(self.model, self.plan, self._rules)
-        distinct = mark_changes(self._read(begin), self._scenes, self.plan.pauses)
-        for part in pair_up(distinct, self.model.window):
-            if isinstance(part, DistinctFrame):
-                yield from renderer.last(part, first)
-                continue
-            if is_image_folder(self.output):
-                check_names(part, self.timing.inter_frames)
-            decision, frames = renderer.pair(part, first)
+        stream = self.source.stream(begin)
+        opening = list(islice(stream, 2))
+        if begin + len(opening) < 2:
+            raise _too_few(self.source, begin + len(opening))
+        # An iterator of the list, because chain() would keep the list itself, and its frames, to the end.
+        frames: Iterator[SourceFrame] = chain(iter(opening), stream)
+        if self._transform.changes_frames:
+            frames = map(self._transform.apply, frames)
+
+        def note(decision: Decision) -> None:
             if decision.first >= noted:
                 journal.add(decision)
-            yield from frames
-            self.plan.forget(part.start.frame.index)
+
+        intervals = add_neighbours(find_intervals(frames, self._scenes, self.plan), self.model.window)
+        return Renderer(self.model, self.plan, self._rules).frames(intervals, first, note)
 
     @contextmanager
     def surroundings(self) -> Iterator[None]:
-        """The number of threads that suits the model beside a decoder and an encoder; restored afterwards.
+        """Set the number of threads that suits the model beside a decoder and an encoder.
 
         Measured with the quadratic model on two busy cores: 13 instead of 22 to 94 seconds for a run, because
         threads that wait for each other hold the cores.
@@ -118,13 +131,13 @@ class InterpolationJob(Job):
             torch.set_num_threads(before)
 
     def _planned(self, timestamps: Iterable[tuple[Fraction, Fraction]] | None = None) -> Plan:
-        """The plan of a source with these timestamps; None: of a stream that begins."""
+        """The plan of a source with these timestamps; without any, the plan of a stream that begins."""
         rate = self.source.info.rate
         stamps = None if timestamps is None else (Timestamp(*stamp) for stamp in timestamps)
         return Plan(self.timing, stamps, interval=None if rate is None else 1 / rate)
 
     def _check_amount(self) -> None:
-        """Refuse at once what would never end.
+        """Refuse at once a number of frames that would never be written.
 
         Raises:
             ConfigError: If there would be too many output frames.
@@ -141,10 +154,10 @@ class InterpolationJob(Job):
             self.full_plan()
 
     def _seek(self, first: int, journal: Journal, since: int) -> tuple[int, int]:
-        """Where reading has to begin for an output frame, and from which pair on decisions are noted.
+        """The source frame at which reading begins, and the first one whose decision is noted.
 
-        The plan then knows all timestamps before. Without a journal of the decisions before, reading begins
-        where the journal does.
+        All timestamps before the former are appended to the plan. Without a journal of the decisions before,
+        reading begins where the journal does.
         """
         if first == 0:
             return 0, 0
@@ -156,20 +169,6 @@ class InterpolationJob(Job):
         for time, duration in stamps[:begin]:
             self.plan.append(Timestamp(time, duration))
         return begin, start - self._scenes.reach
-
-    def _read(self, begin: int) -> Iterator[SourceFrame]:
-        """The source's frames from a number on, transformed; each is added to the plan before it is yielded.
-
-        Raises:
-            InputError: If there are not two frames.
-        """
-        for frame in self.source.stream(begin):
-            self.frames_in = frame.index + 1
-            self.plan.append(Timestamp(frame.time, frame.duration, frame.name))
-            yield replace(frame, picture=self._transform.apply(frame.picture))
-        self.plan.end()
-        if self.frames_in < 2:
-            raise _too_few(self.source, self.frames_in)
 
 
 def _too_few(source: FrameSource, count: int) -> InputError:
@@ -184,10 +183,10 @@ def _too_few(source: FrameSource, count: int) -> InputError:
 
 
 def _with_ensemble(model: Interpolator, config: InterpolateConfig) -> Interpolator:
-    """The model itself, or the ensemble of it that is wanted."""
+    """The model itself, or its ensemble if the options ask for one."""
     if config.ensemble:
         return Ensemble(model, members_of(config.ensemble))
-    model.reserve_cache(1)  # an ensemble of an earlier run may have made it keep more
+    model.reserve_cache(1)  # an ensemble of an earlier run may have reserved more
     return model
 
 
@@ -196,12 +195,12 @@ def choose_tile(
 ) -> tuple[int | None, list[str]]:
     """Tile height in rows (None: no tiles), and a note on it.
 
-    Nothing said, the model gets :data:`MEMORY_SHARE` of the device's memory. It is a fraction of all memory,
-    not of what is free, so that a run that is resumed chooses as it did before.
+    By default the model may use :data:`MEMORY_FRACTION` of the device's memory. It is a fraction of all
+    memory, not of the free one, so that a resumed run chooses the same tile.
 
     Args:
         config: All options.
-        model: Interpolates the frames.
+        model: Interpolator of the frames.
         height: Frame height in pixels.
         width: Frame width in pixels.
 
@@ -210,55 +209,46 @@ def choose_tile(
     """
     if config.tile is not None:
         return config.tile, []
-    limit = config.max_memory or int(MEMORY_SHARE * total_memory(model.device))
+    limit = config.max_memory or int(MEMORY_FRACTION * total_memory(model.device))
     tile = model.choose_tile(height, width, limit)
     if tile is None:
         return None, []
     return tile, [
-        f"Frames were made in tiles of {tile} rows, to stay within {limit / 2**30:.1f} GiB of memory "
+        f"Frames were synthesized in tiles of {tile} rows, to stay within {limit / 2**30:.1f} GiB of memory "
         "(--max-memory)."
     ]
 
 
-def _sink_options(
-    config: InterpolateConfig, info: SourceInfo, timing: Timing, size: tuple[int, int], identity: str
+def _with_timing(
+    options: SinkOptions, config: InterpolateConfig, info: SourceInfo, timing: Timing, size: tuple[int, int]
 ) -> SinkOptions:
-    """How the output is written.
+    """The options of the sink with those that depend on the source and the timing.
 
     Args:
-        config: All options.
-        info: The source.
+        options: Options that every job has.
+        config: All options of the run.
+        info: Information on the source.
         timing: Number and speed of the output frames.
         size: Height and width of the output in pixels.
-        identity: Fingerprint of the run.
     """
-    slowed = timing.time_scale != 1
-    audio = ("stretch" if slowed else "copy") if config.audio == "auto" else config.audio
-    options = SinkOptions(
-        codec=config.codec,
-        quality=config.quality,
-        preset=config.preset,
-        pixel_format=config.pixel_format,
+    default_audio = "copy" if timing.time_scale == 1 else "stretch"
+    return replace(
+        options,
+        audio=default_audio if config.audio == "auto" else config.audio,
         time_scale=timing.time_scale,
         rate=timing.output_rate(info.rate),
         divisions=(timing.inter_frames or 0) + 1,
-        overwrite=config.overwrite,
-        resume=config.resume,
-        fingerprint=identity,
         start=config.start,
         end=config.end,
         size=None if size == (info.height, info.width) else size,
         image_format=config.image_format,
     )
-    if audio == "stretch" or audio == "drop":
-        return replace(options, audio=audio)
-    return options
 
 
 def _description(
     config: InterpolateConfig, info: SourceInfo, model: Interpolator, output: Path, tile: int | None
 ) -> dict[str, object]:
-    """What was asked for and with what, for the head of the log: plain JSON values."""
+    """Options, source and model of a run for the head of the log, as plain JSON values."""
     name, *members = model_names(model)
     return {
         "vfi": __version__,

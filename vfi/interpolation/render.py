@@ -1,13 +1,13 @@
-"""From pairs to output frames: what each frame of the plan shows, and how it is made.
+"""From intervals to output frames: the content of each frame of the plan, passed through or interpolated.
 
-:class:`Renderer` asks the plan for the output frames of a pair, decides for each whether a source frame is
-passed through, held, repeated, blended or interpolated, and makes it. It needs nothing but the pair: any
-pair can be rendered alone, and any part of its frames.
+:class:`Renderer` asks the plan for the output frames of an interval, decides for each whether a source frame
+is passed through, shown again, blended or interpolated, and does so. It needs nothing but the interval: any
+of them can be rendered alone, and any part of its frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vfi.errors import InputError
 from vfi.interpolation.schedule import Kind, Plan, PlanItem
-from vfi.interpolation.windows import Change, DistinctFrame, Pair
+from vfi.interpolation.windows import Change, Interval
 from vfi.io.frames import OutputFrame
 from vfi.io.pixels.color import Rounding
 from vfi.io.pixels.picture import Picture
@@ -28,174 +27,144 @@ if TYPE_CHECKING:
     from vfi.base.interpolator import Interpolator
 
 HALF = Fraction(1, 2)
-TIMES_AT_ONCE = 8
-"""Most new frames that one call of the model makes, ..."""
+FRAMES_AT_ONCE = 8
+"""Most output frames that are rendered at once, ..."""
 BYTES_AT_ONCE = 256 << 20
-"""... and most bytes of them: bounds the memory of pairs with very many, or very large, new frames."""
+"""... and most bytes of them: bounds the memory of intervals with very many, or very large, new frames."""
 
 
 @dataclass(frozen=True)
 class RenderRules:
-    """How output frames are made."""
+    """How output frames are rendered."""
 
     blend_cuts: bool = False
     """Across a cut: blend both sides instead of repeating the nearer one."""
     rounding: Rounding = "nearest"
     tile: int | None = None
+    """Tile height in rows; None: no tiles."""
 
 
 class Renderer:
-    """Makes the output frames of one source, pair by pair."""
+    """Renders the output frames of one source, interval by interval."""
 
     def __init__(self, model: Interpolator, plan: Plan, rules: RenderRules) -> None:
-        """Prepare for any pair.
+        """Prepare for any interval.
 
         Args:
-            model: Interpolates the new frames.
-            plan: Which output frames there are; it knows a pair before that is rendered.
-            rules: How frames are made.
+            model: Interpolator of the new frames.
+            plan: Plan of the output; it holds the timestamps of an interval before that is rendered.
+            rules: Choices for all frames.
         """
         self.model = model
         self.plan = plan
         self.rules = rules
-        self._source = object()  # makes the keys of this source's frames differ from those of any other
+        self._source = object()  # sets the keys of this source's frames apart from those of any other
         self._tensors: dict[int, Tensor] = {}
 
-    def pair(self, pair: Pair, first: int = 0) -> tuple[Decision, Iterator[OutputFrame]]:
-        """What is decided for a pair, and the frames from its start until just before its end.
+    def frames(
+        self,
+        intervals: Iterable[Interval],
+        first: int = 0,
+        note: Callable[[Decision], None] | None = None,
+    ) -> Iterator[OutputFrame]:
+        """The output frames of consecutive intervals, from each start until just before its end.
 
         Args:
-            pair: Consecutive distinct frames with their neighbours.
-            first: Number of the first wanted output frame; those before it are not made.
+            intervals: Intervals with their neighbours; the plan forgets what lies before each that is done.
+            first: Number of the first wanted output frame; those before it are not rendered.
+            note: Function that receives the decision on each interval before its frames are rendered.
         """
-        items = [item for source in _sources(pair.start) for item in self.plan.items(source)]
-        shown = [self._shown(pair, item) for item in items]
-        new_frames = sum(isinstance(content, Fraction) for content in shown)
-        wanted = [(item, content) for item, content in zip(items, shown, strict=True) if item.index >= first]
-        return self._decision(pair, new_frames), self._make(pair, wanted)
+        for interval in intervals:
+            items = [item for source in interval.sources for item in self.plan.items(source)]
+            contents = [(item, self._content(interval, item)) for item in items]
+            if note is not None and interval.end is not None:
+                note(self._decision(interval, sum(isinstance(content, Fraction) for _, content in contents)))
+            wanted = [(item, content) for item, content in contents if item.index >= first]
+            count = frames_at_once(interval.start.picture)
+            for part in (wanted[begin : begin + count] for begin in range(0, len(wanted), count)):
+                new = iter(self._synthesize(interval, [t for _, t in part if isinstance(t, Fraction)]))
+                for item, content in part:
+                    image = content if isinstance(content, Picture) else next(new)
+                    yield OutputFrame(item.index, item.time, item.duration, image, item.name)
+            self.plan.forget(interval.start.index)
 
-    def last(self, distinct: DistinctFrame, first: int = 0) -> Iterator[OutputFrame]:
-        """The frames that end the output, from number ``first`` on."""
-        for source in _sources(distinct):
-            for item in self.plan.items(source):
-                if item.index >= first:
-                    yield _output(item, distinct.frame.picture)
-
-    def _shown(self, pair: Pair, item: PlanItem) -> Picture | Fraction:
-        """What an output frame shows: a source frame's samples, or the t in (0, 1) to interpolate at."""
-        start, end = pair.start, pair.end
-        last = start.frame.index + len(start.timestamps) - 1
-        if end.change is Change.HOLD or item.kind is Kind.HOLD:
-            return start.frame.picture
-        if end.change in (Change.CUT, Change.PAUSE) and (item.t == 0 or item.source != last):
-            return start.frame.picture
-        if end.change is Change.PAUSE:
+    def _content(self, interval: Interval, item: PlanItem) -> Picture | Fraction:
+        """The content of an output frame: a source frame's samples, or the t in (0, 1) to interpolate at."""
+        start, end = interval.start, interval.end
+        if end is None or interval.change is Change.HOLD or item.kind is Kind.HOLD:
+            return start.picture
+        if interval.change is Change.MOTION:
+            t = (item.source_time - start.time) / (end.time - start.time)
+            return t or start.picture
+        if item.t == 0 or item.source != interval.sources[-1]:
+            return start.picture
+        if interval.change is Change.PAUSE or self.rules.blend_cuts:
             return item.t
-        if end.change is Change.CUT:
-            return item.t if self.rules.blend_cuts else (start if item.t <= HALF else end).frame.picture
-        t = (item.source_time - start.frame.time) / (end.frame.time - start.frame.time)
-        return t or start.frame.picture
+        return (start if item.t <= HALF else end).picture
 
-    def _make(self, pair: Pair, wanted: list[tuple[PlanItem, Picture | Fraction]]) -> Iterator[OutputFrame]:
-        """Turn decisions into frames, new ones a few at a time."""
-        count = frames_at_once(pair.start.frame.picture)
-        for first in range(0, len(wanted), count):
-            some = wanted[first : first + count]
-            new = iter(self._synthesize(pair, [t for _, t in some if isinstance(t, Fraction)]))
-            for item, content in some:
-                yield _output(item, content if isinstance(content, Picture) else next(new))
-
-    def _synthesize(self, pair: Pair, positions: list[Fraction]) -> list[Picture]:
-        """Interpolate or blend at these t between start and end."""
-        if not positions:
-            return []
-        start, end = pair.start.frame.picture, pair.end.frame.picture
-        if start.equals(end):
-            return [start] * len(positions)
-        times = [float(t) for t in positions]
-        window = self._window(pair)
-        if pair.end.change is Change.CUT:
-            frames = [torch.lerp(window.start, window.end, t) for t in times]
-        else:
-            frames = self.model.interpolate_window(window, times, tile=self.rules.tile, check_finite=False)
-        return [
-            Picture.from_tensor(frame, like=start, end=end, t=t, rounding=self.rules.rounding)
-            for frame, t in zip(frames, times, strict=True)
-        ]
-
-    def _window(self, pair: Pair) -> Window:
-        """The pair as tensors on the model's device; each frame is converted once."""
-        frames = [distinct and distinct.frame for distinct in (pair.start, pair.end, pair.prev, pair.next)]
+    def _synthesize(self, interval: Interval, fractions: list[Fraction]) -> list[Picture]:
+        """Interpolate, or across a cut blend, at these t between start and end."""
+        start, end = interval.start, interval.end
+        if not fractions or end is None or start.picture.equals(end.picture):
+            return [start.picture] * len(fractions)
+        times = [float(t) for t in fractions]
+        frames = (start, end, interval.prev, interval.next)
         self._tensors = {
             frame.index: self._tensors[frame.index]
             if frame.index in self._tensors
             else frame.picture.tensor(self.model.device)
             for frame in frames
             if frame is not None
-        }
-        start, end = (self._tensors[each.frame.index] for each in (pair.start, pair.end))
-        outer = (each and self._tensors[each.frame.index] for each in (pair.prev, pair.next))
-        keys = ((self._source, frame and frame.index) for frame in frames)
-        return Window(start, end, *outer, keys=FrameKeys(*keys))
+        }  # each frame is converted once
+        window = Window(
+            self._tensors[start.index],
+            self._tensors[end.index],
+            interval.prev and self._tensors[interval.prev.index],
+            interval.next and self._tensors[interval.next.index],
+            FrameKeys(*((self._source, frame and frame.index) for frame in frames)),
+        )
+        if interval.change is Change.CUT:
+            tensors = [torch.lerp(window.start, window.end, t) for t in times]
+        else:
+            tensors = self.model.interpolate_window(window, times, tile=self.rules.tile, check_finite=False)
+        return [
+            Picture.from_tensor(
+                tensor, like=start.picture, end=end.picture, t=t, rounding=self.rules.rounding
+            )
+            for tensor, t in zip(tensors, times, strict=True)
+        ]
 
-    def _decision(self, pair: Pair, new_frames: int) -> Decision:
-        """What is done with a pair, for the log."""
-        change, repeats = pair.end.change, len(pair.start.timestamps)
-        action, reason = ("interpolated" if new_frames else "passed"), pair.reason
+    def _decision(self, interval: Interval, new_frames: int) -> Decision:
+        """The decision on an interval, for the log."""
+        start, end, change = interval.start, interval.end, interval.change
+        assert end is not None
+        action, reason = ("interpolated" if new_frames else "passed"), interval.reason
         if change is Change.HOLD:
             action, reason = "held", "the frame is repeated for long"
         elif change is Change.CUT:
             action, reason = ("blended" if self.rules.blend_cuts else "repeated"), "cut"
         elif change is Change.PAUSE:
-            last = pair.start.frame.index + repeats - 1
-            held = self.plan.motion_start(last) - pair.start.timestamps[-1].time
+            seconds = float(self.plan.pause(interval.sources[-1]))
             action = action if new_frames else "held"
-            reason += f", {PAUSE_REASON}: held for {float(held):.3f} s"
-        elif repeats > 1:
-            reason += f", {repeats} equal frames taken as one"
+            reason += f", {PAUSE_REASON}: held for {seconds:.3f} s"
+        elif interval.repeats > 1:
+            reason += f", {interval.repeats} equal frames taken as one"
         return Decision(
-            first=pair.start.frame.index,
-            second=pair.end.frame.index,
-            time=round(float(pair.start.frame.time), 6),
+            first=start.index,
+            second=end.index,
+            time=round(float(start.time), 6),
             action=action,
             reason=reason,
-            score=None if pair.end.score is None else round(pair.end.score, 4),
+            score=None if interval.score is None else round(interval.score, 4),
             new_frames=new_frames,
         )
 
 
-def frames_at_once(picture: Picture) -> int:
-    """How many new frames of this size to make in one call of the model."""
-    frame_bytes = picture.height * picture.width * 3 * 4  # three channels of float32
-    return max(1, min(TIMES_AT_ONCE, BYTES_AT_ONCE // frame_bytes))
-
-
-def check_names(pair: Pair, inter_frames: int | None) -> None:
-    """Make sure that no new image takes the name of the source's next one.
+def frames_at_once(image: Picture) -> int:
+    """Number of output frames of this size to render at once.
 
     Args:
-        pair: Consecutive images.
-        inter_frames: Number of new images between each two; None: on a grid, where names are numbers.
-
-    Raises:
-        InputError: If the source already holds names of the form that new images get.
+        image: Samples of the size of the output.
     """
-    name, following = pair.start.timestamps[-1].name, pair.end.timestamps[0].name
-    if inter_frames is None or not following.startswith(f"{name}_"):
-        return
-    number = following.removeprefix(f"{name}_")
-    if number.isdecimal() and int(number) < inter_frames:
-        folder = pair.start.frame.picture.path
-        raise InputError(
-            f"{folder.parent if folder else 'The input'} already holds a new frame, {following}: "
-            "give a folder that holds original frames only."
-        )
-
-
-def _sources(distinct: DistinctFrame) -> range:
-    """Numbers of the source frames that show a distinct frame."""
-    return range(distinct.frame.index, distinct.frame.index + len(distinct.timestamps))
-
-
-def _output(item: PlanItem, picture: Picture) -> OutputFrame:
-    return OutputFrame(item.index, item.time, item.duration, picture, item.name)
+    frame_bytes = image.height * image.width * 3 * 4  # three channels of float32
+    return max(1, min(FRAMES_AT_ONCE, BYTES_AT_ONCE // frame_bytes))

@@ -1,16 +1,16 @@
 """Detection of scene cuts and duplicate frames from two consecutive frames alone.
 
-**Cuts.** A cut is where motion explains nothing. Both frames are reduced to about 64 x 36 grey pixels and
-cut into blocks; every block is searched for in the other frame within +-8 pixels, an eighth of its
-width. The score of a block is its best mean absolute difference, relative to the block's own contrast: 0
-if it is found again, 1 if predicting it by its own mean would have been as good. The score of a pair is
-the mean over all blocks of both frames. Black bars are left out.
+**Cuts.** At a cut, motion explains nothing. Both frames are reduced to about 64 x 36 gray pixels and divided
+into blocks; every block is searched for in the other frame within +-8 pixels, an eighth of its width. The
+score of a block is its least mean absolute difference, relative to the block's own contrast: 0 if it is found
+again, 1 if its own mean predicts it as well. The score of a pair is the mean over all blocks of both frames.
+Black bars are left out.
 
 A pair that scores high is compared once more after giving both frames the same mean and contrast, which
-clears fades and flashes. What is left of them (the last steps of a fade to black, a flash to white) counts
-as a cut, and rightly so: motion does not explain it. Slow dissolves are no cuts.
+removes fades and flashes. What remains of them (the last steps of a fade to black, a flash to white) counts
+as a cut, because motion does not explain it. Slow dissolves are no cuts.
 
-The score depends on the two frames only: it does not matter where decoding started.
+The score depends on the two frames only, not on where decoding started.
 
 Measured on 54 real clips of one shot each (handheld, sports, drone, animals; 10 to 60 frames per second),
 and on 1000 joins of random frames of different clips, all at the default threshold of 0.87:
@@ -45,15 +45,15 @@ histogram (0.20)            6, 17, 35                            26         957
 
 ``short`` are the cuts around shots of a single frame (of two frames: 69 missed, here 1). The adaptive
 detector, at 2.0 as good as this module on long shots and faster (0.7 ms per pair, here 2 to 5 on one core),
-compares each frame with the two before and the two behind it: it answers two frames late, and misses the cuts
-of flashes and quick montages. That, and that any pair of a film can be judged by itself here, is why this
+compares each frame with the two before and the two after it: it answers two frames late, and misses the cuts
+of flashes and quick montages. For that reason, and because any pair of a film can be judged alone here, this
 module stays.
 
-**Duplicates.** :func:`is_duplicate` accepts exact repetitions and what a video encoder makes of them: the
-changes of each block (a fortieth of the width) are averaged with their sign, which cancels noise but not
-motion. 126 frames of 14 clips, each shown twice and encoded by x264 at CRF 18, 23 and 28: 126, 126 and 117
-repeats found, and none of the 112 real changes taken for one. In the 54 clips as they are it finds the ten
-repeats known to be there and five more pairs that stand still.
+**Duplicates.** :func:`is_duplicate` accepts exact repetitions and encoded ones: the changes of each block (a
+fortieth of the width) are averaged with their sign, which cancels noise but not motion. 126 frames of 14
+clips, each shown twice and encoded by x264 at CRF 18, 23 and 28: 126, 126 and 117 repeats found, and none of
+the 112 real changes taken for one. In the 54 clips as they are it finds the ten known repeats and five more
+pairs without motion.
 """
 
 from __future__ import annotations
@@ -74,21 +74,21 @@ _LONG_SIDE = 64  # px of the reduced frame
 _BLOCK = 6  # px of the reduced frame
 _REACH = 8  # px of the reduced frame
 _STRIDE = 2  # px between the displacements tried
-_SUSPICIOUS = 0.6  # scores below need no second look
-_LEAST_GAIN = 0.6  # of contrast, from one frame to the next, in a fade
-_NOISE = 2.0  # grey levels added to every contrast: below, a block is flat and its noise means nothing
+_SUSPICIOUS = 0.6  # scores below are not computed again at equal brightness
+_LEAST_GAIN = 0.6  # ratio of contrasts between two frames of a fade
+_NOISE = 2.0  # gray levels added to every contrast: a block of less is flat, and only noise
 _WORST_BLOCK = 2.0  # one flat block in front of a busy one must not outweigh many others
 
-_BAR_CONTRAST = 8  # grey levels within one row of a black bar
-_BAR_CHANGE = 4  # grey levels from one frame to the other
+_BAR_CONTRAST = 8  # gray levels within one row of a black bar
+_BAR_CHANGE = 4  # gray levels from one frame to the other
 
 _DUPLICATE_COLUMNS = 40  # blocks per row
-_DUPLICATE_MEAN = 0.14  # grey levels, mean of the blocks' changes
-_DUPLICATE_BLOCK = 3.2  # grey levels, in the worst block
+_DUPLICATE_MEAN = 0.14  # gray levels, mean of the blocks' changes
+_DUPLICATE_BLOCK = 3.2  # gray levels, in the worst block
 
 
 def cut_score(luma_a: Luma, luma_b: Luma) -> float:
-    """Fraction of two frames that motion does not explain: 0 to 2; see :data:`CUT_THRESHOLD`.
+    """Fraction of two frames that motion does not explain, 0 to 2; see :data:`CUT_THRESHOLD`.
 
     Args:
         luma_a: Luma ``[H, W]`` uint8 of the earlier frame.
@@ -109,17 +109,11 @@ def cut_score(luma_a: Luma, luma_b: Luma) -> float:
 
 
 def is_duplicate(luma_a: Luma, luma_b: Luma) -> bool:
-    """Whether the later frame repeats the earlier one, apart from traces of compression.
+    """Whether the later frame repeats the earlier one, apart from compression artifacts.
 
     The frame as a whole and its worst block (a fortieth of its width) must both be nearly equal, so that
-    a mouth that moves in an otherwise still drawing counts as a change.
-
-    Args:
-        luma_a: Luma ``[H, W]`` uint8 of the earlier frame.
-        luma_b: Luma ``[H, W]`` uint8 of the later frame, of the same size.
-
-    Raises:
-        ValueError: If the sizes differ.
+    a mouth that moves in an otherwise still drawing counts as a change. Arguments and errors are those of
+    :func:`cut_score`.
     """
     _check_sizes(luma_a, luma_b)
     # With its sign: what compression adds cancels out within a block, what moves does not.
@@ -137,7 +131,7 @@ def _check_sizes(luma_a: Luma, luma_b: Luma) -> None:
 
 
 def _reduce(luma: Luma, long_side: int) -> Luma:
-    """Shrink (never enlarge) to this longer side, in pixels, by averaging."""
+    """The frame, shrunk to this longer side in pixels by averaging; never enlarged."""
     height, width = luma.shape
     scale = min(1.0, long_side / max(height, width))
     size = max(_BLOCK, round(width * scale)), max(_BLOCK, round(height * scale))
@@ -145,7 +139,7 @@ def _reduce(luma: Luma, long_side: int) -> Luma:
 
 
 def _trim_bars(luma_a: Luma, luma_b: Luma) -> tuple[Luma, Luma]:
-    """Cut off uniform, unchanging rows and columns at the edges: they would look perfectly explained."""
+    """Crop uniform, unchanging rows and columns at the edges, which any motion would explain."""
     for _ in range(2):  # rows, then columns of the transpose
         keep = np.flatnonzero(~_is_bar(luma_a, luma_b))
         if keep.size >= 4 * _BLOCK:
@@ -165,9 +159,9 @@ def _mutual_score(luma_a: Luma, luma_b: Luma) -> float:
 
 
 def _relight(luma_a: Luma, luma_b: Luma) -> tuple[Luma, Luma] | None:
-    """Give the frame of higher contrast the mean and contrast of the other, as in a fade or a flash.
+    """Both frames with the mean and contrast of the weaker one, as a fade or a flash changes them.
 
-    None if that would take more than a plausible change of light: a cut to black is a cut.
+    None if that is more than a plausible change of light: a cut to black is a cut.
     """
     swap = luma_a.std() < luma_b.std()
     strong, weak = (luma_b, luma_a) if swap else (luma_a, luma_b)

@@ -1,4 +1,4 @@
-"""The plan of an output: which frame is shown when, from the timestamps of the source, exactly.
+"""The plan of an output: content and exact time of every frame, from the timestamps of the source.
 
 All times are :class:`fractions.Fraction` seconds, so nothing drifts over any length and every coincidence
 is decided by arithmetic, never by a tolerance. Two clocks exist: the source's own, and the output's, which
@@ -10,8 +10,7 @@ A :class:`Plan` is data: any frame of the output can be asked for alone, in any 
     plan[1000]              # source frame, t, time, duration and name of output frame 1000
     plan.range_of(20)       # the output frames from source frame 20 until just before source frame 21
 
-A stream appends its timestamps one by one; what lies between two source frames is known as soon as the
-second one is appended.
+A stream appends its timestamps one by one; the frames between two source frames follow with the second one.
 
 There are two ways to place frames:
 
@@ -60,7 +59,7 @@ MOST_FRAMES = 100_000_000
 
 
 class Kind(Enum):
-    """What an output frame shows."""
+    """Content of an output frame."""
 
     ORIGINAL = "original"
     """A source frame, passed through."""
@@ -71,7 +70,7 @@ class Kind(Enum):
 
 
 class Timestamp(NamedTuple):
-    """When a source frame is shown, on the source's clock."""
+    """Time and duration of a source frame on the source's clock."""
 
     time: Fraction
     """Seconds."""
@@ -86,15 +85,15 @@ class PlanItem:
     """One frame of the output."""
 
     index: int
-    """Number of the output frame, from 0."""
+    """Index of the output frame, from 0."""
     time: Fraction
-    """When it is shown, on the output's clock, in seconds."""
+    """Timestamp on the output's clock, in seconds."""
     duration: Fraction
-    """How long it is shown, in seconds of the output's clock."""
+    """Duration in seconds of the output's clock."""
     source: int
-    """Number of the source frame at or before it."""
+    """Index of the source frame at or before it."""
     source_time: Fraction
-    """When it is shown, on the source's clock, in seconds."""
+    """Timestamp on the source's clock, in seconds."""
     t: Fraction
     """Position between that source frame (0) and the next (1); in [0, 1). 0 where the frame is held."""
     step: int
@@ -106,7 +105,7 @@ class PlanItem:
 
 @dataclass(frozen=True)
 class Timing:
-    """How many frames to show, and how fast. Give ``inter_frames`` or ``rate``, not both."""
+    """Number and speed of the output frames; give ``inter_frames`` or ``rate``, not both."""
 
     inter_frames: int | None = None
     """New frames between each two source frames, 1 to :data:`MOST_INTER_FRAMES`."""
@@ -140,7 +139,7 @@ class Timing:
             )
 
     def output_rate(self, source_rate: Fraction | None) -> Fraction | None:
-        """Frames per second of the output, or None when they follow a source without a constant rate."""
+        """Frames per second of the output; None if it follows a source without a constant rate."""
         if self.inter_frames is None:
             return self.rate
         if source_rate is None:
@@ -148,7 +147,7 @@ class Timing:
         return source_rate * (self.inter_frames + 1) / self.time_scale
 
     def estimate_count(self, frame_count: int | None, duration: Fraction | None) -> int | None:
-        """About how many frames the output has, from what is known of the source."""
+        """Approximate number of output frames, from the frames and seconds of the source; None: unknown."""
         if self.inter_frames is not None:
             return None if frame_count is None else frame_count * (self.inter_frames + 1)
         if duration is None or self.rate is None:
@@ -165,10 +164,16 @@ def _short(number: Fraction | int) -> str:
 def slow_motion_timing(
     factor: Fraction, source_rate: Fraction | None, origin: Fraction = Fraction(0), *, hold_last: bool = True
 ) -> Timing:
-    """The timing that plays ``factor`` times slower.
+    """The timing of slow motion.
 
     A whole factor K puts K - 1 new frames between each two, so that every source frame is kept and the
     frame rate stays the source's. Any other factor samples the source's nominal rate.
+
+    Args:
+        factor: Seconds of output per second of source.
+        source_rate: Nominal frames per second of the source; None: unknown.
+        origin: Source time of output time 0, in seconds.
+        hold_last: Whether the last frame is held, as in films.
 
     Raises:
         ValueError: If the factor is not whole and ``source_rate`` is unknown.
@@ -245,7 +250,7 @@ class Plan:
         self._count = self._begins[-1] + self._last_count() if self._stamps else 0
 
     def forget(self, before: int) -> None:
-        """Free what was kept of the source frames before this one: they are not asked for again."""
+        """Free the timestamps of the source frames before this one, which are not asked for again."""
         number = min(before - self._forgotten, len(self._stamps) - 2)  # the end needs the last interval
         if number > 0:
             del self._stamps[:number], self._motions[:number], self._begins[:number]
@@ -284,13 +289,10 @@ class Plan:
         """The source frame at or before an output frame; the last one for numbers beyond the end."""
         return self._forgotten + max(bisect_right(self._begins, index) - 1, 0)
 
-    def motion_start(self, source: int) -> Fraction:
-        """When the motion from a source frame to the next begins, on the source's clock, in seconds."""
-        return self._motions[source - self._forgotten]
-
-    def pauses(self, source: int) -> bool:
-        """Whether the interval after a source frame is a pause."""
-        return self.motion_start(source) != self._stamps[source - self._forgotten].time
+    def pause(self, source: int) -> Fraction:
+        """Seconds for which a source frame is held before the motion to the next one begins."""
+        number = source - self._forgotten
+        return self._motions[number] - self._stamps[number].time
 
     def _item(self, source: int, index: int) -> PlanItem:
         number = source - self._forgotten
@@ -341,7 +343,7 @@ class Plan:
         return time, duration * scale
 
     def _last_interval(self) -> Fraction:
-        """What is divided evenly after the last source frame, in seconds.
+        """The length that is divided evenly after the last source frame, in seconds.
 
         Where the end of a range cuts that frame short, the held frames keep the distance of the frames
         before, so that a constant rate stays constant; only the last one is shown shorter.
@@ -373,7 +375,7 @@ class Plan:
         return 1 / (self.timing.rate * self.timing.time_scale)
 
     def _grid_number(self, time: Fraction) -> Fraction:
-        """Which point of the grid lies at a time of the source's clock; a fraction lies between two."""
+        """The number of the grid point at a time of the source's clock; a fraction between two points."""
         return (time - self._zero) / self._grid_step
 
     def _on_grid(self, time: Fraction) -> bool:
@@ -384,7 +386,7 @@ class Plan:
             raise InputError(
                 f"There is a gap of {float(after.time - before.time):.0f} s after the frame at "
                 f"{float(before.time):.2f} s, which would take {count} frames; at most {MOST_PER_INTERVAL} "
-                "are made between two source frames: leave the gap out with --start and --end, or give "
+                "are written between two source frames: leave the gap out with --start and --end, or give "
                 "--inter-frames instead of --fps."
             )
 

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vfi.base.interpolator import require_interpolator
 from vfi.config import InterpolateConfig
-from vfi.errors import InputError, OutputError
+from vfi.errors import ConfigError, InputError, OutputError
 from vfi.interpolation.checks import check_source
 from vfi.interpolation.job import InterpolationJob
 from vfi.io.base import FrameSource
@@ -34,23 +35,26 @@ def interpolate_video(
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Report:
-    """Put new frames between those of a film, a folder of images, or two images.
+    """Insert new frames between those of a film, a folder of images, or two images.
 
     Args:
-        input: A video file, a folder of images, or a folder of such folders.
-        output: A video file, an animation, or a folder for images; None: beside the input.
-        model: A name (see :func:`vfi.registry.list_models`) or a loaded model.
-        inter_frames: New frames between each two. The 1 gives way where ``fps`` or ``slow_motion`` is among
-            the options, which say for themselves how many frames there are to be.
-        progress: Receives now and then a :class:`~vfi.jobs.report.Progress`.
-        options: Any other field of :class:`~vfi.config.InterpolateConfig`, in its friendly spelling.
+        input: Video file, animation, folder of images, or folder of such folders.
+        output: Video, animation, or folder of images to write; None: beside the input.
+        model: Name of a model (see :func:`vfi.registry.list_models`) or a loaded model.
+        inter_frames: Number of new frames between each two. The default of 1 does not apply where ``fps`` or
+            ``slow_motion`` is among the options, which determine the number.
+        progress: Callback that receives a :class:`~vfi.jobs.report.Progress` now and then.
+        options: Further options of :class:`~vfi.config.InterpolateConfig`, spelled as on the command line.
 
     Returns:
-        Frames in and out, cuts, seconds, and notes on what was not carried over.
+        Numbers of frames in and out and of cuts, seconds, and notes on what was not carried over.
 
     Raises:
-        VfiError: If something is wrong, in one clear sentence; see :mod:`vfi.errors`.
+        ConfigError: If ``model`` is neither a name nor an interpolator, or an option is wrong.
+        VfiError: If anything else is wrong, in one clear sentence; see :mod:`vfi.errors`.
     """
+    if not isinstance(model, str):
+        _require_interpolator(model)
     amount_given = any(options.get(name) is not None for name in ("fps", "slow_motion"))
     count = None if amount_given and inter_frames == 1 else inter_frames
     values: dict[str, Any] = {**options, "input": input, "output": output, "inter_frames": count}
@@ -63,7 +67,10 @@ def interpolate_video(
 def interpolate(
     config: InterpolateConfig, model: Interpolator | None = None, progress: ProgressCallback | None = None
 ) -> Report:
-    """Do what a configuration asks for; arguments and errors as :func:`interpolate_video`."""
+    """Interpolate as a configuration states.
+
+    Arguments are those of :func:`open_job` and :func:`interpolate_video`, result and errors of the latter.
+    """
     clips = _clips(config)
     if clips:
         return _interpolate_clips(config, clips, model, progress)
@@ -97,8 +104,20 @@ def open_job(
         raise
 
 
+def _require_interpolator(model: object) -> None:
+    """Refuse anything but an interpolator, such as a flow estimator.
+
+    Raises:
+        ConfigError: If the model is no interpolator.
+    """
+    try:
+        require_interpolator(model)
+    except ValueError as error:
+        raise ConfigError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+
+
 def _clips(config: InterpolateConfig) -> list[Path]:
-    """The clip folders of a dataset; none if the input is no dataset."""
+    """The clip folders of a dataset; empty if the input is no dataset."""
     if not config.clips:
         return [] if config.second is not None else find_clips(config.input)
     if not config.input.is_dir():
@@ -143,13 +162,13 @@ def _interpolate_clips(
 
 
 def _folders_without_images(clips: list[Path]) -> list[Path]:
-    """The folders beside those of the clips; hidden ones are nobody's clips."""
+    """The folders beside those of the clips, hidden ones left out."""
     beside = sorted(clips[0].parent.iterdir())
     return [path for path in beside if path.is_dir() and path not in clips and not path.name.startswith(".")]
 
 
 def _clip_config(config: InterpolateConfig, clip: Path) -> InterpolateConfig:
-    """Return the configuration for one clip of a dataset."""
+    """The configuration for one clip of a dataset."""
     log: Path | None = config.log
     return config.replace(
         input=clip, clips=False, log=log and log.with_name(f"{log.stem}_{clip.name}{log.suffix}")
@@ -163,7 +182,7 @@ def _open(config: InterpolateConfig) -> FrameSource:
         start=config.start,
         end=config.end,
         rate=config.input_fps,
-        mixed_sizes=config.resize is not None,  # it makes them alike
+        mixed_sizes=config.resize is not None,  # which gives all of them one size
         deinterlace=config.deinterlace,
     )
 
@@ -173,7 +192,7 @@ def _output(config: InterpolateConfig) -> Path:
 
 
 def _load(config: InterpolateConfig) -> Interpolator:
-    from vfi.registry import load_model  # here, because it loads the networks
+    from vfi.registry import load_model  # here, because it imports the networks
 
     model = load_model(
         config.model,
@@ -188,7 +207,11 @@ def _load(config: InterpolateConfig) -> Interpolator:
 
 
 def default_output(config: InterpolateConfig) -> Path:
-    """Where the result goes if nothing is said: beside the input, its name saying what was done."""
+    """The path of the output where none is given: beside the input, its name stating what was done.
+
+    Args:
+        config: All options.
+    """
     source: Path = config.input
     if not source.name or source.name == "..":
         source = source.resolve()
@@ -203,6 +226,6 @@ def default_output(config: InterpolateConfig) -> Path:
     if source.is_dir() or config.second is not None:
         return source.with_name(f"{source.stem if config.second else source.name}{tag}".replace(".", "_"))
     own = source.suffix.lower()
-    kept = own[1:] in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)  # as a film it would have no transparency
-    suffix = own if kept else default_suffix(source)
+    # An animation keeps its suffix, because it would lose its transparency as a film.
+    suffix = own if own[1:] in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES) else default_suffix(source)
     return source.with_name(f"{source.stem}{tag}{suffix}")

@@ -1,26 +1,27 @@
-"""From source frames to pairs with neighbours: cuts, repeated frames, pauses, ends of the clip.
+"""From source frames to intervals with neighbours: cuts, repeated frames, pauses, ends of the clip.
 
-Two generators, each testable with a list. Together they hold a handful of frames: the four of a window and
-the one that the cut detector has just compared.
+Two generators, each testable with a list. Together they keep a handful of frames: the four of a window and
+the one that was read last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
 from vfi.interpolation import scene
-from vfi.interpolation.schedule import Timestamp
+from vfi.interpolation.schedule import Plan, Timestamp
 from vfi.io.frames import SourceFrame
 
 LONGEST_RUN = 4
-"""Animation repeats a drawing up to this often ("on fours"); what stays longer is held on purpose."""
+"""Animation repeats a drawing up to this often ("on fours"); a frame that stays longer is meant to stand
+still."""
 
 MOST_UNEVEN = Fraction(4, 3)
-"""A neighbour is used only if its interval is at most this much longer or shorter than the pair's: the
-four-frame models assume equal intervals."""
+"""Greatest ratio between the lengths of two neighbouring intervals, either way, at which the neighbour is
+used: the four-frame models assume equal intervals."""
 
 
 class Change(Enum):
@@ -29,7 +30,7 @@ class Change(Enum):
     MOTION = "motion"
     """New frames are interpolated."""
     CUT = "cut"
-    """A new scene begins: nothing is invented."""
+    """A new scene begins: nothing is interpolated."""
     HOLD = "hold"
     """The frame stays the same for long: it is shown again."""
     PAUSE = "pause"
@@ -37,32 +38,41 @@ class Change(Enum):
 
 
 @dataclass(frozen=True)
-class DistinctFrame:
-    """A frame and the timestamps at which the source shows it: several where it is repeated."""
+class Interval:
+    """The interval between two consecutive distinct frames, or what follows the last one."""
 
-    frame: SourceFrame
-    timestamps: tuple[Timestamp, ...]
+    start: SourceFrame
+    """The distinct frame at which the interval begins; where it is repeated, the first of the source frames
+    that show it."""
+    repeats: int
+    """Number of consecutive source frames that show ``start``, itself included."""
+    end: SourceFrame | None
+    """The next distinct frame; None after the last one."""
     change: Change | None
-    """From the distinct frame before to this one; None for the first."""
+    """Change from ``start`` to ``end``; None where there is no end."""
     score: float | None
-    """The cut score of that change, where it was measured."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two consecutive distinct frames with their neighbours, as far as these belong to the same movement."""
-
-    prev: DistinctFrame | None
-    start: DistinctFrame
-    end: DistinctFrame
-    next: DistinctFrame | None
-    reason: str
+    """Cut score of that change, where it was measured."""
+    prev: SourceFrame | None = None
+    """The distinct frame before ``start``, if it belongs to the same movement."""
+    next: SourceFrame | None = None
+    """The distinct frame after ``end``, if it belongs to the same movement."""
+    reason: str = ""
     """Why there are four frames or not, for the log."""
+
+    @property
+    def sources(self) -> range:
+        """Numbers of the source frames that show ``start``."""
+        return range(self.start.index, self.start.index + self.repeats)
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds from ``start`` to ``end`` on the source's clock; 0 where there is no end."""
+        return Fraction(0) if self.end is None else self.end.time - self.start.time
 
 
 @dataclass(frozen=True)
 class SceneRules:
-    """What to look for between consecutive frames."""
+    """Criteria by which consecutive frames are compared."""
 
     find_cuts: bool = True
     cut_threshold: float = scene.CUT_THRESHOLD
@@ -70,7 +80,7 @@ class SceneRules:
 
     @property
     def context(self) -> int:
-        """How many frames before any frame have to be read to know its window as in a full reading.
+        """Number of frames to read before any frame so that its window is that of a full reading.
 
         Wherever reading starts, the grouping is right from the second distinct frame on. Up to three
         distinct frames of :data:`LONGEST_RUN` frames matter: the first, the frame's own, the one between.
@@ -79,106 +89,101 @@ class SceneRules:
 
     @property
     def reach(self) -> int:
-        """How many frames before any frame its distinct frame may begin."""
+        """Greatest number of frames by which a distinct frame begins before any of its repeats."""
         return LONGEST_RUN - 1 if self.merge_duplicates else 0
 
 
-def mark_changes(
-    frames: Iterable[SourceFrame], rules: SceneRules, pauses: Callable[[int], bool] | None = None
-) -> Iterator[DistinctFrame]:
+def find_intervals(
+    frames: Iterable[SourceFrame], rules: SceneRules, plan: Plan | None = None
+) -> Iterator[Interval]:
     """Compare each frame with the one before, and merge repeated frames where asked.
 
-    A run of up to :data:`LONGEST_RUN` equal frames becomes one distinct frame with as many timestamps. The
-    frames of a longer run stay apart, linked by :attr:`Change.HOLD`, so that a held frame does not start to
-    creep.
+    A run of up to :data:`LONGEST_RUN` equal frames becomes one distinct frame. The frames of a longer run
+    stay apart, linked by :attr:`Change.HOLD`, so that a frame that stands still does not start to creep.
 
     Args:
         frames: Consecutive frames of one source.
-        rules: What to look for.
-        pauses: Whether the interval after the frame of this number is a pause, as :meth:`Plan.pauses`; None:
-            there are no pauses.
+        rules: Criteria of the comparison.
+        plan: Plan that each frame's timestamp is appended to and that is asked for pauses; None: there are no
+            pauses.
+
+    Yields:
+        The interval from each distinct frame to the next, without neighbours; at the end, that of the last
+        frame, which has no end.
     """
-    distinct: DistinctFrame | None = None
+    start: SourceFrame | None = None
     before: SourceFrame | None = None
-    held = False
+    repeats, holding = 1, False
     for frame in frames:
-        stamp = Timestamp(frame.time, frame.duration, frame.name)
-        if before is None or distinct is None:
-            distinct, before = DistinctFrame(frame, (stamp,), None, None), frame
+        if plan is not None:
+            plan.append(Timestamp(frame.time, frame.duration, frame.name))
+        if start is None or before is None:
+            start = before = frame
             continue
-        paused = pauses is not None and pauses(before.index)
+        paused = plan is not None and plan.pause(before.index) > 0
         repeated = rules.merge_duplicates and scene.is_duplicate(before.picture.luma(), frame.picture.luma())
-        if repeated and not held and not paused and len(distinct.timestamps) < LONGEST_RUN:
-            distinct = replace(distinct, timestamps=(*distinct.timestamps, stamp))
+        if repeated and not holding and not paused and repeats < LONGEST_RUN:
+            repeats += 1
         else:
-            yield distinct
             change, score = (Change.HOLD, None) if repeated else _compare(before, frame, rules)
             if paused and change is Change.MOTION:
                 change = Change.PAUSE
-            held = repeated
-            distinct = DistinctFrame(frame, (stamp,), change, score)
+            yield Interval(start, repeats, frame, change, score)
+            start, repeats, holding = frame, 1, repeated
         before = frame
-    if distinct is not None:
-        yield distinct
+    if plan is not None:
+        plan.end()
+    if start is not None:
+        yield Interval(start, repeats, None, None, None)
 
 
 def _compare(before: SourceFrame, frame: SourceFrame, rules: SceneRules) -> tuple[Change, float | None]:
+    """The change between two different frames, and its cut score where it is measured."""
     if not rules.find_cuts:
         return Change.MOTION, None
     score = scene.cut_score(before.picture.luma(), frame.picture.luma())
     return (Change.CUT if score > rules.cut_threshold else Change.MOTION), score
 
 
-def pair_up(frames: Iterable[DistinctFrame], window: int = 4) -> Iterator[Pair | DistinctFrame]:
-    """Consecutive distinct frames with their neighbours; at the very end the last frame alone.
+def add_neighbours(intervals: Iterable[Interval], window: int = 4) -> Iterator[Interval]:
+    """Add to each interval the frames on either side that belong to the same movement.
 
     Args:
-        frames: Distinct frames of one source, in order.
-        window: Number of frames that the model takes, 2 or 4; with 2 no pair has neighbours.
+        intervals: Intervals of one source, in order.
+        window: Number of frames that the model takes, 2 or 4; with 2 no interval has neighbours.
+
+    Yields:
+        The same intervals, with the reasons for the log.
     """
-    prev: DistinctFrame | None = None
-    start: DistinctFrame | None = None
-    end: DistinctFrame | None = None
-    for frame in frames:
-        if start is not None and end is not None:
-            yield _pair(prev, start, end, frame, window)
-        prev, start, end = start, end, frame
-    if start is not None and end is not None:
-        yield _pair(prev, start, end, None, window)
-    if end is not None:
-        yield end
+    before: Interval | None = None
+    current: Interval | None = None
+    for after in intervals:
+        if current is not None:
+            yield _with_neighbours(before, current, after, window)
+        before, current = current, after
+    if current is not None:
+        yield current
 
 
-def _pair(
-    prev: DistinctFrame | None,
-    start: DistinctFrame,
-    end: DistinctFrame,
-    following: DistinctFrame | None,
-    window: int,
-) -> Pair:
-    """Leave out the neighbours that do not belong to the same movement, and say why."""
+def _with_neighbours(before: Interval | None, current: Interval, after: Interval, window: int) -> Interval:
+    """The interval with those neighbours that belong to the same movement, and the reason."""
     if window == 2:
-        return Pair(None, start, end, None, "the model takes two frames")
-    reasons: list[str] = []
-    interval = end.frame.time - start.frame.time
-    if prev is None:
-        reasons.append("first pair")
-    elif start.change is Change.CUT:
-        prev = None
-        reasons.append("cut before")
-    elif start.change is Change.PAUSE or not _even(start.frame.time - prev.frame.time, interval):
-        prev = None
-        reasons.append("uneven intervals before")
-    if following is None:
-        reasons.append("last pair")
-    elif following.change is Change.CUT:
-        following = None
-        reasons.append("cut after")
-    elif following.change is Change.PAUSE or not _even(following.frame.time - end.frame.time, interval):
-        following = None
-        reasons.append("uneven intervals after")
-    return Pair(prev, start, end, following, ", ".join(reasons) or "four frames")
+        return replace(current, reason="the model takes two frames")
+    obstacle_before = "first pair" if before is None else _obstacle(current, before, "before")
+    obstacle_after = "last pair" if after.end is None else _obstacle(current, after, "after")
+    return replace(
+        current,
+        prev=None if before is None or obstacle_before else before.start,
+        next=None if obstacle_after else after.end,
+        reason=", ".join(filter(None, (obstacle_before, obstacle_after))) or "four frames",
+    )
 
 
-def _even(neighbour: Fraction, interval: Fraction) -> bool:
-    return interval <= neighbour * MOST_UNEVEN and neighbour <= interval * MOST_UNEVEN
+def _obstacle(current: Interval, neighbour: Interval, side: str) -> str:
+    """Why a neighbouring interval does not belong to the same movement; empty if it does."""
+    if neighbour.change is Change.CUT:
+        return f"cut {side}"
+    longer, shorter = max(current.length, neighbour.length), min(current.length, neighbour.length)
+    if neighbour.change is Change.PAUSE or longer > shorter * MOST_UNEVEN:
+        return f"uneven intervals {side}"
+    return ""

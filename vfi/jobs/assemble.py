@@ -1,17 +1,18 @@
 """From images to a film: the frames of a folder, in natural order, at a constant rate.
 
-Images are read, encoded and forgotten one by one; films appear under their names when they are complete.
+Images are read, encoded and released one by one; a film gets its name when it is complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vfi.config import AssembleConfig
 from vfi.errors import ConfigError, InputError, OutputError
-from vfi.io.base import FrameSource, SinkOptions
+from vfi.io.base import FrameSource
 from vfi.io.frames import OutputFrame
 from vfi.io.images.animation import ANIMATION_SUFFIXES
 from vfi.io.open import find_clips, is_image_folder, open_source
@@ -20,7 +21,7 @@ from vfi.jobs.clips import run_clips
 from vfi.jobs.identity import fingerprint
 from vfi.jobs.journal import Journal
 from vfi.jobs.report import ProgressCallback, Report
-from vfi.jobs.runner import Job, run
+from vfi.jobs.runner import Job, run, sink_options
 
 
 class AssemblyJob(Job):
@@ -30,31 +31,28 @@ class AssemblyJob(Job):
         """Decide how the film is written.
 
         Args:
-            source: An open folder of images.
+            source: Open folder of images.
             config: All options.
-            output: A film or an animation.
+            output: Video or animation to write.
         """
-        options = SinkOptions(
-            codec=config.codec,
-            quality=config.quality,
-            preset=config.preset,
-            pixel_format=config.pixel_format,
-            rate=config.fps,
-            overwrite=config.overwrite,
-            resume=config.resume,
-            fingerprint=fingerprint([source.info.path], {"fps": str(config.fps)}),
-        )
-        super().__init__(source, output, options, expected=source.info.frame_count)
+        options = sink_options(config, fingerprint([source.info.path], {"fps": str(config.fps)}))
+        super().__init__(source, output, replace(options, rate=config.fps), expected=source.info.frame_count)
+        self._read = 0
+
+    @property
+    def frames_in(self) -> int:
+        """Number of images read so far, those before a resumed run included."""
+        return self._read
 
     def count(self) -> int:
         """Number of output frames."""
         return len(self.source.timestamps())
 
     def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
-        """The images from one number on, as frames."""
-        self.frames_in = first
+        """The images from number ``first`` on, as frames; see :meth:`vfi.jobs.runner.Job.frames`."""
+        self._read = first
         for frame in self.source.stream(first):
-            self.frames_in = frame.index + 1
+            self._read = frame.index + 1
             yield OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name)
 
 
@@ -66,18 +64,18 @@ def assemble_video(
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Report:
-    """Make a film of a folder of images, or one of every folder in a folder.
+    """Encode a folder of images as a film, or every folder in a folder as a film of its own.
 
     Args:
-        input: A folder of images of one size, or a folder of such folders. Names count as people read them:
+        input: Folder of images of one size, or folder of such folders. Images are taken in natural order:
             ``001.png``, ``001_0.png``, ``001_2.png``, ``001_10.png``, ``002.png``.
-        output: A video or an animation; for a folder of folders, a folder; None: beside the input.
-        fps: Frame rate, images per second.
-        progress: Receives now and then a :class:`~vfi.jobs.report.Progress`.
-        options: Any other field of :class:`~vfi.config.AssembleConfig`, in its friendly spelling.
+        output: Video or animation to write; for a folder of folders, a folder; None: beside the input.
+        fps: Frame rate in images per second.
+        progress: Callback that receives a :class:`~vfi.jobs.report.Progress` now and then.
+        options: Further options of :class:`~vfi.config.AssembleConfig`, spelled as on the command line.
 
     Returns:
-        Frames in and out, seconds, and notes on what was not kept.
+        Numbers of frames in and out, seconds, and notes on what was not kept.
 
     Raises:
         VfiError: If something is wrong, in one clear sentence; see :mod:`vfi.errors`.
@@ -87,7 +85,12 @@ def assemble_video(
 
 
 def assemble(config: AssembleConfig, progress: ProgressCallback | None = None) -> Report:
-    """Do what a configuration asks for; arguments and errors as :func:`assemble_video`."""
+    """Assemble films as a configuration states; returns and raises what :func:`assemble_video` does.
+
+    Args:
+        config: All options.
+        progress: Callback that receives a :class:`~vfi.jobs.report.Progress` now and then.
+    """
     assert config.input is not None
     if config.input.exists() and not config.input.is_dir():
         raise InputError(f"{config.input} is not a folder: name a folder of images.")
@@ -120,10 +123,10 @@ def _open(config: AssembleConfig, folder: Path) -> FrameSource:
 
 
 def _film(config: AssembleConfig) -> Path:
-    """Where the film of one folder goes.
+    """The path of the film of one folder.
 
     Raises:
-        ConfigError: If the output is no film.
+        ConfigError: If the output has not the suffix of a film.
     """
     assert config.input is not None
     output = config.output or _beside(config.input, f".{config.container}")

@@ -22,21 +22,21 @@ def run_clips(
     open_job: Callable[[Path], AbstractContextManager[Job]],
     progress: ProgressCallback | None = None,
 ) -> Report:
-    """The sum of the reports of all clips; damage is reported at the end.
+    """Run a job per clip and return the sum of their reports; damage is reported at the end.
 
-    All clips are looked at before the first one is begun, so that mistakes are reported at once.
+    All clips are checked before the first one is begun, so that mistakes are reported at once.
 
     Args:
         root: Folder of all outputs.
-        outputs: The output of every clip.
+        outputs: Output of every clip, by the clip's folder.
         resume: Whether clips whose output exists are complete and kept.
-        check: Refuses a clip that cannot be done.
-        open_job: Opens the job of a clip.
-        progress: Receives the progress of each clip.
+        check: Function that raises an error for a clip that cannot be processed.
+        open_job: Function that opens the job of a clip.
+        progress: Callback that receives the progress of each clip.
 
     Raises:
         DamagedInputError: If clips were damaged; the outputs hold what could be read.
-        VfiError: As soon as something else is wrong with a clip.
+        VfiError: If something else is wrong with a clip; clips behind it are not begun.
         Interrupted: If the user stopped the run.
     """
     begin = time.monotonic()
@@ -50,7 +50,7 @@ def run_clips(
         try:
             with open_job(clip) as job:
                 reports.append(run(job, progress))
-        except AlreadyComplete:  # killed between the last rename and the cleaning up
+        except AlreadyComplete:  # killed between the last rename and the removal of its traces
             complete.append(clip)
         except DamagedInputError as error:
             damages.append(str(error))

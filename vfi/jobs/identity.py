@@ -1,4 +1,4 @@
-"""What a run is recognised by: a run is resumed only if everything that its frames depend on is the same."""
+"""Fingerprints of runs: a run is resumed only if everything that its frames depend on is the same."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def fingerprint(sources: list[Path], values: Mapping[str, object]) -> str:
-    """A hash of everything that the frames of an output depend on.
+    """Hash of everything that the frames of an output depend on.
 
     Args:
-        sources: Files and folders that are read; name, size and time of change of each file count.
-        values: Whatever else the frames depend on, as plain JSON values.
+        sources: Files and folders that are read; each file counts by name, size and time of change.
+        values: Everything else that the frames depend on, as plain JSON values.
     """
     identity = {
         "version": __version__,

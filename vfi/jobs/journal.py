@@ -1,7 +1,7 @@
-"""What was decided for each pair of source frames, and why: kept on disk while a job runs, and as its log.
+"""The decision on each pair of source frames and its reason: a journal while a job runs, a log at its end.
 
 The journal lies beside the unfinished output, one line per pair, so that its length costs no memory and an
-interrupted run loses nothing of it. The JSON log that the user may ask for is made of it at the end.
+interrupted run loses nothing of it. The JSON log that the user may ask for is written from it at the end.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from vfi.errors import OutputError
 from vfi.jobs.report import Report
 
 CUT_ACTIONS = ("repeated", "blended")
-"""What is done with a pair across a cut."""
+"""Actions on a pair of frames across a cut."""
 
 PAUSE_REASON = "pause of the source"
-"""Part of the reason where the source shows nothing new for long."""
+"""Part of the reason of a decision where the source shows nothing new for long."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was done with a pair of consecutive distinct frames."""
+    """Decision on a pair of consecutive distinct frames."""
 
     first: int
-    """Number of the pair's first frame in the source, from 0."""
+    """Index of the pair's first frame in the source, from 0."""
     second: int
-    """Number of the pair's second frame in the source."""
+    """Index of the pair's second frame in the source."""
     time: float
     """Timestamp of the first frame, in seconds of the source's clock; rounded for people."""
     action: str
@@ -40,18 +40,18 @@ class Decision:
     score: float | None
     """Cut score, where it was measured."""
     new_frames: int
-    """Number of output frames that are not in the source."""
+    """Number of output frames that are interpolated."""
 
 
 class Journal:
     """The decisions of one output, in the order of its pairs."""
 
     def __init__(self, output: Path, *, resume: bool) -> None:
-        """Name the file; it is written with the first decision.
+        """Choose the file; it is written with the first decision.
 
         Args:
-            output: The output that the decisions are about.
-            resume: Whether an interrupted run of the same output goes on; else its decisions are dropped.
+            output: Output of the job.
+            resume: Whether an interrupted run of the same output continues; else its decisions are dropped.
         """
         output = output.absolute()
         self.path = output.with_name(f"{output.name}.part.decisions")
@@ -59,7 +59,7 @@ class Journal:
         self._resume = resume
 
     def end(self) -> int | None:
-        """The source frame up to which all decisions of an interrupted run are noted; None: they are not."""
+        """The source frame up to which an interrupted run noted all decisions; None if some are missing."""
         end: int | None = None
         for entry in self.entries():
             if end is not None and entry["first"] != end:
@@ -68,7 +68,7 @@ class Journal:
         return end
 
     def add(self, decision: Decision) -> None:
-        """Note what is done with the next pair; earlier notes on this and later pairs are dropped.
+        """Note the decision on the next pair; earlier notes on this and later pairs are dropped.
 
         Raises:
             OutputError: If the journal cannot be written.
@@ -82,7 +82,7 @@ class Journal:
             self._file.flush()
 
     def join(self, parts: Iterable[Journal]) -> None:
-        """Add the decisions of several journals, which may share pairs where they meet."""
+        """Add the decisions of several journals, which may overlap by some pairs."""
         last = -1
         for part in parts:
             for entry in part.entries():
@@ -127,17 +127,17 @@ class Journal:
 
 
 class Log:
-    """The user's log: a JSON object with ``"run"`` (what was asked), ``"pairs"`` and ``"report"``.
+    """The user's log: a JSON object with ``"run"`` (options and source), ``"pairs"`` and ``"report"``.
 
-    It has a temporary name until it is complete. Without a path it takes everything and writes nothing.
+    It has a temporary name until it is complete. Without a path nothing is written.
     """
 
     def __init__(self, path: Path | None, run: Mapping[str, object]) -> None:
-        """Begin the file, so that a place that cannot be written is reported before any work is done.
+        """Begin the file, so that a path that cannot be written is reported before any work is done.
 
         Args:
-            path: File of the finished log; None: none is wanted.
-            run: What was asked for: plain JSON values.
+            path: File of the finished log; None: no log.
+            run: Options and source of the run, as plain JSON values.
 
         Raises:
             OutputError: If the file cannot be written.
@@ -174,7 +174,7 @@ class Log:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Remove what is not finished."""
+        """Remove an unfinished log."""
         if self._file is not None and self.path is not None:
             self._file.close()
             self._file = None

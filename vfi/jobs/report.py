@@ -1,4 +1,4 @@
-"""What a job reports: progress while it works, and a summary at its end."""
+"""Reports of a job: progress while it runs, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is."""
+    """Progress of a job."""
 
     done: int
-    """Output frames written, those of an interrupted run before included."""
+    """Number of output frames written, those of interrupted runs included."""
     total: int | None
-    """About how many there will be; None where nothing is known."""
+    """Approximate number of all output frames; None: unknown."""
     seconds: float
-    """Time since the start."""
+    """Seconds since the start."""
     rate: float | None
     """Output frames per second of this run."""
     remaining: float | None
-    """Seconds still to go."""
+    """Estimated seconds to the end."""
     name: str
-    """Name of what is being written."""
+    """Name of the output."""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -34,7 +34,7 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a job did."""
+    """Summary of a finished job."""
 
     output: Path
     frames_in: int
@@ -42,23 +42,23 @@ class Report:
     cuts: int
     seconds: float
     notes: tuple[str, ...] = ()
-    """One sentence for everything that was not carried over, or that the user should know."""
+    """One sentence for each thing that was not carried over, or that the user should know."""
     damage: str | None = None
-    """What was broken in the input; the output holds what could be read."""
+    """One sentence on damage in the input; the output holds what could be read."""
     clips: int = 1
 
 
 class ProgressMeter:
-    """Reports to a callback how far a job is."""
+    """Reports the progress of a job to a callback."""
 
     def __init__(self, name: str, total: int | None, done: int, callback: ProgressCallback | None) -> None:
-        """Begin to measure the time.
+        """Start the clock.
 
         Args:
-            name: Name of what is being written.
+            name: Name of the output.
             total: Expected number of output frames; None: unknown.
-            done: Number of output frames that an interrupted run has written.
-            callback: Receives the progress; None: nobody does.
+            done: Number of output frames that interrupted runs have written.
+            callback: Function that receives the progress; None: none is reported.
         """
         self._name = name
         self._total = total
@@ -73,7 +73,12 @@ class ProgressMeter:
         return time.monotonic() - self._begin
 
     def update(self, done: int, *, finished: bool = False) -> None:
-        """Report that so many frames are written."""
+        """Report the number of frames written so far, unless the last report is very recent.
+
+        Args:
+            done: Number of output frames written, those of interrupted runs included.
+            finished: Whether these are all frames; then they are reported in any case.
+        """
         seconds = self.seconds
         if self._callback is None or (seconds - self._reported < PROGRESS_SECONDS and not finished):
             return

@@ -1,7 +1,7 @@
 """Runs any job: opens its sink, writes its frames, reports its progress, and resumes what was interrupted.
 
-A :class:`Job` says where frames come from and how each is made; :func:`run` does everything else. Decoding
-and encoding run in threads of the source and the sink, a few frames ahead; the job works here.
+A :class:`Job` yields the output frames of a source; :func:`run` does everything else. Decoding and encoding
+run in threads of the source and the sink, a few frames ahead; the job runs in the caller's thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from typing_extensions import Self
 
+from vfi.config import Configuration
 from vfi.errors import AlreadyComplete, DamagedInputError, Interrupted, OutputError
 from vfi.io.base import FrameSink, FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
@@ -22,31 +23,34 @@ from vfi.jobs.report import ProgressCallback, ProgressMeter, Report
 
 
 class Job(ABC):
-    """A task that turns the frames of a source into those of one output. Leaving it closes the source."""
+    """A task that turns the frames of a source into those of one output; its context closes the source."""
 
     def __init__(
         self, source: FrameSource, output: Path, options: SinkOptions, *, expected: int | None = None
     ) -> None:
-        """Keep what every job has.
+        """Initialize the attributes of every job.
 
         Args:
-            source: An open source.
-            output: A film, an animation, or a folder for images.
-            options: How the output is written.
-            expected: About how many output frames there will be; None: unknown.
+            source: Open source; the job closes it.
+            output: Video, animation, or folder of images to write.
+            options: Options of the sink.
+            expected: Approximate number of output frames; None: unknown.
         """
         self.source = source
         self.output = output
         self.options = options
         self.expected = expected
-        self.frames_in = 0
-        """Number of source frames so far."""
         self.notes = list(source.info.notes)
         """Sentences for the report."""
         self.log: Path | None = None
-        """Where the log of decisions goes; None: nowhere."""
+        """File for the log of decisions; None: no log."""
         self.description: Mapping[str, object] = {}
-        """What was asked for, for the head of the log: plain JSON values."""
+        """Options and source for the head of the log, as plain JSON values."""
+
+    @property
+    @abstractmethod
+    def frames_in(self) -> int:
+        """Number of source frames read so far, those before a resumed run included."""
 
     @abstractmethod
     def frames(self, first: int, journal: Journal, since: int = 0) -> Iterator[OutputFrame]:
@@ -54,12 +58,12 @@ class Job(ABC):
 
         Args:
             first: Number of the first wanted output frame.
-            journal: Takes the decisions on the way, as :meth:`Journal.add`.
-            since: Number of the first output frame that the journal is about: a shard begins there.
+            journal: Journal that receives the decisions on the way.
+            since: Number of the first output frame of the journal: a shard begins there.
         """
 
     def surroundings(self) -> AbstractContextManager[None]:
-        """What has to be set up while frames are made."""
+        """Context in which the frames are rendered."""
         return nullcontext()
 
     def __enter__(self) -> Self:
@@ -72,11 +76,11 @@ class Job(ABC):
 
 
 def run(job: Job, progress: ProgressCallback | None = None) -> Report:
-    """Do a job from its beginning, or from where it was interrupted.
+    """Run a job from its beginning, or from where it was interrupted.
 
     Args:
-        job: The job; its source has not been read.
-        progress: Receives the progress now and then, in this thread.
+        job: Job whose source has not been read.
+        progress: Callback that receives the progress now and then, in this thread.
 
     Raises:
         VfiError: If something is wrong; see :mod:`vfi.errors`. After a :class:`~vfi.errors.DamagedInputError`
@@ -111,8 +115,26 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
     return report
 
 
+def sink_options(config: Configuration, identity: str) -> SinkOptions:
+    """The options of the sink that every job takes from its configuration.
+
+    Args:
+        config: All options of a job that writes frames.
+        identity: Fingerprint of the run.
+    """
+    return SinkOptions(
+        codec=config.codec,
+        quality=config.quality,
+        preset=config.preset,
+        pixel_format=config.pixel_format,
+        overwrite=config.overwrite,
+        resume=config.resume,
+        fingerprint=identity,
+    )
+
+
 def _opened(job: Job) -> FrameSink:
-    """The sink of a job; what is left of a run that was killed after its last rename is cleaned up."""
+    """The sink of a job; what a run that was killed after its last rename left behind is removed."""
     try:
         return open_sink(job.output, job.source, job.options)
     except AlreadyComplete:
@@ -122,7 +144,11 @@ def _opened(job: Job) -> FrameSink:
 
 @contextmanager
 def stopping(sink: FrameSink, journal: Journal) -> Iterator[None]:
-    """Stop cleanly when the user, the disk or the input says so, and report what was kept.
+    """Stop cleanly on Ctrl-C and on errors of disk and input, and report what was kept.
+
+    Args:
+        sink: Open sink, which is aborted.
+        journal: Journal of the output; it is kept if the sink can be resumed.
 
     Raises:
         Interrupted: If the user stopped the run.

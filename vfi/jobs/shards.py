@@ -1,12 +1,12 @@
-"""Shards: one output made in parts, on as many machines as there are, and joined to the same bytes.
+"""Shards: one output rendered in parts, on any number of machines, and joined to the same bytes.
 
 A shard is a range of output frames. It reads the source frames that it needs and a few before, so that every
-frame is what a run of the whole makes of it. Of a film, shards begin where pieces of the unfinished output
-begin (:attr:`~vfi.io.base.SinkOptions.segment_frames`), so that the joined film consists of the same pieces::
+frame equals that of a run of the whole. In a film, shards begin where segments of the unfinished output begin
+(:attr:`~vfi.io.base.SinkOptions.segment_frames`), so that the joined film consists of the same segments::
 
     with open_job(config) as job:
         shards = split(job.count(), 5, job)
-    for shard in shards:                        # anywhere, at the same time
+    for shard in shards:                        # on any machine, in parallel
         with open_job(config) as job:
             run_shard(job, shard, folder)
     with open_job(config) as job:
@@ -19,6 +19,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vfi.errors import ConfigError, DamagedInputError, OutputError
 from vfi.io.images.animation import ANIMATION_SUFFIXES
@@ -36,7 +37,7 @@ class Shard:
     """A part of an output."""
 
     number: int
-    """From 0, in the order of time."""
+    """Number of the shard in the order of time, from 0."""
     first: int
     """Number of its first output frame."""
     stop: int | None
@@ -44,12 +45,12 @@ class Shard:
 
 
 def split(count: int, shards: int, job: Job) -> list[Shard]:
-    """Shards of about equal length, no more than there are pieces to make.
+    """Shards of about equal length, at most one per segment of the output.
 
     Args:
         count: Number of output frames.
         shards: Wanted number of shards, 1 or more.
-        job: The job; its output decides where shards may begin.
+        job: Job of the whole output; its output decides where shards may begin.
 
     Raises:
         ConfigError: If the output cannot be joined, or the number of shards is not positive.
@@ -59,19 +60,19 @@ def split(count: int, shards: int, job: Job) -> list[Shard]:
 
 
 def split_at(borders: list[int], job: Job, unit: int | None = None, shards: int = 1) -> list[Shard]:
-    """Shards that begin at given output frames, or, in a film, at the beginnings of pieces nearest to them.
+    """Shards that begin at given output frames or, in a film, at the nearest beginnings of segments.
 
     Args:
         borders: Numbers of output frames.
-        job: The job.
-        unit: Frames per piece; None: as the output has them.
+        job: Job of the whole output.
+        unit: Frames per segment; None: as the output has them.
         shards: Wanted number of shards, for the check only.
 
     Raises:
         ConfigError: If the output cannot be joined, or the number of shards is not positive.
     """
     if shards < 1:
-        raise ConfigError(f"An output cannot be made in {shards} shards: give 1 or more.")
+        raise ConfigError(f"An output cannot be split into {shards} shards: give 1 or more.")
     if job.output.suffix[1:].lower() in ANIMATION_SUFFIXES:
         raise ConfigError(f"{job.output} is an animation, which cannot be joined of shards: choose a film.")
     if unit is None:
@@ -82,13 +83,13 @@ def split_at(borders: list[int], job: Job, unit: int | None = None, shards: int 
 
 
 def run_shard(job: Job, shard: Shard, folder: Path, progress: ProgressCallback | None = None) -> None:
-    """Make one shard; called again, it goes on where it was interrupted.
+    """Render one shard; called again, it continues where it was interrupted.
 
     Args:
-        job: The job, as for a run of the whole.
-        shard: The part to make.
+        job: Job of the whole output.
+        shard: Part to render.
         folder: Folder of all shards, empty or missing before the first one.
-        progress: Receives the progress now and then, in frames of the shard.
+        progress: Callback that receives the progress now and then, in frames of the shard.
 
     Raises:
         VfiError: If something is wrong; see :mod:`vfi.errors`.
@@ -122,10 +123,10 @@ def join_shards(
     """Join finished shards to the output; it equals the output of a run of the whole.
 
     Args:
-        job: The job, as for a run of the whole.
+        job: Job of the whole output.
         shards: All shards, finished.
         folder: Folder of all shards; deleted at the end.
-        progress: Receives the end of the progress.
+        progress: Callback that receives the progress at the end.
 
     Raises:
         OutputError: If a shard is missing, or the output cannot be written.
@@ -135,14 +136,14 @@ def join_shards(
     total = sum(result["frames"] for result in results)
     outputs = [_shard_output(job, shard, folder) for shard in shards]
     with Log(job.log, job.description) as log:
-        # Frames of an interrupted joining are those of the same work: they are kept.
+        # Frames of an interrupted joining belong to the same output: they are kept.
         with open_sink(job.output, job.source, replace(job.options, resume=True)) as sink:
             for output in outputs:
                 sink.adopt(partial_path(output))
             meter = ProgressMeter(job.output.name, total, total, progress)
             if sink.completed != total:
                 raise OutputError(
-                    f"The shards in {folder} hold {sink.completed} of {total} frames: run them anew."
+                    f"The shards in {folder} hold {sink.completed} of {total} frames: run them again."
                 )
             journal = Journal(job.output, resume=False)
             with stopping(sink, journal):
@@ -168,11 +169,16 @@ def join_shards(
 
 
 def _shard_output(job: Job, shard: Shard, folder: Path) -> Path:
-    """What a shard writes: named as the output, in a folder of its own; it stays unfinished."""
+    """The output of a shard: named as that of the job, in a folder of its own; it stays unfinished."""
     return folder.absolute() / f"shard_{shard.number:05d}" / job.output.name
 
 
-def _result(job: Job, shard: Shard, folder: Path) -> dict:
+def _result(job: Job, shard: Shard, folder: Path) -> dict[str, Any]:
+    """Numbers of frames and damage of a finished shard, by name.
+
+    Raises:
+        OutputError: If the shard is not finished.
+    """
     path = _shard_output(job, shard, folder).parent / _RESULT_FILE
     try:
         return json.loads(path.read_text("utf-8"))

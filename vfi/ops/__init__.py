@@ -1,8 +1,7 @@
-"""Operators true for any model: warping, splatting, correlation, resizing, padding, coordinates.
+"""Operators on images and flows for any model: warping, splatting, correlation, resizing, padding.
 
-They take images and flows and know no network. Conventions as in :mod:`vfi.types`: flows in pixels of
-their own resolution, channels (x right, y down), ``align_corners=True`` in everything that samples.
-:mod:`vfi.ops.reference` defines each of them in plain loops.
+Conventions as in :mod:`vfi.types`: flows in pixels of their own resolution, channels (x right, y down),
+``align_corners=True`` in all sampling. :mod:`vfi.ops.reference` defines each operator in plain loops.
 """
 
 from vfi.ops.backends.select import Backend, live_backend

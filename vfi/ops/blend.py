@@ -1,4 +1,4 @@
-"""Time as a factor of tensors, and the blend of two candidates for one frame."""
+"""Broadcasting of t, and the blend of two candidates for one frame."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def t_plane(t: float, like: Tensor) -> float: ...
 @overload
 def t_plane(t: float | Tensor, like: Tensor) -> float | Tensor: ...
 def t_plane(t: float | Tensor, like: Tensor) -> float | Tensor:
-    """The time ready to be multiplied with a tensor.
+    """Time in the shape that broadcasts against an image.
 
     Args:
-        t: Time, a number or ``[B]`` with one for each sample.
-        like: Tensor ``[B, C, H, W]`` whose type and device the result gets.
+        t: Time in (0, 1), a number or ``[B]`` with one entry per sample.
+        like: Tensor ``[B, C, H, W]`` that supplies the data type and device of the result.
 
     Returns:
-        ``[B, 1, 1, 1]``; a number as it is.
+        ``[B, 1, 1, 1]``; a number is returned unchanged.
 
     Raises:
-        ValueError: If ``t`` has not one entry per sample.
+        ValueError: If ``t`` does not have one entry per sample.
     """
     if not isinstance(t, Tensor):
         return t
@@ -37,11 +37,11 @@ def t_plane(t: float | Tensor, like: Tensor) -> float | Tensor:
 
 
 def blend_frames(candidate_0: Tensor, candidate_1: Tensor, blend: Tensor) -> Tensor:
-    """The weighted mean of two candidates for one frame.
+    """Weighted mean of two candidates for one frame.
 
     Args:
-        candidate_0: Frame ``[B, C, H, W]``, from frame 0.
-        candidate_1: Frame ``[B, C, H, W]``, from frame 1.
+        candidate_0: Candidate ``[B, C, H, W]`` warped from frame 0.
+        candidate_1: Candidate ``[B, C, H, W]`` warped from frame 1.
         blend: Weight of ``candidate_0``, ``[B, 1, H, W]`` in [0, 1].
 
     Returns:

@@ -1,4 +1,4 @@
-"""Checks of operator inputs, and the precision that operators compute in."""
+"""Checks of operator inputs, and the data type that operators compute in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 FAR = 1e6
-"""Displacement in pixels that lies outside every image, and yet is safe to compute with."""
+"""Displacement in pixels that leaves every image, yet does not overflow in the computation."""
 
 
 def working_dtype(*tensors: Tensor) -> torch.dtype:

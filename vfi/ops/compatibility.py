@@ -1,10 +1,8 @@
-"""FlowNet's correlation layer, for networks that were written against it.
+"""FlowNet's correlation layer, for networks that were written for it; no network of vfi uses it.
 
-No network of vfi uses it.
-
-Source of its meaning: Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks", ICCV
-2015, section 3, and the parameters of its Caffe layer. Everything is expressed by
-:func:`vfi.ops.correlation`, so it needs no compiled package and is as fast as that is.
+Source: Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks", ICCV 2015, section
+3, and the parameters of its Caffe layer. The layer is a composition of :func:`vfi.ops.correlation`, so it
+needs no compiled package and uses it where it is installed.
 """
 
 from __future__ import annotations
@@ -20,11 +18,11 @@ class Correlation(nn.Module):
 
     Both maps are padded by ``pad_size`` zeros. Windows of ``kernel_size`` squared are centred ``border =
     max_displacement + kernel_size // 2`` pixels from the padded edge and every ``stride1`` pixels from there.
-    Each is compared with the windows displaced by multiples of ``stride2`` up to ``max_displacement``, dy
-    slowest, and the sum of products divided by ``kernel_size^2 C``.
+    Each is multiplied with the windows displaced by multiples of ``stride2`` up to ``max_displacement``, dy
+    slowest, and the sum of the products is divided by ``kernel_size^2 C``.
 
-    With padding and displacement alike and all else 1 it is :func:`vfi.ops.correlation`. Cost: a stride2 of s
-    saves the displacements in between; a stride1 saves memory of the result only.
+    With equal padding and displacement and all else 1 it equals :func:`vfi.ops.correlation`. Cost: a larger
+    stride2 skips the displacements in between; a larger stride1 only reduces the memory of the result.
 
     Args:
         pad_size: Zero padding in pixels, 0 or more.
@@ -32,7 +30,7 @@ class Correlation(nn.Module):
         max_displacement: Largest displacement in pixels, 0 or more.
         stride1: Distance in pixels between the centres of windows.
         stride2: Distance in pixels between displacements.
-        corr_multiply: Must be 1 (products), the only value ever in use.
+        corr_multiply: Constant 1 (products), the only value that networks use.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -65,14 +63,14 @@ class Correlation(nn.Module):
         self.stride2 = stride2
 
     def extra_repr(self) -> str:
-        """The parameters, for ``print(network)``."""
+        """Parameters of the layer, for ``print(network)``."""
         return (
             f"pad_size={self.pad_size}, kernel_size={self.kernel_size}, "
             f"max_displacement={self.max_displacement}, stride1={self.stride1}, stride2={self.stride2}"
         )
 
     def forward(self, features_a: Tensor, features_b: Tensor) -> Tensor:
-        """Correlate.
+        """Correlation of the windows of two feature maps.
 
         Args:
             features_a: Feature map ``[B, C, H, W]``, floating point.
@@ -80,10 +78,10 @@ class Correlation(nn.Module):
 
         Returns:
             ``[B, D^2, h, w]`` with ``D = 2 (max_displacement // stride2) + 1`` and ``h = ceil((H + 2 pad_size
-            - 2 border) / stride1)``, w alike, in the type of ``features_a``.
+            - 2 border) / stride1)``, w from W in the same way, in the type of ``features_a``.
 
         Raises:
-            ValueError: As :func:`vfi.ops.correlation`, or if no window fits.
+            ValueError: If no window fits, or :func:`vfi.ops.correlation` refuses the features.
         """
         border = self.max_displacement + self.kernel_size // 2
         if min(features_a.shape[2:]) + 2 * self.pad_size <= 2 * border:
@@ -91,7 +89,7 @@ class Correlation(nn.Module):
                 f"the features of {tuple(features_a.shape)} are too small for a border of {border} pixels "
                 f"(max_displacement and half of kernel_size): pad_size must be larger than {self.pad_size}"
             )
-        # Windows reach this far beyond the features; displaced ones beyond that meet zeros anyway.
+        # Windows reach this far beyond the features; displaced ones beyond that are zero in any case.
         margin = self.pad_size - self.max_displacement
         padding = (max(margin, 0),) * 4
         products = self._products(F.pad(features_a, padding), F.pad(features_b, padding))
@@ -102,10 +100,10 @@ class Correlation(nn.Module):
         return F.avg_pool2d(products, self.kernel_size, self.stride1)
 
     def _products(self, features_a: Tensor, features_b: Tensor) -> Tensor:
-        """The mean product of single pixels, at every pixel: ``[B, D^2, H, W]``.
+        """Mean product of single pixels, at every pixel: ``[B, D^2, H, W]``.
 
-        Pixels that lie a multiple of stride2 apart form grids of their own. Each grid becomes a sample of the
-        batch, on which a step of stride2 is a step of one pixel.
+        Pixels a multiple of stride2 apart form one grid. Each grid becomes a sample of the batch, on which a
+        step of stride2 is a step of one pixel.
         """
         step, reach = self.stride2, self.max_displacement // self.stride2
         if step == 1:
@@ -118,7 +116,7 @@ class Correlation(nn.Module):
 
 
 def _split_grids(features: Tensor, step: int) -> Tensor:
-    """``[B, C, H, W]`` to ``[B step^2, C, ceil(H / step), ceil(W / step)]``, filled up with zeros."""
+    """Split ``[B, C, H, W]`` into ``[B step^2, C, ceil(H / step), ceil(W / step)]``, padded with zeros."""
     height, width = features.shape[2:]
     padded = F.pad(features, (0, -width % step, 0, -height % step))
     grids = padded.unflatten(3, (-1, step)).unflatten(2, (-1, step))  # [B, C, h, step, w, step]

@@ -1,7 +1,6 @@
-"""Local correlation: how well each pixel of one feature map matches the neighbourhood of another.
+"""Local correlation of two feature maps, the cost volume of the networks of the PWC family.
 
-The cost volume of the networks of the PWC family. :func:`vfi.ops.backends.select.live_backend` says what
-computes it.
+:func:`vfi.ops.backends.select.live_backend` reports which implementation computes it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from vfi.ops.backends import registration  # noqa: F401  (registers torch.ops.vf
 
 
 def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int = 4) -> Tensor:
-    """Mean product over the channels with every displacement up to ``max_displacement``.
+    """Mean product over the channels, for every displacement up to ``max_displacement``.
 
     ``out[(dy + r) (2 r + 1) + dx + r, y, x] = mean_c a[c, y, x] b[c, y + dy, x + dx]``, with r the largest
     displacement and b taken as zero outside.
@@ -24,15 +23,15 @@ def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int
 
     Args:
         features_a: Feature map ``[B, C, H, W]``, floating point.
-        features_b: Feature map of the same shape and device; of another type, both become the wider one.
+        features_b: Feature map of the same shape and device; types that differ are promoted.
         max_displacement: Largest displacement along each axis, in pixels of the features; 0 or more.
 
     Returns:
         ``[B, (2 max_displacement + 1)^2, H, W]`` on a's grid, dy slowest, in the type of ``features_a``.
 
     Raises:
-        ValueError: If the shapes differ, a side or the batch is empty, a type is no floating point type, the
-            devices differ or the displacement is negative.
+        ValueError: If the shapes or devices differ, a side or the batch is empty, a type is not floating
+            point, or the displacement is negative.
     """
     if features_a.ndim != 4 or features_a.shape != features_b.shape or 0 in features_a.shape:
         raise ValueError(

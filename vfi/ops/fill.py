@@ -1,4 +1,4 @@
-"""Hole filling of a sparse or partly reliable field by its surroundings (pull-push)."""
+"""Hole filling: sparse or unreliable pixels of a field are interpolated from their surroundings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from vfi.ops.box import block_mean
 
 ENOUGH = 0.3
-"""Weight from which on a pixel keeps its own value."""
+"""Least weight at which a pixel keeps its own value."""
 
 TINY = 1e-8
 """Added to every weight, so that 0 / 0 gives 0."""
@@ -17,11 +17,11 @@ TINY = 1e-8
 def fill_holes(total: Tensor, weight: Tensor) -> Tensor:
     """Normalise a weighted sum, and fill pixels of little weight from their surroundings.
 
-    Pull-push: the field is averaged into a pyramid, each level by weight, and filled from the coarsest level
-    down. Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4.2. Differentiable.
+    The field is averaged by weight into a pyramid and filled from the coarsest level down. Source: Gortler et
+    al., "The Lumigraph", SIGGRAPH 1996, section 3.4.2. Differentiable.
 
     Args:
-        total: Sum of ``weight * value`` per pixel, ``[B, C, H, W]``, as :func:`vfi.ops.forward_splat` gives.
+        total: Sum of ``weight * value`` per pixel, ``[B, C, H, W]``, from :func:`vfi.ops.forward_splat`.
         weight: Weight per pixel, ``[B, 1, H, W]``, not negative; a pixel of :data:`ENOUGH` or more keeps its
             own value.
 

@@ -9,9 +9,9 @@ from vfi.ops.warp import backward_warp
 
 
 def compose_flow(flow_ab: Tensor, flow_bc: Tensor) -> Tensor:
-    """Flow from a to c by way of b: ``flow_ac(x) = flow_ab(x) + flow_bc(x + flow_ab(x))``.
+    """Flow from a to c through b: ``flow_ac(x) = flow_ab(x) + flow_bc(x + flow_ab(x))``.
 
-    Where a pixel of a leaves b, the flow at the nearest edge pixel of b is taken.
+    A pixel of a that leaves b takes the flow at the nearest edge pixel of b.
 
     Args:
         flow_ab: Flow from a to b, ``[B, 2, H, W]`` on a's grid, pixels.
@@ -21,15 +21,15 @@ def compose_flow(flow_ab: Tensor, flow_bc: Tensor) -> Tensor:
         ``[B, 2, H, W]`` on a's grid, pixels.
 
     Raises:
-        ValueError: As :func:`vfi.ops.backward_warp`.
+        ValueError: If the shapes, types or devices of the flows do not fit.
     """
     return flow_ab + backward_warp(flow_bc, flow_ab, padding="border")
 
 
 def round_trip_error(flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
-    """Forward-backward error: distance between a pixel of a and where it ends after going to b and back.
+    """Forward-backward error: distance of a pixel of a from its position after going to b and back.
 
-    Large where the pixel is hidden in b.
+    It is large where the pixel is occluded in b.
 
     Args:
         flow_ab: Flow from a to b, ``[B, 2, H, W]`` on a's grid, pixels.
@@ -39,7 +39,7 @@ def round_trip_error(flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
         ``[B, 1, H, W]`` on a's grid, pixels, not negative.
 
     Raises:
-        ValueError: As :func:`vfi.ops.backward_warp`.
+        ValueError: If the shapes, types or devices of the flows do not fit.
     """
     x, y = compose_flow(flow_ab, flow_ba).split(1, dim=1)
     return torch.hypot(x, y)  # on CPU 20 times as fast as the norm over so short a dimension

@@ -1,4 +1,4 @@
-"""Padding images to the sizes a network takes, and cropping back exactly."""
+"""Padding of images to the sizes that a network accepts, and the exact crop back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Padding:
-    """Pixels to add on each side. ``unpad(pad(x))`` is x, bit for bit."""
+    """Number of pixels to add on each side; ``unpad(pad(x))`` equals x bit for bit."""
 
     top: int = 0
     bottom: int = 0
@@ -19,16 +19,16 @@ class Padding:
 
     @classmethod
     def to_fit(cls, height: int, width: int, *, multiple: int = 1, minimum: int = 1) -> Padding:
-        """The least padding with which both sides fit, centred; an odd pixel goes to the bottom or right.
+        """Least padding with which both sides fit, centred; an odd pixel goes to the bottom or right.
 
         Args:
-            height: Rows of the image.
-            width: Columns of the image.
-            multiple: Both padded sides are multiples of this.
-            minimum: Both padded sides are at least this.
+            height: Image height in pixels.
+            width: Image width in pixels.
+            multiple: Factor that both padded sides are multiples of.
+            minimum: Least size of both padded sides in pixels.
 
         Returns:
-            The padding, possibly of nothing.
+            The padding, zero on all sides if the image fits already.
 
         Raises:
             ValueError: If a number is not positive.
@@ -55,10 +55,10 @@ class Padding:
         """Repeat the edge pixels outwards, however far.
 
         Args:
-            image: ``[B, C, H, W]`` floating point, any float type; differentiable.
+            image: Image ``[B, C, H, W]``, floating point; differentiable.
 
         Returns:
-            ``[B, C, top + H + bottom, left + W + right]``; ``image`` itself where nothing is added.
+            ``[B, C, top + H + bottom, left + W + right]``; ``image`` itself if nothing is added.
         """
         if not self:
             return image
@@ -68,7 +68,7 @@ class Padding:
         """Crop what :meth:`pad` added.
 
         Args:
-            padded: ``[..., top + H + bottom, left + W + right]``: a padded image, or anything on its grid.
+            padded: Padded image, or a field on its grid, ``[..., top + H + bottom, left + W + right]``.
 
         Returns:
             ``[..., H, W]``, a view of ``padded``.

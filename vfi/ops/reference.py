@@ -1,8 +1,8 @@
-"""Reference implementations of the operators, written for reading: loops over pixels, slow.
+"""Reference implementations of the operators as plain loops over pixels, written to be read.
 
-The oracle of the tests. Every function takes what its namesake in :mod:`vfi.ops` takes, in float32 or
-float64, and is differentiable because PyTorch records each single step. Use it on images of a few pixels.
-:func:`correlation_by_shifts` alone is for whole images, too.
+The oracle of the tests. Every function takes the arguments of the function of that name in :mod:`vfi.ops`, in
+float32 or float64, and is differentiable because PyTorch records every single operation. They are slow: use
+them on images of a few pixels. Only :func:`correlation_by_shifts` is fast enough for whole images.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def correlation(features_a: Tensor, features_b: Tensor, *, max_displacement: int
 def correlation_by_shifts(features_a: Tensor, features_b: Tensor, *, max_displacement: int = 4) -> Tensor:
     """See :func:`vfi.ops.correlation`: products of whole shifted planes.
 
-    What the speed of all others is compared with, and what runs on devices that have nothing else.
+    The baseline of all speed comparisons, and the implementation on devices without a faster one.
     """
     height, width = features_a.shape[-2:]
     radius, side = max_displacement, 2 * max_displacement + 1

@@ -11,24 +11,24 @@ from vfi.ops.checks import working_dtype
 def resize_flow(flow: Tensor, height: int, width: int, *, align_corners: bool = False) -> Tensor:
     """Resize a flow bilinearly and rescale its vectors to pixels of the new size.
 
-    The vectors are multiplied by the ratio of the sizes, ``width / W`` and ``height / H``, under both
-    conventions of the corners, as every released network does it. There is no smoothing before shrinking.
+    The vectors are multiplied by the ratio of the sizes, ``width / W`` and ``height / H``, whatever
+    ``align_corners`` is, as every released network does it. Downsampling does not smooth first.
 
     Differentiable. Halves are interpolated in float32 and rounded once.
 
     Args:
         flow: Flow ``[B, 2, H, W]`` or, for several in one tensor, ``[B, 2 N, H, W]`` with channels
             (x, y, x, y, ...), in pixels of its own resolution.
-        height: New number of rows.
-        width: New number of columns.
-        align_corners: Whether the corner pixels' middles stay in place (True) or the corners of the image
-            do (False, the usual choice).
+        height: New height in pixels.
+        width: New width in pixels.
+        align_corners: Whether the centres of the corner pixels stay in place (True) or the corners of the
+            image do (False, the usual choice).
 
     Returns:
         ``[B, 2 N, height, width]`` in pixels of the new resolution, in the flow's type.
 
     Raises:
-        ValueError: If ``flow`` is not one flow or several, or a side is not positive.
+        ValueError: If the channels of ``flow`` are not pairs (x, y), or a side is not positive.
     """
     if flow.ndim != 4 or flow.shape[1] % 2:
         raise ValueError(f"flow must be [B, 2 N, H, W], but its shape is {tuple(flow.shape)}")

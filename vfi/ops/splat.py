@@ -1,4 +1,4 @@
-"""Forward splatting: add an image's pixels where a flow points, and the averages built on it.
+"""Forward splatting of an image along a flow, and the weighted averages built on it.
 
 Softmax splatting: Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020. The Gaussian
 kernel: Liu et al., "Enhanced Quadratic Video Interpolation", 2020, flow reversal.
@@ -15,7 +15,7 @@ from vfi.ops.backends import registration  # noqa: F401  (registers torch.ops.vf
 from vfi.ops.checks import require_pixels_and_flow, working_dtype
 
 EPSILON = 1e-7
-"""Least denominator of averages."""
+"""Default smallest denominator of averages."""
 
 Kernel = Literal["bilinear", "gaussian"]
 EmptyRule = Literal["add", "zero", "clip"]
@@ -35,22 +35,22 @@ def forward_splat(
 ) -> Splat:
     """Splat every pixel of a to the four pixels of b around its landing point and sum the contributions.
 
-    The four are the floor of the landing point and the next pixel in each axis, also where the fraction is
-    0. ``"bilinear"`` gives them ``(1 - |dx|) (1 - |dy|)``, which sums to 1 per source pixel; ``"gaussian"``
-    gives ``exp(-(dx^2 + dy^2))``, which does not. Neighbours outside the image are dropped one by one. A
+    The four are the floor of the landing point and the next pixel along each axis, even if the fraction is
+    0. ``"bilinear"`` weights them by ``(1 - |dx|) (1 - |dy|)``, which sums to 1 per source pixel;
+    ``"gaussian"`` by ``exp(-(dx^2 + dy^2))``, which does not. Each neighbour outside the image is dropped. A
     pixel whose flow is not finite, or so large that it lands outside, contributes nothing.
 
-    The indices are computed once for all channels, so stack whatever moves with the same flow.
+    The indices are computed once for all channels, so stack all tensors that move with the same flow.
 
     Differentiable once with respect to values, flow and weight. The gradient of the flow is that of the
-    kernel; which pixels are reached counts as constant, and a flow that is not finite gets none. On CUDA the
-    order of the sum, hence its last bits, differ from run to run.
+    kernel; the indices of the four pixels count as constant, and a flow that is not finite gets no gradient.
+    On CUDA the order of the sum, hence its last bits, differs from run to run.
 
-    Halves: coordinates, weights and sums are float32, only the result is rounded to the values' type; the
-    types of the three arguments may differ. float64 is kept.
+    Half precision: coordinates, weights and sums are float32, only the result is rounded to the values' type;
+    the types of the three arguments may differ. float64 is kept.
 
     Args:
-        values_a: Values ``[B, C, H, W]``, floating point, on a's grid, any range.
+        values_a: Values ``[B, C, H, W]`` on a's grid, floating point, of any range.
         flow_ab: Flow ``[B, 2, H, W]`` on a's grid, (x right, y down) in pixels.
         weight: Importance of each source pixel, ``[B, 1, H, W]``; None for 1.
         kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
@@ -60,7 +60,7 @@ def forward_splat(
         quotient.
 
     Raises:
-        ValueError: If shapes, types, devices or the kernel's name do not fit.
+        ValueError: If shapes, types or devices do not fit, or the kernel is unknown.
     """
     require_pixels_and_flow("values_a", values_a, "flow_ab", flow_ab)
     if kernel not in ("bilinear", "gaussian"):
@@ -81,11 +81,11 @@ def normalise_splat(splat: Splat, *, empty: EmptyRule = "add", epsilon: float = 
         splat: Sum and weight from :func:`forward_splat`.
         empty: Rule for pixels where little or nothing landed. ``"add"``: ``epsilon`` is added to every
             weight, which also darkens pixels of tiny weight. ``"zero"``: weights of exactly 0 become 1, all
-            others stay. ``"clip"``: weights below ``epsilon`` become it. Holes are 0 in all three.
-        epsilon: Least denominator, in units of the weight.
+            others stay. ``"clip"``: weights below ``epsilon`` are raised to it. Holes are 0 in all three.
+        epsilon: Smallest denominator, in units of the weight.
 
     Returns:
-        ``[B, C, H, W]``, the weighted mean of the values that landed.
+        ``[B, C, H, W]``, the weighted mean of the splatted values.
 
     Raises:
         ValueError: If ``empty`` is not one of the three.
@@ -107,7 +107,7 @@ def average_splat(
     kernel: Kernel = "bilinear",
     empty: EmptyRule = "add",
 ) -> Tensor:
-    """Splat and average: "average" splatting without a weight, "linear" splatting with one.
+    """Weighted mean of the splatted values: "average" splatting without a weight, "linear" with one.
 
     Args:
         values_a: Values, as in :func:`forward_splat`.
@@ -117,10 +117,10 @@ def average_splat(
         empty: Rule for empty pixels, as in :func:`normalise_splat`.
 
     Returns:
-        ``[B, C, H, W]`` on b's grid, in the values' type; halves are summed and divided in float32.
+        ``[B, C, H, W]`` on b's grid, in the values' type; half precision is summed and divided in float32.
 
     Raises:
-        ValueError: As :func:`forward_splat` and :func:`normalise_splat`.
+        ValueError: If :func:`forward_splat` or :func:`normalise_splat` refuses an argument.
     """
     values = values_a.to(working_dtype(values_a))
     return normalise_splat(forward_splat(values, flow_ab, weight=weight, kernel=kernel), empty=empty).to(
@@ -129,10 +129,10 @@ def average_splat(
 
 
 def softmax_splat(values_a: Tensor, flow_ab: Tensor, metric_a: Tensor, *, empty: EmptyRule = "add") -> Tensor:
-    """Average splatting with the weight ``exp(metric_a)``: of two pixels that meet, the larger metric wins.
+    """Average splatting with the weight ``exp(metric_a)``: where pixels collide, the larger metric wins.
 
-    No maximum is subtracted, so the metric has a scale: below about -16 a lone pixel sinks under
-    :data:`EPSILON`, and released networks use that to switch pixels off; above 88 float32 overflows.
+    No maximum is subtracted, so the metric is absolute: below about -16 the weight of a single pixel is less
+    than :data:`EPSILON`, which released networks use to suppress pixels; above 88 float32 overflows.
 
     Args:
         values_a: Values, as in :func:`forward_splat`.
@@ -141,10 +141,10 @@ def softmax_splat(values_a: Tensor, flow_ab: Tensor, metric_a: Tensor, *, empty:
         empty: Rule for empty pixels, as in :func:`normalise_splat`.
 
     Returns:
-        ``[B, C, H, W]`` on b's grid, in the values' type; halves are computed in float32.
+        ``[B, C, H, W]`` on b's grid, in the values' type; half precision is computed in float32.
 
     Raises:
-        ValueError: As :func:`forward_splat` and :func:`normalise_splat`.
+        ValueError: If :func:`forward_splat` or :func:`normalise_splat` refuses an argument.
     """
     if not metric_a.is_floating_point():
         metric_a = metric_a.to(torch.float32)

@@ -1,6 +1,6 @@
-"""Every network by kind and name, and functions that load one.
+"""Registry of all networks by kind and name, and functions that load one.
 
-:func:`load_model` and :func:`load_flow` return networks ready for use; :data:`SPECS` holds all there are.
+:func:`load_model` and :func:`load_flow` return networks ready for use; :data:`SPECS` is the table of all.
 """
 
 from vfi.registry.load import first_available, load_flow, load_flow_weights, load_model, reference_states

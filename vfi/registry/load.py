@@ -1,4 +1,4 @@
-"""Load a network by its name: options, weights, device and data type, each checked."""
+"""Loading of a network by its name, with checks of options, weights, device and data type."""
 
 from __future__ import annotations
 
@@ -30,22 +30,23 @@ def load_model(
     """Load a model, ready to interpolate.
 
     Args:
-        name: Name of a model, one of :func:`list_models`; ``"auto"`` is the best that needs no file.
-        checkpoint: Weight file, as its authors released it or converted; None: the one at the model's
-            place in a checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
-        device: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        dtype: ``"auto"`` (float32), ``"float32"``, ``"float16"``, ``"bfloat16"`` or a torch type. Frames
-            are held in it; flows and coordinates stay float32.
-        **options: Options of the model. Where ``flow`` is one of them, it takes the name of another flow
-            backbone (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` that
-            backbone's weight file; the weights in the model's own file are left out then.
+        name: Name of a model, one of :func:`list_models`; ``"auto"`` is the best one without a weight file.
+        checkpoint: Weight file, as its authors released it or converted; None: the model's own file in a
+            checkpoints folder (:func:`vfi.checkpoints.checkpoint_folders`).
+        device: Device, ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"``,
+            ``"cuda:1"``, ...
+        dtype: Data type of frames and networks, ``"auto"`` (float32), ``"float32"``, ``"float16"``,
+            ``"bfloat16"`` or a torch type; flows and coordinates stay float32.
+        **options: Options of the model. Where ``flow`` is one of them, it is the name of another flow
+            backbone (of :func:`list_flows`) or a :class:`FlowEstimator`, and ``flow_checkpoint`` the
+            weight file of that backbone; the flow weights in the model's own file are then ignored.
 
     Returns:
         The model in evaluation mode on its device.
 
     Raises:
         ModelError: If the model is unknown, or its weight file is missing, damaged or of another network.
-        ConfigError: If an option, the device or the type is unknown, or the model refuses a value.
+        ConfigError: If an option, the device or the type is unknown, or a value is invalid for the model.
     """
     spec = find("interpolator", name)
     target, precision = resolve_device(device), resolve_dtype(dtype)
@@ -57,16 +58,17 @@ def load_model(
 
 
 def first_available(*names: str) -> str:
-    """Find the first of several models whose weight file is in its place, or that needs none.
+    """Find the first of several models whose weight file is installed, or that needs none.
 
     Args:
         *names: Names of models, best first.
 
     Returns:
-        Its name.
+        Name of the model.
 
     Raises:
-        ModelError: If a name is unknown, or the weights of all are missing; the message is about the first.
+        ModelError: If a name is unknown, or the weights of all are missing; the message then refers to the
+        first.
     """
     specs = [find("interpolator", name) for name in names]
     for spec in specs:
@@ -85,9 +87,9 @@ def load_flow(
     """Load a flow backbone, ready to estimate.
 
     Args:
-        name: Name of a backbone, one of :func:`list_flows`; ``"auto"`` is the best that needs no file.
-        checkpoint: Weight file; None: the one at its place in a checkpoints folder.
-        device: As for :func:`load_model`.
+        name: Name of a backbone, one of :func:`list_flows`; ``"auto"`` is the best one without a file.
+        checkpoint: Weight file; None: the backbone's own file in a checkpoints folder.
+        device: Device or its name, see :func:`load_model`.
         **options: Options of the backbone.
 
     Returns:
@@ -95,7 +97,7 @@ def load_flow(
 
     Raises:
         ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
-        ConfigError: If an option or the device is unknown, or the backbone refuses a value.
+        ConfigError: If an option or the device is unknown, or a value is invalid for the backbone.
     """
     spec = find("flow", name)
     target = resolve_device(device)
@@ -109,9 +111,9 @@ def load_flow_weights(
     """Load the weights of a flow backbone into a network that is part of a model, to train the rest on it.
 
     Args:
-        network: Built as the backbone is, such as ``model.flownet`` of EQVI.
-        name: The backbone, of :func:`list_flows`.
-        checkpoint: As for :func:`load_flow`.
+        network: Network of the same architecture as the backbone, such as ``model.flownet`` of EQVI.
+        name: Name of the backbone, one of :func:`list_flows`.
+        checkpoint: Weight file of the backbone, see :func:`load_flow`.
 
     Raises:
         ModelError: If the backbone is unknown, or its weight file is missing, damaged or of another network.
@@ -126,13 +128,13 @@ def load_flow_weights(
 
 
 def reference_states(family: str) -> dict[str, Mapping[str, Tensor]]:
-    """State dicts of the networks that take files of a family, without values (on torch's ``meta`` device).
+    """State dicts of the networks of a family of weight files, without values (on the ``meta`` device).
 
     Args:
-        family: A name in :data:`vfi.checkpoints.families.FAMILIES`.
+        family: Family of weight files, a name in :data:`vfi.checkpoints.families.FAMILIES`.
 
     Returns:
-        State dicts by the names of the models or backbones that have them, such as
+        State dicts by the names of their models or backbones, such as
         ``"eqvi.stage3, eqvi.stage123"``.
     """
     import torch
@@ -165,7 +167,7 @@ def _load(spec: Spec, checkpoint: str | Path | None, options: Mapping[str, Any])
     path = spec.checkpoint and _checkpoint_path(spec, spec.checkpoint, checkpoint)
     options = _with_flow(spec, options)
     try:
-        # The weights that are drawn here and replaced below shall not change what a program draws later.
+        # Random initialization, replaced below, must not advance the random generator of the program.
         with cast("Any", torch.random).fork_rng(devices=[]):
             network = spec.import_builder()(**options)
     except (TypeError, ValueError) as error:
@@ -178,7 +180,7 @@ def _load(spec: Spec, checkpoint: str | Path | None, options: Mapping[str, Any])
 
 
 def _with_flow(spec: Spec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with the flow backbone they name, with its weights, in the place of its name."""
+    """The options, with the name of a flow backbone replaced by the backbone with its weights."""
     from vfi.base.flow import FlowEstimator
 
     given = dict(options)
@@ -195,7 +197,7 @@ def _with_flow(spec: Spec, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checkpoint_path(spec: Spec, file: CheckpointSpec, named: str | Path | None) -> Path:
-    """The file to load: the one that was named, else the one in a checkpoints folder."""
+    """The file to load: the given one, else the one in a checkpoints folder."""
     path = Path(named).expanduser() if named is not None else find_checkpoint(file)
     if path is None:
         raise missing_checkpoint(spec.title, file)

@@ -1,6 +1,6 @@
-"""Table of all networks by kind and name: what each is, what builds it, which weight file it takes.
+"""Table of all networks by kind and name: description, builder and weight file of each.
 
-Nothing is imported before it is asked for. A new network is a new row; a new kind is a new value of
+A network is imported when it is first used. A new network is a new row; a new kind is a new value of
 :data:`Kind` with its title and its default.
 """
 
@@ -26,31 +26,31 @@ TORCHVISION_PAGE = "https://download.pytorch.org/models"
 
 
 Kind = Literal["interpolator", "flow"]
-"""What a network is for: new frames, or the optical flow between two frames."""
+"""Purpose of a network: new frames, or the optical flow between two frames."""
 
 KIND_TITLES: dict[Kind, str] = {"interpolator": "model", "flow": "flow backbone"}
-"""The kinds in messages."""
+"""Names of the kinds in messages."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One row of the table: a network, what builds it, and the file with its weights."""
+    """Row of the table: a network, its builder, and its weight file."""
 
     kind: Kind
     name: str
-    """``architecture`` or ``architecture.tag``."""
+    """Name, ``architecture`` or ``architecture.tag``."""
     summary: str
-    """One sentence for people who choose."""
+    """One sentence that helps to choose a network."""
     build: str
-    """``"module:function"``; the function's keywords are the options, but for those in ``fixed``."""
+    """Builder, ``"module:function"``; its keywords except those in ``fixed`` are the options."""
     window: int = 2
-    """Number of frames it looks at: 2 or 4."""
+    """Number of input frames, 2 or 4."""
     checkpoint: CheckpointSpec | None = None
-    """Its weight file; None: it needs none."""
+    """Weight file; None for a network without weights."""
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """Keywords of ``build`` that make it this network; they are no options."""
+    """Keywords of ``build`` that define this network; they are no options."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """Options whose default is not that of ``build``."""
+    """Options with another default than that of ``build``."""
 
     @property
     def title(self) -> str:
@@ -59,7 +59,7 @@ class Spec:
 
     @property
     def options(self) -> list[str]:
-        """Names of the options; imports the network."""
+        """Names of the options. Imports the network."""
         return [
             name for name in inspect.signature(self.import_builder()).parameters if name not in self.fixed
         ]
@@ -68,18 +68,18 @@ class Spec:
         """Import the function that builds the network, without weights and on the CPU.
 
         Returns:
-            The function, with ``fixed`` and ``defaults`` filled in; it takes the options as keywords.
+            The builder with ``fixed`` and ``defaults`` bound, whose keywords are the options.
         """
         module, function = self.build.split(":")
         return partial(getattr(import_module(module), function), **self.fixed, **self.defaults)
 
 
 def _eqvi_checkpoint(
-    place: str, description: str, *, psnr_30: float, psnr_5: float, ssim_5: float, family: str = "eqvi"
+    path: str, description: str, *, psnr_30: float, psnr_5: float, ssim_5: float, family: str = "eqvi"
 ) -> CheckpointSpec:
-    """A file of EQVI's authors, with the figures of their table (twice the frame rate, REDS_VTSR val)."""
+    """A file of EQVI's authors, with the metrics they publish (twice the frame rate, REDS_VTSR val)."""
     return CheckpointSpec(
-        place=Path(place),
+        path=Path(path),
         family=family,
         page=EQVI_PAGE,
         description=description,
@@ -91,10 +91,22 @@ def _eqvi_checkpoint(
     )
 
 
+def _eqvi_model(tag: str, summary: str, checkpoint: CheckpointSpec, *, build: str = "build_eqvi") -> Spec:
+    """An EQVI model of one of the released files."""
+    return Spec(
+        kind="interpolator",
+        name=f"eqvi.{tag}",
+        summary=summary,
+        build=f"vfi.models.eqvi:{build}",
+        window=4,
+        checkpoint=checkpoint,
+    )
+
+
 def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpec:
-    """A file of SGM-VFI's authors, at the path where their project writes it and looks for it."""
+    """A file of SGM-VFI's authors, at its path in their project."""
     return CheckpointSpec(
-        place=Path("log", run, "ckpt", f"{run}.pth"),
+        path=Path("log", run, "ckpt", f"{run}.pth"),
         family=family,
         page=SGM_PAGE,
         description=description,
@@ -104,7 +116,7 @@ def _sgm_checkpoint(run: str, description: str, *, family: str) -> CheckpointSpe
 
 
 def _sgm_models(size: str, run: str) -> tuple[Spec, ...]:
-    """The models with matching of one size: their files differ in the fraction of points at training."""
+    """The models with matching of one size, which differ in the fraction of points in training."""
     variants = (
         ("", "1/2", "half the positions"),
         ("_quarter", "1/4", "a quarter"),
@@ -134,7 +146,56 @@ _WITHOUT_MATCHING: Mapping[str, Any] = {
     "matching_time": None,
     "dense_height": 0,
 }
-"""What is an option of SGM-VFI's models with matching has no meaning for those without."""
+"""Keywords of SGM-VFI's models without matching, for which the options of matching have no meaning."""
+
+
+def _sgm_local(size: str, words: str, *, run: str) -> Spec:
+    """The model without matching of one size."""
+    return Spec(
+        kind="interpolator",
+        name=f"sgm.local_{size}",
+        summary=f"SGM-VFI's local branch alone, {size}: {words}",
+        build="vfi.models.sgm:build_sgm",
+        checkpoint=_sgm_checkpoint(run, f"SGM-VFI local, {size}", family=f"sgm_local_{size}"),
+        fixed={"size": size, **_WITHOUT_MATCHING},
+    )
+
+
+def _raft(name: str, summary: str, *, size: str, weights: str, sha256: str) -> Spec:
+    """RAFT with one of torchvision's files, whose name ends in the first digits of its SHA-256."""
+    file = f"raft_{size}_{weights}-{sha256}.pth"
+    return Spec(
+        kind="flow",
+        name=name,
+        summary=summary,
+        build="vfi.models.flow.raft:build_raft" + ("_small" if size == "small" else ""),
+        checkpoint=CheckpointSpec(
+            path=Path(f"raft_{size}", file),
+            family="raft",
+            page=f"{TORCHVISION_PAGE}/{file}",
+            description=f"torchvision's RAFT {size}, {weights}",
+            sha256=sha256,
+        ),
+    )
+
+
+def _gmflow(name: str, summary: str, *, file: str, description: str) -> Spec:
+    """GMFlow with a file of its authors, at its path in their project."""
+    family = name.replace(".", "_")
+    return Spec(
+        kind="flow",
+        name=name,
+        summary=summary,
+        build=f"vfi.models.flow.gmflow:build_{family}",
+        checkpoint=CheckpointSpec(
+            path=Path("pretrained", file),
+            family=family,
+            page=GMFLOW_PAGE,
+            description=description,
+            in_project=True,
+        ),
+    )
+
 
 SPECS: tuple[Spec, ...] = (
     Spec(
@@ -144,13 +205,10 @@ SPECS: tuple[Spec, ...] = (
         window=4,
         build="vfi.models.quadratic:build_quadratic",
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage3",
-        summary="EQVI (rectified quadratic flow, contextual synthesis), trained stage by stage",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage3",
+        "EQVI (rectified quadratic flow, contextual synthesis), trained stage by stage",
+        _eqvi_checkpoint(
             "Stage3_RCSN_RQFP/Stage3_checkpoint.ckpt",
             "EQVI Stage3",
             psnr_30=24.0354,
@@ -158,13 +216,10 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7268,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage4",
-        summary="EQVI with multi-scale fusion: full and half size, blended; twice the computation",
-        window=4,
-        build="vfi.models.eqvi:build_ms_fusion",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage4",
+        "EQVI with multi-scale fusion: full and half size, blended; twice the computation",
+        _eqvi_checkpoint(
             "Stage4_MSFusion/Stage4_MSFusion_checkpoint.ckpt",
             "EQVI Stage4, MS-Fusion",
             family="ms_fusion",
@@ -172,14 +227,12 @@ SPECS: tuple[Spec, ...] = (
             psnr_5=24.9706,
             ssim_5=0.7263,
         ),
+        build="build_ms_fusion",
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage123",
-        summary="EQVI trained in one stage, the best of the released files by PSNR",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage123",
+        "EQVI trained in one stage, the best of the released files by PSNR",
+        _eqvi_checkpoint(
             "Stage123_scratch/Stage123_scratch_checkpoint.ckpt",
             "EQVI Stage123",
             psnr_30=24.0962,
@@ -187,13 +240,10 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7296,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="eqvi.stage123_vgg",
-        summary="EQVI trained in one stage with a perceptual loss: sharper, with a lower PSNR",
-        window=4,
-        build="vfi.models.eqvi:build_eqvi",
-        checkpoint=_eqvi_checkpoint(
+    _eqvi_model(
+        "stage123_vgg",
+        "EQVI trained in one stage with a perceptual loss: sharper, with a lower PSNR",
+        _eqvi_checkpoint(
             "Stage123_scratch_vgg/Stage123_scratch_vgg_checkpoint.ckpt",
             "EQVI Stage123 with VGG loss",
             psnr_30=24.0069,
@@ -201,22 +251,8 @@ SPECS: tuple[Spec, ...] = (
             ssim_5=0.7237,
         ),
     ),
-    Spec(
-        kind="interpolator",
-        name="sgm.local_small",
-        summary="SGM-VFI's local branch by itself, small: quick, for motion that is not large",
-        build="vfi.models.sgm:build_sgm",
-        fixed={"size": "small", **_WITHOUT_MATCHING},
-        checkpoint=_sgm_checkpoint("ours-local", "SGM-VFI local, small", family="sgm_local_small"),
-    ),
-    Spec(
-        kind="interpolator",
-        name="sgm.local_base",
-        summary="SGM-VFI's local branch by itself, base: four times the weights",
-        build="vfi.models.sgm:build_sgm",
-        fixed={"size": "base", **_WITHOUT_MATCHING},
-        checkpoint=_sgm_checkpoint("ours-base-local", "SGM-VFI local, base", family="sgm_local_base"),
-    ),
+    _sgm_local("small", "quick, for motion that is not large", run="ours-local"),
+    _sgm_local("base", "four times the weights", run="ours-base-local"),
     *_sgm_models("small", "ours"),
     *_sgm_models("base", "ours-base"),
     Spec(
@@ -231,75 +267,43 @@ SPECS: tuple[Spec, ...] = (
         summary="IRR-PWC as ScopeFlow trained it, EQVI's own flow network; estimates occlusions",
         build="vfi.models.flow.irr_pwc.model:build_irr_pwc",
         checkpoint=CheckpointSpec(
-            place=Path("scopeflow", "Sintel_ft", "checkpoint_best.ckpt"),
+            path=Path("scopeflow", "Sintel_ft", "checkpoint_best.ckpt"),
             family="scopeflow",
             page=SCOPEFLOW_PAGE,
             description="ScopeFlow fine-tuned on Sintel",
         ),
     ),
-    Spec(
-        kind="flow",
-        name="raft",
-        summary="RAFT (large) of torchvision",
-        build="vfi.models.flow.raft:build_raft",
-        checkpoint=CheckpointSpec(
-            place=Path("raft_large", "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
-            family="raft",
-            page=f"{TORCHVISION_PAGE}/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
-            description="torchvision's RAFT large, C_T_SKHT_V2",
-            sha256="ff5fadd5",
-        ),
+    _raft("raft", "RAFT (large) of torchvision", size="large", weights="C_T_SKHT_V2", sha256="ff5fadd5"),
+    _raft(
+        "raft.small",
+        "RAFT (small) of torchvision: quicker",
+        size="small",
+        weights="C_T_V2",
+        sha256="01064c6d",
     ),
-    Spec(
-        kind="flow",
-        name="raft.small",
-        summary="RAFT (small) of torchvision: quicker",
-        build="vfi.models.flow.raft:build_raft_small",
-        checkpoint=CheckpointSpec(
-            place=Path("raft_small", "raft_small_C_T_V2-01064c6d.pth"),
-            family="raft",
-            page=f"{TORCHVISION_PAGE}/raft_small_C_T_V2-01064c6d.pth",
-            description="torchvision's RAFT small, C_T_V2",
-            sha256="01064c6d",
-        ),
+    _gmflow(
+        "gmflow",
+        "GMFlow: every pixel compared with every other, for large motion; estimates occlusions",
+        file="gmflow_sintel-0c07dcb3.pth",
+        description="GMFlow fine-tuned on Sintel",
     ),
-    Spec(
-        kind="flow",
-        name="gmflow",
-        summary="GMFlow: every pixel compared with every other, for large motion; estimates occlusions",
-        build="vfi.models.flow.gmflow:build_gmflow",
-        checkpoint=CheckpointSpec(
-            place=Path("pretrained", "gmflow_sintel-0c07dcb3.pth"),
-            family="gmflow",
-            page=GMFLOW_PAGE,
-            description="GMFlow fine-tuned on Sintel",
-            in_project=True,
-        ),
-    ),
-    Spec(
-        kind="flow",
-        name="gmflow.refine",
-        summary="GMFlow with a second, finer scale; estimates occlusions",
-        build="vfi.models.flow.gmflow:build_gmflow_refine",
-        checkpoint=CheckpointSpec(
-            place=Path("pretrained", "gmflow_with_refine_sintel-3ed1cf48.pth"),
-            family="gmflow_refine",
-            page=GMFLOW_PAGE,
-            description="GMFlow with refinement, fine-tuned on Sintel",
-            in_project=True,
-        ),
+    _gmflow(
+        "gmflow.refine",
+        "GMFlow with a second, finer scale; estimates occlusions",
+        file="gmflow_with_refine_sintel-3ed1cf48.pth",
+        description="GMFlow with refinement, fine-tuned on Sintel",
     ),
 )
 
 DEFAULTS: dict[Kind, str] = {"interpolator": "quadratic", "flow": "dis"}
-"""The networks that ``"auto"`` stands for: the best of each kind that needs no weight file."""
+"""The networks that ``"auto"`` stands for: the best of each kind without a weight file."""
 
 
 def list_specs(kind: Kind) -> list[Spec]:
     """All networks of a kind, the default first, then by name.
 
     Args:
-        kind: ``"interpolator"`` or ``"flow"``.
+        kind: Kind of network, ``"interpolator"`` or ``"flow"``.
     """
     default = DEFAULTS[kind]
     specs = (spec for spec in SPECS if spec.kind == kind)
@@ -320,7 +324,7 @@ def names(kind: Kind) -> list[str]:
     """Names of all networks of a kind, the default first.
 
     Args:
-        kind: ``"interpolator"`` or ``"flow"``.
+        kind: Kind of network, ``"interpolator"`` or ``"flow"``.
     """
     return [spec.name for spec in list_specs(kind)]
 
@@ -329,14 +333,14 @@ def find(kind: Kind, name: str) -> Spec:
     """The row of a network.
 
     Args:
-        kind: ``"interpolator"`` or ``"flow"``.
-        name: One of :func:`names`, or ``"auto"``.
+        kind: Kind of network, ``"interpolator"`` or ``"flow"``.
+        name: Name of the network, one of :func:`names`, or ``"auto"``.
 
     Returns:
-        Its row of the table.
+        The row of the table.
 
     Raises:
-        ModelError: If there is none of this kind and name; the message names the nearest.
+        ModelError: If there is no such network; the message suggests the most similar name.
     """
     wanted = DEFAULTS[kind] if name == "auto" else name
     specs = {spec.name: spec for spec in list_specs(kind)}
@@ -347,11 +351,11 @@ def find(kind: Kind, name: str) -> Spec:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the name that may have been meant, such as ``" (did you mean 'dis'?)"``, or nothing.
+    """A suggestion of the most similar name, such as ``" (did you mean 'dis'?)"``; empty if there is none.
 
     Args:
-        name: The unknown name.
-        known: Names that exist.
+        name: Unknown name.
+        known: Known names.
     """
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

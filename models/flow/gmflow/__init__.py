@@ -1,7 +1,7 @@
-"""GMFlow: flow by comparing every pixel with every other, after a transformer made them comparable.
+"""GMFlow: optical flow by global matching of features that a transformer has enhanced.
 
-Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022. :class:`GmFlowFeatures` are
-its features alone, which SGM-VFI builds on.
+Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022. :class:`GmFlowFeatures` is
+the feature extractor alone, which SGM-VFI uses.
 """
 
 from .features import GmFlowFeatures

@@ -1,8 +1,8 @@
 """GMFlow's convolutional encoder: one frame to features at 1/8, or at 1/4 and 1/8.
 
-Nothing here looks at more than one frame, and every normalisation is over one frame, so features may be
-computed once per frame. Parameters have the names of the released files. ``downsample.0.bias`` is cancelled
-by the normalisation that follows; it is kept because the files have it.
+Every convolution and normalisation is over one frame, so that features are computed once per frame.
+Parameters have the names of the released files. ``downsample.0.bias`` is cancelled by the normalisation that
+follows; it exists because the files contain it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ STAGE_CHANNELS = (64, 96, FEATURE_CHANNELS)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, normalised per frame, beside a shortcut."""
+    """Residual block of two 3x3 convolutions with instance normalisation."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
-        """The shortcut is a 1x1 convolution where size or channels change."""
+        """Initialize; the shortcut is a 1x1 convolution where size or channels change."""
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
@@ -34,16 +34,16 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The features of frames at one scale (1/8) or at two (1/4 and 1/8, by one kernel with two strides)."""
+    """Encoder to features at one scale (1/8) or two (1/4 and 1/8, by one kernel with two strides)."""
 
     def __init__(self, *, scales: int = 1) -> None:
         """Initialize at random.
 
         Args:
-            scales: 1 or 2.
+            scales: Number of scales, 1 or 2.
 
         Raises:
-            ValueError: if it is another number.
+            ValueError: If ``scales`` is another number.
         """
         super().__init__()
         if scales not in (1, 2):
@@ -62,13 +62,13 @@ class Encoder(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, frame: Tensor) -> list[Tensor]:
-        """Features of frames.
+        """Compute the features of frames.
 
         Args:
-            frame: ``[B, 3, H, W]``, as the weights are used to it; sides are multiples of 8.
+            frame: Frame ``[B, 3, H, W]`` in the range of the training; both sides are multiples of 8.
 
         Returns:
-            ``[B, FEATURE_CHANNELS, h, w]`` at 1/8; with two scales at 1/4 and at 1/8.
+            Features ``[B, FEATURE_CHANNELS, h, w]`` at 1/8; with two scales at 1/4 and at 1/8.
         """
         x = F.relu(F.instance_norm(self.conv1(frame)), inplace=True)
         x = self.conv2(self.layer3(self.layer2(self.layer1(x))))

@@ -1,7 +1,7 @@
-"""GMFlow's matching: where a pixel's feature is found in the other frame, everywhere or near by.
+"""GMFlow's matching of features, over the whole frame or within a neighbourhood.
 
-Plain functions of features; they have no weights. Everything is computed in float32 at least, since a half
-cannot tell coordinates apart. Flows are in pixels of the features' own resolution.
+Functions without weights. Everything is computed in float32 at least: half types cannot distinguish the
+coordinates of large frames. Flows are in pixels of the features' own resolution.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from vfi.ops.checks import working_dtype
 def global_matching(
     features_0: Tensor, features_1: Tensor, *, both: bool, scores_at_once: int = SCORES_AT_ONCE
 ) -> Tensor:
-    """Flow by comparing every pixel with every other: to the mean of all positions, weighted by similarity.
+    """Optical flow by global matching: a softmax over the similarities gives the mean of all positions.
 
-    The correlation is computed in pieces (:func:`vfi.models.attention.soft_lookup`), which bounds the memory
-    wherever no gradients are wanted.
+    The correlation is computed tile by tile (:func:`vfi.models.attention.soft_lookup`), which bounds the
+    memory where no gradients are recorded.
 
     Args:
-        features_0: ``[B, C, H, W]``.
+        features_0: Features ``[B, C, H, W]`` of frame 0.
         features_1: Features ``[B, C, H, W]`` of frame 1.
-        both: Whether the flow from 1 to 0 is wanted too; it reads the same correlation the other way round.
-        scores_at_once: Numbers of the correlation that are held at one time.
+        both: Whether to compute the flow from 1 to 0 too, from the same correlation.
+        scores_at_once: Largest number of scores in memory at one time.
 
     Returns:
-        ``[B, 2, H, W]`` from 0 to 1; with ``both`` ``[2 B, 2, H, W]``, behind it from 1 to 0.
+        Flow ``[B, 2, H, W]`` from 0 to 1; with ``both`` ``[2 B, 2, H, W]``, followed by that from 1 to 0.
     """
     height, width = features_0.shape[-2:]
     tokens_0, tokens_1 = (features.flatten(2).mT for features in (features_0, features_1))
@@ -48,19 +48,19 @@ def global_matching(
 def match_both_ways(
     tokens_0: Tensor, tokens_1: Tensor, positions: Tensor, *, scores_at_once: int = SCORES_AT_ONCE
 ) -> tuple[Tensor, Tensor]:
-    """Matches of both frames' tokens from one pass over their correlation.
+    """Matches of the tokens of both frames from one pass over their correlation.
 
-    A piece of the correlation is a part of its rows, which frame 0's matches are a softmax over, and a part
-    of its columns, which frame 1's are; both are carried from piece to piece.
+    Frame 0's matches are a softmax over the rows of the correlation, frame 1's over its columns; each tile
+    updates the running means of both.
 
     Args:
-        tokens_0: ``[B, N, C]``.
-        tokens_1: ``[B, N, C]``.
+        tokens_0: Tokens ``[B, N, C]`` of frame 0.
+        tokens_1: Tokens ``[B, N, C]`` of frame 1.
         positions: Positions ``[1, N, 2]`` of the tokens of either frame.
-        scores_at_once: Numbers of the correlation that are held at one time.
+        scores_at_once: Largest number of scores in memory at one time.
 
     Returns:
-        ``[B, N, 2]`` twice: where in frame 1 frame 0's tokens are found, and the reverse.
+        Positions ``[B, N, 2]`` in frame 1 that match frame 0's tokens, and those in frame 0 for frame 1's.
     """
     dtype = working_dtype(tokens_0, tokens_1, positions)
     side = tile_side(tokens_0.shape[0], scores_at_once)
@@ -81,15 +81,15 @@ def match_both_ways(
 
 
 def local_matching(features_0: Tensor, features_1: Tensor, *, radius: int) -> Tensor:
-    """Flow by comparing every pixel with those near the same position in the other frame.
+    """Optical flow by matching within a neighbourhood of the same position in the other frame.
 
     Args:
-        features_0: ``[B, C, H, W]``.
+        features_0: Features ``[B, C, H, W]`` of frame 0.
         features_1: Features ``[B, C, H, W]`` of frame 1.
-        radius: How many pixels to look along each axis.
+        radius: Radius of the neighbourhood along each axis, pixels.
 
     Returns:
-        ``[B, 2, H, W]``, each component in [-radius, radius].
+        Flow ``[B, 2, H, W]`` from 0 to 1, each component in [-radius, radius].
     """
     height, width = features_0.shape[-2:]
     scores = neighbour_scores(features_0, features_1, radius=radius)  # [B, K, H, W]
@@ -104,15 +104,15 @@ def local_matching(features_0: Tensor, features_1: Tensor, *, radius: int) -> Te
 
 
 def neighbour_scores(features_a: Tensor, features_b: Tensor, *, radius: int) -> Tensor:
-    """Similarity of every pixel of one map and the neighbours of the same position in another one.
+    """Similarity of every pixel of one feature map to a neighbourhood of the same position in another.
 
     Args:
-        features_a: ``[B, C, H, W]``.
+        features_a: Features ``[B, C, H, W]``.
         features_b: Features ``[B, C, H, W]`` of the other map; zero outside.
-        radius: How many pixels to look along each axis.
+        radius: Radius of the neighbourhood along each axis, pixels.
 
     Returns:
-        ``[B, (2 radius + 1)^2, H, W]``, displacement row by row: products over the root of the channels.
+        ``[B, (2 radius + 1)^2, H, W]``, displacements row by row: dot products divided by ``sqrt(C)``.
     """
     dtype = working_dtype(features_a, features_b)
     mean_product = correlation(features_a.to(dtype), features_b.to(dtype), max_displacement=radius)

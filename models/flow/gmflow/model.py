@@ -1,13 +1,13 @@
 """GMFlow as a flow estimator, at one scale (1/8) and at two (1/8, refined at 1/4).
 
 Source: Xu et al., "GMFlow: Learning Optical Flow via Global Matching", CVPR 2022. At each scale, coarse to
-fine: the transformer makes the features of both frames aware of each other, matching finds the flow,
-propagation carries it to where there is no match. The finest flow is enlarged by a convex combination.
-Parameters have the names of the released files.
+fine: a transformer enhances the features of both frames, matching gives the flow, and self-attention
+propagates it to pixels without a match. The finest flow is enlarged by convex upsampling. Parameters have the
+names of the released files.
 
-Deviations from the authors' code, none of which changes a number: what belongs to one frame is computed once
-(:meth:`GmFlow.encode`), both directions are the rule, correlations over whole frames are never held whole,
-and the neighbours that the second scale compares are read where they lie instead of being sampled.
+Deviations from the authors' code, none of which changes a number: features of a frame are computed once
+(:meth:`GmFlow.encode`), both directions are estimated by default, the correlation of whole frames is computed
+tile by tile, and the neighbourhoods of the second scale are indexed instead of sampled bilinearly.
 """
 
 from __future__ import annotations
@@ -29,60 +29,60 @@ from ..upsampling import NEIGHBOURS, enlarge_convex
 from .encoder import FEATURE_CHANNELS, Encoder
 from .matching import global_matching, local_matching
 from .propagation import FlowPropagation
-from .transformer import Begun, FeatureTransformer
+from .transformer import FeatureTransformer, FrameTokens
 
 COARSEST = 8
 """Pixels of the frame per pixel of the coarsest features."""
 
 PADDED_SIDES = 16
-"""Frames are padded to a multiple of this, times 2 for the second scale, as in training."""
+"""Pixels; frames are padded to a multiple of this per scale, as in training."""
 
 UPSAMPLER_CHANNELS = 256
 
 RED_GREEN_BLUE_MEAN = (0.485, 0.456, 0.406)
 RED_GREEN_BLUE_DEVIATION = (0.229, 0.224, 0.225)
-"""What frames are normalised by: ImageNet's."""
+"""Mean and standard deviation that frames are normalised by, those of ImageNet."""
 
 OCCLUSION_FRACTION, OCCLUSION_MARGIN = 0.01, 0.5
-"""A pixel is hidden in the other frame if the way there and back ends further from its start than this
-fraction of both ways' lengths plus this many pixels."""
+"""A pixel is occluded if its forward-backward error exceeds this fraction of the lengths of both flows plus
+this many pixels."""
 
 
 @dataclass(frozen=True)
 class ScaleSettings:
-    """What is done at one scale."""
+    """Settings of one scale."""
 
     attention_splits: int
-    """Windows per axis within which features look at each other; 1: everywhere."""
+    """Number of attention windows per axis; 1: attention over the whole frame."""
     matching_radius: int | None = None
-    """Pixels of the scale; None: everywhere."""
+    """Radius of the matching in pixels of the scale; None: over the whole frame."""
     propagation_radius: int | None = None
-    """Pixels of the scale; None: everywhere."""
+    """Radius of the propagation in pixels of the scale; None: over the whole frame."""
 
 
 class GmFlowFrame(NamedTuple):
-    """What belongs to one frame, whatever pair it takes part in. Lists are coarsest first."""
+    """Features of one frame, independent of the other frame. Lists are coarsest first."""
 
-    begun: list[Begun]
-    """Features on their way into the transformer, one record per scale."""
+    tokens: list[FrameTokens]
+    """Tokens for the transformer, one record per scale."""
     finer_features: list[Tensor]
-    """``[B, C, h, w]`` of all scales but the first, to be warped."""
+    """``[B, C, h, w]`` of all scales but the first, which are warped."""
     padding: Padding
 
 
 class ScaleFlow(NamedTuple):
-    """What one scale found; with both directions first those from 0 to 1, then those from 1 to 0."""
+    """Flow of one scale; with both directions first from 0 to 1, then from 1 to 0."""
 
     matched: Tensor
     """``[2 B or B, 2, h, w]`` before propagation, pixels of the scale."""
     flow: Tensor
-    """After it."""
+    """``[2 B or B, 2, h, w]`` after propagation, pixels of the scale."""
     features: Tensor
     """``[2 B or B, C, h, w]``, of the frames on whose grids the flows lie."""
 
 
 class GmFlow(FlowEstimator):
-    """GMFlow. Takes frames of any size: they are padded, by repeating the edge."""
+    """GMFlow as a flow estimator. Frames of any size are padded by repeating the edge."""
 
     networks = ("backbone", "upsampler")
 
@@ -93,16 +93,16 @@ class GmFlow(FlowEstimator):
         padding_at_bottom: bool = False,
         scores_at_once: int = SCORES_AT_ONCE,
     ) -> None:
-        """Initialization as for training from scratch.
+        """Initialize as for training from scratch.
 
         Args:
-            scales: One or two, coarsest first.
+            scales: Settings of one or two scales, coarsest first.
             padding_at_bottom: Whether frames are padded at the bottom only instead of at top and bottom, as
-                was done for KITTI.
-            scores_at_once: See :func:`vfi.models.attention.soft_lookup`.
+                for KITTI.
+            scores_at_once: Largest number of scores in memory, see :func:`vfi.models.attention.soft_lookup`.
 
         Raises:
-            ValueError: if there are not one or two scales, or a setting is not positive.
+            ValueError: If there are not one or two scales, or a setting is not positive.
         """
         super().__init__()
         _require_valid(scales)
@@ -124,7 +124,7 @@ class GmFlow(FlowEstimator):
         self.deviation: Tensor
 
     def encode(self, frame: Tensor) -> GmFlowFrame:
-        """The features of a frame at all scales, as far as they do not depend on the other frame.
+        """Compute the features of one frame at all scales that do not depend on the other frame.
 
         Args:
             frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
@@ -135,11 +135,11 @@ class GmFlow(FlowEstimator):
         padding = self._padding(*frame.shape[-2:])
         padded = padding.pad((frame.to(self.mean.dtype) - self.mean) / self.deviation)
         features = self.backbone(padded)[::-1]
-        begun = [
-            self.transformer.begin(of_scale, splits=settings.attention_splits)
+        tokens = [
+            self.transformer.encode(of_scale, splits=settings.attention_splits)
             for of_scale, settings in zip(features, self.scale_settings, strict=True)
         ]
-        return GmFlowFrame(begun, features[1:], padding)
+        return GmFlowFrame(tokens, features[1:], padding)
 
     def match(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, occlusion: bool = False) -> FlowPair:
         """Estimate both flows.
@@ -147,7 +147,7 @@ class GmFlow(FlowEstimator):
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
             encoded_1: Record of :meth:`encode` for frame 1, of the same size.
-            occlusion: Whether to estimate occlusions, by comparing both flows (:func:`hidden_pixels`).
+            occlusion: Whether to estimate occlusions from both flows (:func:`hidden_pixels`).
 
         Returns:
             Flows ``[B, 2, H, W]`` in pixels, float32 (float64 for a float64 network); occlusions 0 or 1.
@@ -158,29 +158,31 @@ class GmFlow(FlowEstimator):
         return FlowPair(flow_01, flow_10, hidden_pixels(flow_01, flow_10), hidden_pixels(flow_10, flow_01))
 
     def estimate(self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True) -> Tensor:
-        """The flow in one direction or in both.
+        """Estimate the flow in one direction or in both.
 
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
             encoded_1: Record of :meth:`encode` for frame 1.
-            both: Whether the flow from 1 to 0 is wanted too.
+            both: Whether to estimate the flow from 1 to 0 too.
 
         Returns:
-            ``[B, 2, H, W]`` from 0 to 1, pixels; with ``both`` ``[2 B, 2, H, W]``, behind it from 1 to 0.
+            Flow ``[B, 2, H, W]`` from 0 to 1, pixels; with ``both`` ``[2 B, 2, H, W]``, followed by that from
+            1 to 0.
         """
         *_, last = self.scales(encoded_0, encoded_1, both=both)
         return encoded_0.padding.unpad(self._enlarge(last))
 
     def predictions(self, frame_0: Tensor, frame_1: Tensor) -> list[Tensor]:
-        """All estimates from 0 to 1 that training looks at, from coarse to fine.
+        """Estimate the flows from 0 to 1 that a training loss compares, from coarse to fine.
 
         Args:
             frame_0: Frame ``[B, 3, H, W]`` RGB in [0, 1].
             frame_1: Frame ``[B, 3, H, W]`` RGB in [0, 1].
 
         Returns:
-            ``[B, 2, H, W]`` each, pixels: of every scale what matching found and, of all but the last, what
-            propagation made of it, both enlarged bilinearly; at last the result of :meth:`estimate`.
+            Flows ``[B, 2, H, W]``, pixels: for every scale the result of the matching and, for all but the
+            last, that of the propagation, both enlarged bilinearly; at the end the result of
+            :meth:`estimate`.
         """
         encoded_0, encoded_1 = self.encode(frame_0), self.encode(frame_1)
         padding = encoded_0.padding
@@ -193,19 +195,19 @@ class GmFlow(FlowEstimator):
     def scales(
         self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, *, both: bool = True
     ) -> Iterator[ScaleFlow]:
-        """The estimates of the scales one after the other, coarse to fine.
+        """Estimate the flow scale by scale, from coarse to fine.
 
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
             encoded_1: Record of :meth:`encode` for frame 1.
-            both: Whether the flow from 1 to 0 is wanted too.
+            both: Whether to estimate the flow from 1 to 0 too.
 
         Yields:
             One record for each scale.
         """
         first, *finer = self.scale_settings
-        transformed = self.transformer.finish(
-            encoded_0.begun[0], encoded_1.begun[0], splits=first.attention_splits
+        transformed = self.transformer.pair(
+            encoded_0.tokens[0], encoded_1.tokens[0], splits=first.attention_splits
         )
         features, others = transformed.chunk(2)
         matched = global_matching(features, others, both=both, scores_at_once=self.scores_at_once)
@@ -213,25 +215,27 @@ class GmFlow(FlowEstimator):
         yield found
         for number, settings in enumerate(finer, start=1):
             start = _doubled(found.flow).detach()
-            own, other = self._begin_finer(encoded_0, encoded_1, start, number)
-            transformed = self.transformer.finish(own, other, splits=settings.attention_splits)
+            own, other = self._finer_tokens(encoded_0, encoded_1, start, number)
+            transformed = self.transformer.pair(own, other, splits=settings.attention_splits)
             features, others = transformed.chunk(2)
             found = self._propagate(features, start + self._match(features, others, settings), settings)
             yield found
 
-    def _begin_finer(
+    def _finer_tokens(
         self, encoded_0: GmFlowFrame, encoded_1: GmFlowFrame, flow: Tensor, number: int
-    ) -> tuple[Begun, Begun]:
-        """The frames on whose grids the flows lie, and beside each the other, brought to its grid."""
-        own, others = encoded_0.begun[number], encoded_1.finer_features[number - 1]
+    ) -> tuple[FrameTokens, FrameTokens]:
+        """Tokens of the frames on whose grids the flows lie, and of the other frames, warped there."""
+        own, others = encoded_0.tokens[number], encoded_1.finer_features[number - 1]
         if flow.shape[0] > others.shape[0]:
-            own = Begun(*(torch.cat(parts) for parts in zip(own, encoded_1.begun[number], strict=True)))
+            own = FrameTokens(
+                *(torch.cat(parts) for parts in zip(own, encoded_1.tokens[number], strict=True))
+            )
             others = torch.cat((others, encoded_0.finer_features[number - 1]))
         splits = self.scale_settings[number].attention_splits
-        return own, self.transformer.begin(backward_warp(others, flow), splits=splits)
+        return own, self.transformer.encode(backward_warp(others, flow), splits=splits)
 
     def _match(self, features: Tensor, others: Tensor, settings: ScaleSettings) -> Tensor:
-        """What is still missing in the flow that ``others`` were brought here by."""
+        """The residual of the flow that ``others`` were warped by."""
         if settings.matching_radius is None:
             return global_matching(features, others, both=False, scores_at_once=self.scores_at_once)
         return local_matching(features, others, radius=settings.matching_radius)
@@ -246,12 +250,12 @@ class GmFlow(FlowEstimator):
         return ScaleFlow(matched, flow, features)
 
     def _enlarge(self, found: ScaleFlow) -> Tensor:
-        """The flow of the finest scale at the size of the padded frames."""
+        """The flow of the finest scale, enlarged to the size of the padded frames."""
         logits = self.upsampler(torch.cat((found.flow.to(found.features.dtype), found.features), dim=1))
         return enlarge_convex(found.flow, logits.to(found.flow.dtype))
 
     def _padding(self, height: int, width: int) -> Padding:
-        """The padding that makes the sides fit the encoder and the windows of all scales."""
+        """The padding with which the sides fit the encoder and the windows of all scales."""
         scales = len(self.scale_settings)
         needed = [PADDED_SIDES * scales]
         for number, settings in enumerate(self.scale_settings):
@@ -281,8 +285,8 @@ def build_gmflow(*, attention_splits: int = 2, padding_at_bottom: bool = False) 
     """GMFlow at one scale without weights, on the CPU.
 
     Args:
-        attention_splits: Windows per axis within which features look at each other; 1: everywhere.
-        padding_at_bottom: See :class:`GmFlow`.
+        attention_splits: Number of attention windows per axis; 1: attention over the whole frame.
+        padding_at_bottom: Whether frames are padded at the bottom only, see :class:`GmFlow`.
 
     Returns:
         The estimator.
@@ -296,14 +300,14 @@ def build_gmflow_refine(
     """GMFlow at two scales without weights, on the CPU.
 
     Args:
-        attention_splits: As for :func:`build_gmflow`, at 1/8 and at 1/4.
-        padding_at_bottom: See :class:`GmFlow`.
+        attention_splits: Numbers of attention windows per axis at 1/8 and at 1/4.
+        padding_at_bottom: Whether frames are padded at the bottom only, see :class:`GmFlow`.
 
     Returns:
         The estimator.
 
     Raises:
-        ValueError: if ``attention_splits`` are not two.
+        ValueError: If ``attention_splits`` is not a sequence of two numbers.
     """
     if not isinstance(attention_splits, Sequence) or len(attention_splits) != 2:
         raise ValueError(f"attention_splits must be two numbers, for 1/8 and 1/4, not {attention_splits!r}")
@@ -324,6 +328,6 @@ def _require_valid(scales: Sequence[ScaleSettings]) -> None:
 
 
 def _doubled(flow: Tensor) -> Tensor:
-    """The flow at twice the size."""
+    """The flow at twice the resolution."""
     height, width = flow.shape[-2:]
     return resize_flow(flow, 2 * height, 2 * width, align_corners=True)

@@ -1,4 +1,4 @@
-"""GMFlow's propagation: pixels without a match take over the flow of others that look like them."""
+"""GMFlow's flow propagation: self-attention extends the flow to pixels without a match."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from .matching import neighbour_scores
 class FlowPropagation(nn.Module):
     """Mean of the flow, weighted by the similarity of features within one frame.
 
-    As the released weights were trained: over the whole frame, keys are projected from the queries, not from
-    the features; near by, neighbours beyond the edge take part, with similarity 0 and flow 0.
+    Peculiarities that the released weights were trained with: over the whole frame, keys are projected from
+    the queries instead of the features; within a radius, neighbours outside the frame count with similarity 0
+    and flow 0.
     """
 
     def __init__(self, channels: int) -> None:
-        """Xavier initialization; ``channels`` is that of the features."""
+        """Initialize by Xavier's rule; ``channels`` is the number of channels of the features."""
         super().__init__()
         self.q_proj = nn.Linear(channels, channels)
         self.k_proj = nn.Linear(channels, channels)
@@ -29,16 +30,16 @@ class FlowPropagation(nn.Module):
     def forward(
         self, features: Tensor, flow: Tensor, *, radius: int | None, scores_at_once: int = SCORES_AT_ONCE
     ) -> Tensor:
-        """Propagate.
+        """Propagate the flow.
 
         Args:
-            features: ``[B, C, H, W]``.
-            flow: ``[B, 2, H, W]``, of any unit.
-            radius: How far pixels look along each axis; None: over the whole frame.
-            scores_at_once: For the whole frame, see :func:`vfi.models.attention.soft_lookup`.
+            features: Features ``[B, C, H, W]``.
+            flow: Flow ``[B, 2, H, W]`` of any unit.
+            radius: Radius of the attention along each axis, pixels; None: over the whole frame.
+            scores_at_once: Largest number of scores in memory, where the attention is over the whole frame.
 
         Returns:
-            ``[B, 2, H, W]``, in the type of ``flow``.
+            Propagated flow ``[B, 2, H, W]`` in the type of ``flow``.
         """
         tokens = features.permute(0, 2, 3, 1)
         queries = self.q_proj(tokens)

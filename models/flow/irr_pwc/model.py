@@ -2,17 +2,18 @@
 
 Source: Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and Occlusion Estimation", CVPR
 2019; trained as in Bar-Haim and Wolf, "ScopeFlow: Dynamic Scene Scoping for Optical Flow", CVPR 2020, whose
-weights EQVI contains. Parameters have the names of the released files. Levels go by their size: ``_s4`` is a
-quarter of the image. The flow runs from 1/64 to 1/4 and is enlarged from there.
+weights EQVI contains. Parameters have the names of the released files. The flow
+is estimated at 1/64 to 1/4 of the image and enlarged from there; the suffix ``_s4`` stands for 1/4.
 
 Peculiarities that the released weights were trained with, and that are reproduced:
 
 * The factor from local pixels to network units is applied twice at each level (:meth:`IrrPwc.levels`).
-* The kernel of the last refinement passes a leaky ReLU before it is squared (:class:`NormalisedFilter`).
-* Warps normalise by the image's sides less one (:func:`vfi.models.flow.irr_pwc.pwc.warp_scaled`).
+* The kernel of the refinement passes through a leaky ReLU before it is squared (:class:`NormalisedFilter`).
+* Warps normalise by the sides of the image less one (:func:`vfi.models.flow.irr_pwc.pwc.warp_scaled`).
 
-Deviations from the authors' code: the two directions run as one batch, the occlusion branch runs on request
-only (it never feeds the flow), and what belongs to one frame is computed once by :meth:`IrrPwc.encode`.
+Deviations from the authors' code: both directions are computed as one batch, the occlusion branch runs on
+request only (the flow does not depend on it), and features of a frame are computed once
+(:meth:`IrrPwc.encode`).
 """
 
 from __future__ import annotations
@@ -42,55 +43,55 @@ from .pwc import (
 from .refinement import FlowRefinement
 
 MAX_DISPLACEMENT = 4
-"""Pixels of a level, along each axis, that the correlation looks."""
+"""Pixels of a level along each axis; search range of the correlation."""
 
 PROJECTED = 32
-"""Channels of a level's features after the projection that lets all levels share one decoder."""
+"""Number of channels of every level after the projection, which allows one decoder for all levels."""
 
 DECODED_LEVELS = 5
-"""Levels at which the flow is estimated: 1/64 to 1/4."""
+"""Number of levels at which the flow is estimated, 1/64 to 1/4."""
 
 
 class IrrPwcFrame(NamedTuple):
-    """What belongs to one frame, whatever pair it takes part in. Lists are finest first."""
+    """Features of one frame, independent of the other frame. Lists are finest first."""
 
     frame: Tensor
     """``[B, 3, H, W]`` RGB in [0, 1]."""
     features_s2: Tensor
-    """``[B, 16, H / 2, W / 2]``, which only the occlusions need."""
+    """``[B, 16, H / 2, W / 2]``, used for occlusions only."""
     features: list[Tensor]
-    """At 1/4 ... 1/64: ``[B, C, h, w]``."""
+    """``[B, C, h, w]`` at 1/4 ... 1/64."""
     projected: list[Tensor]
-    """The same levels with :data:`PROJECTED` channels."""
+    """``[B, PROJECTED, h, w]`` at 1/4 ... 1/64."""
     images: list[Tensor]
-    """The frame at the sizes of these levels, ``[B, 3, h, w]``."""
+    """``[B, 3, h, w]``, the frame resized to 1/4 ... 1/64."""
 
 
 class LevelFlow(NamedTuple):
-    """What one level found, both directions in one batch: first 0 to 1, then 1 to 0."""
+    """Estimates of one level, both directions as one batch: first 0 to 1, then 1 to 0."""
 
     estimated: Tensor
     """``[2 B, 2, h, w]`` before the refinement, in network units."""
     flow: Tensor
-    """``[2 B, 2, h, w]`` after it, scaled for the second time: what the next level starts from."""
+    """``[2 B, 2, h, w]`` after the refinement, scaled a second time: the input of the next level."""
     continuous: Tensor
-    """``[2 B, 2, h, w]``: ``estimated``, scaled for the second time; training looks at it too."""
+    """``[2 B, 2, h, w]``: ``estimated``, scaled a second time; part of the training loss."""
     occlusion_logit: Tensor | None
-    """``[2 B, 1, h, w]``, where it was asked for."""
+    """``[2 B, 1, h, w]``; None where occlusions are not estimated."""
 
 
 class IrrPwc(FlowEstimator):
-    """IRR-PWC as a flow estimator. Takes frames of any size from 1x1; nothing is padded."""
+    """IRR-PWC as a flow estimator, for frames of any size from 1x1 on, without padding."""
 
     networks = ("feature_pyramid_extractor", "flow_estimators", "context_networks", "refine_flow")
 
     def __init__(self) -> None:
-        """Kaiming initialization, as for training from scratch."""
+        """Initialize by Kaiming's rule, as for training from scratch."""
         super().__init__()
         displacements = (2 * MAX_DISPLACEMENT + 1) ** 2
         decoder_inputs = displacements + PROJECTED
         self.feature_pyramid_extractor = FeaturePyramid()
-        # 1/4 has PROJECTED channels as it is. The coarsest level comes first, as in the released files.
+        # Level 1/4 has PROJECTED channels already. The coarsest level comes first, as in the released files.
         self.conv_1x1 = nn.ModuleList(
             conv_leaky(channels, PROJECTED, 1) for channels in reversed(PYRAMID_CHANNELS[2:])
         )
@@ -109,7 +110,7 @@ class IrrPwc(FlowEstimator):
                 nn.init.zeros_(module.bias)
 
     def encode(self, frame: Tensor) -> IrrPwcFrame:
-        """The pyramid of a frame, and the frame at the pyramid's sizes.
+        """Compute the feature pyramid of one frame, and the frame at the sizes of its levels.
 
         Args:
             frame: Frame ``[B, 3, H, W]`` RGB in [0, 1], any size.
@@ -133,7 +134,7 @@ class IrrPwc(FlowEstimator):
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
             encoded_1: Record of :meth:`encode` for frame 1, of the same size.
-            occlusion: Whether to estimate the occlusions too; more than doubles the work.
+            occlusion: Whether to estimate the occlusions too, at more than twice the cost.
 
         Returns:
             Flows ``[B, 2, H, W]`` in pixels, float32 (float64 for float64 frames); occlusions in [0, 1].
@@ -147,7 +148,7 @@ class IrrPwc(FlowEstimator):
     def estimate(
         self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """The network's own output: both directions as one batch, first 0 to 1, then 1 to 0.
+        """Estimate the network's own output, both directions as one batch: first 0 to 1, then 1 to 0.
 
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
@@ -155,7 +156,7 @@ class IrrPwc(FlowEstimator):
             occlusion: Whether to estimate the occlusions too.
 
         Returns:
-            Flow ``[2 B, 2, H, W]`` in network units, and the occlusions' logits ``[2 B, 1, H, W]`` or None.
+            Flow ``[2 B, 2, H, W]`` in network units, and occlusion logits ``[2 B, 1, H, W]`` or None.
         """
         last: LevelFlow | None = None
         for level in self.levels(encoded_0, encoded_1, occlusion=occlusion):
@@ -163,27 +164,27 @@ class IrrPwc(FlowEstimator):
         assert last is not None
         flow, occlusion_logit = last.flow, last.occlusion_logit
         size = encoded_0.frame.shape[-2:]
-        first, second = _both_ways(encoded_0.features_s2, encoded_1.features_s2)
+        first, second = _both_directions(encoded_0.features_s2, encoded_1.features_s2)
         flow = resize_aligned(flow, first.shape[-2:])
         if occlusion_logit is not None:
-            shown = self.conv_1x1_1(first)
+            image = self.conv_1x1_1(first)
             warped = self.conv_1x1_1(warp_scaled(second, flow, (size[0], size[1])))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, image, warped, size)
         flow = resize_aligned(flow, size)
         if occlusion_logit is not None:
-            shown, second = _both_ways(encoded_0.frame, encoded_1.frame)
+            image, second = _both_directions(encoded_0.frame, encoded_1.frame)
             warped = warp_scaled(second, flow, (size[0], size[1]))
-            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, shown, warped, size)
+            occlusion_logit = self._upsample_occlusion(occlusion_logit, flow, image, warped, size)
         return flow, occlusion_logit
 
     def levels(
         self, encoded_0: IrrPwcFrame, encoded_1: IrrPwcFrame, *, occlusion: bool = False
     ) -> Iterator[LevelFlow]:
-        """The estimates from 1/64 to 1/4 one after the other, for a loss over all levels.
+        """Estimate the flow level by level, from 1/64 to 1/4, for a loss over all levels.
 
-        With ``s`` = network units per pixel of the level, a level turns its local flow L into ``s L``,
+        With ``s`` = network units per pixel of the level, a level scales its local flow L to ``s L``,
         refines that, and multiplies by ``s`` again; the next level divides the result by *its* ``s`` once.
-        The authors' code does so by scaling a tensor in place; the weights were trained so.
+        The authors' code does so by scaling a tensor in place, and released weights depend on it.
 
         Args:
             encoded_0: Record of :meth:`encode` for frame 0.
@@ -195,22 +196,22 @@ class IrrPwc(FlowEstimator):
         """
         image_size = (encoded_0.frame.shape[-2], encoded_0.frame.shape[-1])
         coarsest = encoded_0.features[-1]
-        # Flows are never held in a half type.
+        # Half types are too coarse for flows.
         dtype = torch.promote_types(coarsest.dtype, torch.float32)
         flow = coarsest.new_zeros((2 * coarsest.shape[0], 2, *coarsest.shape[-2:]), dtype=dtype)
         occlusion_logit = flow[:, :1].to(coarsest.dtype) if occlusion else None
         for level in reversed(range(DECODED_LEVELS)):
-            first, second = _both_ways(encoded_0.features[level], encoded_1.features[level])
+            first, second = _both_directions(encoded_0.features[level], encoded_1.features[level])
             projected = torch.cat((encoded_0.projected[level], encoded_1.projected[level]))
             size = first.shape[-2:]
             flow = resize_aligned(flow, size)
-            starts = level == DECODED_LEVELS - 1
-            found = second if starts else warp_scaled(second, flow, image_size)
-            cost = leaky(correlation(first, found, max_displacement=MAX_DISPLACEMENT))
+            coarsest_level = level == DECODED_LEVELS - 1
+            warped = second if coarsest_level else warp_scaled(second, flow, image_size)
+            cost = leaky(correlation(first, warped, max_displacement=MAX_DISPLACEMENT))
             scale = _units_per_pixel(image_size, size).to(flow)
             estimated = self._decode(cost, projected, flow / scale) * scale
-            shown, other = _both_ways(encoded_0.images[level], encoded_1.images[level])
-            difference = shown - warp_scaled(other, estimated, image_size)
+            image, other = _both_directions(encoded_0.images[level], encoded_1.images[level])
+            difference = image - warp_scaled(other, estimated, image_size)
             refined = self.refine_flow(estimated.detach(), difference, projected)
             flow = refined * scale
             if occlusion_logit is not None:
@@ -218,7 +219,7 @@ class IrrPwc(FlowEstimator):
             yield LevelFlow(estimated, flow, estimated * scale, occlusion_logit)
 
     def _decode(self, cost: Tensor, projected: Tensor, flow_local: Tensor) -> Tensor:
-        """The flow of a level in its own pixels, corrected by decoder and context network."""
+        """The flow of a level in its own pixels, with the residuals of decoder and context network."""
         features, residual = self.flow_estimators(
             torch.cat((cost, projected, flow_local.to(cost.dtype)), dim=1)
         )
@@ -233,7 +234,7 @@ class IrrPwc(FlowEstimator):
         flow_scaled: Tensor,
         image_size: tuple[int, int],
     ) -> Tensor:
-        """The occlusions' logits of a level; ``coarser`` are those of the level before."""
+        """The occlusion logits of a level; ``coarser`` are those of the level before."""
         logit = resize_aligned(coarser, cost.shape[-2:])
         features, residual = self.occ_estimators(torch.cat((cost, projected, logit), dim=1))
         logit = logit + residual
@@ -244,24 +245,24 @@ class IrrPwc(FlowEstimator):
     def _upsample_occlusion(
         self, logit: Tensor, flow: Tensor, image: Tensor, warped: Tensor, image_size: torch.Size
     ) -> Tensor:
-        """Enlarge the occlusions' logits to the size of ``flow``, guided by images and both flows."""
+        """The occlusion logits enlarged to the size of ``flow``, guided by images and both flows."""
         back = warp_scaled(_swap(flow), flow, (image_size[0], image_size[1]))
         guide = torch.cat((image, warped, flow.to(image.dtype), back.to(image.dtype)), dim=1)
         return self.occ_shuffle_upsample(logit, guide)
 
 
-def _both_ways(of_0: Tensor, of_1: Tensor) -> tuple[Tensor, Tensor]:
-    """Source and target of both directions, ``[2 B, ...]`` each."""
+def _both_directions(of_0: Tensor, of_1: Tensor) -> tuple[Tensor, Tensor]:
+    """Source and target of both directions as one batch, ``[2 B, ...]`` each."""
     return torch.cat((of_0, of_1)), torch.cat((of_1, of_0))
 
 
 def _swap(both: Tensor) -> Tensor:
-    """The other direction's half in each one's place."""
+    """The samples of both directions in the opposite order, ``[2 B, ...]``."""
     return both.roll(both.shape[0] // 2, dims=0)
 
 
 def _units_per_pixel(image_size: tuple[int, int], size: torch.Size) -> Tensor:
-    """Network units per pixel of a level, ``[1, 2, 1, 1]``; the exact ratio of the sides."""
+    """Network units per pixel of a level, ``[1, 2, 1, 1]``, by the exact ratio of the sides."""
     height, width = size
     ratios = (image_size[1] * FLOW_SCALE / width, image_size[0] * FLOW_SCALE / height)
     return torch.tensor(ratios, dtype=torch.float64).view(1, 2, 1, 1)

@@ -1,7 +1,7 @@
-"""IRR-PWC's occlusion branch: refinement and learned enlargement of the occlusions' logits.
+"""IRR-PWC's occlusion branch: refinement and learned upsampling of the occlusion logits.
 
 Source: Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and Occlusion Estimation", CVPR
-2019, sections 3.3 and 3.4. It never feeds the flow.
+2019, sections 3.3 and 3.4. The flow does not depend on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...layers import conv, conv_leaky
 from .refinement import NormalisedFilter
 
 GUIDE_CHANNELS = 3 + 3 + 2 + 2
-"""Image, warped image, flow, warped opposite flow."""
+"""Number of channels: image, warped image, flow, warped opposite flow."""
 
 HIDDEN = 32
 RESIDUAL_STEPS = 3
@@ -22,31 +22,31 @@ RESIDUAL_WEIGHT = 0.1
 
 
 class OcclusionRefinement(NormalisedFilter):
-    """Refines occlusions by themselves, by features, and by how these differ from the warped ones."""
+    """Refines occlusions, guided by the occlusions, the features and their difference to warped features."""
 
     def __init__(self, features: int) -> None:
-        """``features``: channels of them."""
+        """``features`` is the number of channels of the features."""
         super().__init__(1 + 2 * features)
 
     def forward(self, logit: Tensor, features: Tensor, difference: Tensor) -> Tensor:
-        """Filter the logits.
+        """Refine the logits.
 
         Args:
-            logit: ``[B, 1, H, W]``.
-            features: ``[B, features, H, W]``.
-            difference: Difference ``[B, features, H, W]`` of the features and the warped ones.
+            logit: Occlusion logits ``[B, 1, H, W]``.
+            features: Features ``[B, features, H, W]``.
+            difference: Difference ``[B, features, H, W]`` of the features and the warped features.
 
         Returns:
-            ``[B, 1, H, W]``.
+            Refined logits ``[B, 1, H, W]``.
         """
         return self.filter(torch.cat((logit, features, difference), dim=1), logit)
 
 
 class OcclusionUpsampler(nn.Module):
-    """Doubles the size of the occlusions' logits, guided by images and flows of the larger size."""
+    """Doubles the resolution of occlusion logits, guided by images and flows of the higher resolution."""
 
     def __init__(self) -> None:
-        """One residual block, applied :data:`RESIDUAL_STEPS` times."""
+        """Initialize; one residual block is applied :data:`RESIDUAL_STEPS` times."""
         super().__init__()
         self.init_conv = conv_leaky(1 + GUIDE_CHANNELS, HIDDEN)
         self.res_convs = nn.Sequential(conv_leaky(HIDDEN, HIDDEN), nn.Sequential(conv(HIDDEN, HIDDEN)))

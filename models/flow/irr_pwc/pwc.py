@@ -1,11 +1,11 @@
-"""The parts of the PWC family of flow networks: pyramid, warp by scaled flow, decoder, context network.
+"""Building blocks of PWC flow networks: feature pyramid, warp by scaled flow, decoder, context network.
 
 Source: Sun et al., "PWC-Net: CNNs for Optical Flow Using Pyramid, Warping, and Cost Volume", CVPR 2018, in
 the sizes of Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and Occlusion Estimation",
 CVPR 2019. Parameters have the names of the released files.
 
 Flow inside these networks (``flow_scaled``) is in pixels *of the input image* times :data:`FLOW_SCALE`,
-whatever the size of the level it is held at.
+whatever the resolution of the level.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ FLOW_SCALE = 0.05
 """Network units per pixel of the input image."""
 
 PYRAMID_CHANNELS = (16, 32, 64, 96, 128, 196)
-"""Channels of the levels at 1/2, 1/4, ... 1/64 of the image."""
+"""Numbers of channels of the levels at 1/2, 1/4, ... 1/64 of the image."""
 
 GROWTH = (128, 128, 96, 64, 32)
-"""Channels each layer of the dense decoder adds."""
+"""Numbers of channels that the layers of the dense decoder add."""
 
 DENSE_CHANNELS = sum(GROWTH)
-"""What the dense decoder's features have beyond its input."""
+"""Number of channels that the dense decoder adds to its input."""
 
 CONTEXT_LAYERS = ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1))
-"""(channels, dilation) of the context network's hidden layers."""
+"""Channels and dilation of each hidden layer of the context network."""
 
 VISIBLE = 0.99999
-"""A pixel sampled by :func:`warp_scaled` counts if at least this fraction of it comes from inside."""
+"""Smallest fraction of a sample of :func:`warp_scaled` that must come from inside; others are 0."""
 
 
 class FeaturePyramid(nn.Module):
     """Six levels of features, each half as large as the one before, rounded up."""
 
     def __init__(self) -> None:
-        """Two convolutions for each level."""
+        """Initialize; each level has two convolutions."""
         super().__init__()
         channels = (3, *PYRAMID_CHANNELS)
         self.convs = nn.ModuleList(
-            nn.Sequential(conv_leaky(seen, made, stride=2), conv_leaky(made, made))
-            for seen, made in pairwise(channels)
+            nn.Sequential(conv_leaky(inputs, outputs, stride=2), conv_leaky(outputs, outputs))
+            for inputs, outputs in pairwise(channels)
         )
 
     def forward(self, frame: Tensor) -> list[Tensor]:
@@ -60,16 +60,16 @@ class FeaturePyramid(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-    """Five convolutions, each seeing all features so far, and a linear one that reads the result off."""
+    """Five densely connected convolutions, and a convolution without activation that gives the result."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """``inputs`` channels in, ``inputs + DENSE_CHANNELS`` features and ``outputs`` channels out."""
         super().__init__()
-        seen = inputs
+        width = inputs
         for number, added in enumerate(GROWTH, start=1):
-            setattr(self, f"conv{number}", conv_leaky(seen, added))
-            seen += added
-        self.conv_last = nn.Sequential(conv(seen, outputs))
+            setattr(self, f"conv{number}", conv_leaky(width, added))
+            width += added
+        self.conv_last = nn.Sequential(conv(width, outputs))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, inputs, H, W]`` to the features ``[B, inputs + DENSE_CHANNELS, H, W]`` and the output."""
@@ -79,29 +79,29 @@ class DenseDecoder(nn.Module):
 
 
 class DilatedContext(nn.Module):
-    """Dilated convolutions that look far around each pixel and correct the decoder's output."""
+    """Dilated convolutions with a large receptive field, which predict a residual of the decoder's output."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """``inputs`` are the decoder's features and its output."""
+        """``inputs`` is the number of channels of the decoder's features and output together."""
         super().__init__()
         layers: list[nn.Module] = []
-        seen = inputs
+        width = inputs
         for channels, dilation in CONTEXT_LAYERS:
-            layers.append(conv_leaky(seen, channels, dilation=dilation))
-            seen = channels
-        self.convs = nn.Sequential(*layers, nn.Sequential(conv(seen, outputs)))
+            layers.append(conv_leaky(width, channels, dilation=dilation))
+            width = channels
+        self.convs = nn.Sequential(*layers, nn.Sequential(conv(width, outputs)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to the correction ``[B, outputs, H, W]``."""
+        """``[B, inputs, H, W]`` to the residual ``[B, outputs, H, W]``."""
         return self.convs(x)
 
 
 def resize_aligned(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Bilinear with aligned corners, values unchanged, as these networks resize images, flows and all else.
+    """Resize bilinearly with aligned corners, as these networks do with everything; values are not rescaled.
 
     Args:
-        x: ``[B, C, H, W]``.
-        size: Height and width wanted.
+        x: Tensor ``[B, C, H, W]``.
+        size: Height and width of the result.
 
     Returns:
         ``[B, C, *size]``.
@@ -112,23 +112,23 @@ def resize_aligned(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
 
 
 def warp_scaled(x: Tensor, flow_scaled: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """Warp features or a small image by a flow; what comes from outside is 0.
+    """Warp features or a reduced image by a flow; samples from outside are 0.
 
-    Released weights rely on two peculiarities, reproduced here. The displacement is normalised by the
-    *image's* sides less one, so a level of width w moves by ``(w - 1) / (W - 1)`` of a pixel per image
-    pixel instead of ``w / W``. And a pixel of which more than 1e-5 comes from outside is 0 altogether.
+    Released weights rely on two peculiarities, reproduced here. The displacement is normalised by the sides
+    of the *image* less one, so that a level of width w moves by ``(w - 1) / (W - 1)`` of a pixel per image
+    pixel instead of ``w / W``. And a sample of which more than 1e-5 comes from outside is 0 altogether.
 
     Args:
-        x: ``[B, C, h, w]``.
-        flow_scaled: ``[B, 2, h, w]``, image pixels times :data:`FLOW_SCALE`; float32 or float64.
-        image_size: Height and width of the image.
+        x: Tensor ``[B, C, h, w]``.
+        flow_scaled: Flow ``[B, 2, h, w]``, image pixels times :data:`FLOW_SCALE`; float32 or float64.
+        image_size: Height and width of the image in pixels.
 
     Returns:
-        ``[B, C, h, w]`` in the type of ``x``; halves are interpolated in float32.
+        Warped tensor ``[B, C, h, w]`` in the type of ``x``; half types are sampled in float32.
     """
     height, width = x.shape[-2:]
     dtype, device = flow_scaled.dtype, flow_scaled.device
-    # linspace, because its ends are exact: a still pixel at the edge must not count as coming from outside.
+    # The ends of linspace are exact: a pixel at the edge with no motion must not count as outside.
     columns = torch.linspace(-1, 1, width, device=device, dtype=dtype)
     rows = torch.linspace(-1, 1, height, device=device, dtype=dtype)[:, None]
     image_height, image_width = image_size

@@ -1,4 +1,4 @@
-"""IRR-PWC's refinement: every pixel becomes a learned average of its 3x3 neighbourhood.
+"""IRR-PWC's bilateral refinement: every pixel becomes a weighted mean of its 3x3 neighbourhood.
 
 Source: Hur and Roth, "Iterative Residual Refinement for Joint Optical Flow and Occlusion Estimation", CVPR
 2019, section 3.3, "bilateral refinement".
@@ -15,30 +15,30 @@ from torch import Tensor, nn
 from ...layers import conv_leaky
 
 HIDDEN = (128, 128, 64, 64, 32, 32)
-"""Channels of the hidden layers."""
+"""Numbers of channels of the hidden layers."""
 
 NEIGHBOURS = 9
 
 
 class NormalisedFilter(nn.Module):
-    """Chooses a 3x3 kernel of weights that sum to 1 for every pixel, and applies it."""
+    """Predicts a 3x3 kernel for every pixel, whose weights sum to 1, and applies it."""
 
     def __init__(self, inputs: int) -> None:
-        """``inputs`` channels decide the kernel."""
+        """``inputs`` is the number of channels that the kernels are predicted from."""
         super().__init__()
         channels = (inputs, *HIDDEN, NEIGHBOURS)
-        # The last layer has its leaky ReLU too: released weights depend on it.
-        self.convs = nn.Sequential(*(conv_leaky(seen, made) for seen, made in pairwise(channels)))
+        # The last layer has a leaky ReLU too: released weights depend on it.
+        self.convs = nn.Sequential(*(conv_leaky(before, after) for before, after in pairwise(channels)))
 
     def filter(self, guide: Tensor, x: Tensor) -> Tensor:
-        """Average ``x`` with the kernels that ``guide`` asks for; the edge's pixels continue outwards.
+        """Filter ``x`` with the kernels predicted from ``guide``; the edge is replicated.
 
         Args:
-            guide: ``[B, inputs, H, W]``.
-            x: ``[B, C, H, W]``; all channels get the same kernel.
+            guide: Guide ``[B, inputs, H, W]``.
+            x: Tensor ``[B, C, H, W]``, whose channels have one kernel per pixel in common.
 
         Returns:
-            ``[B, C, H, W]`` in the type of ``x``.
+            Filtered tensor ``[B, C, H, W]`` in the type of ``x``.
         """
         kernel = torch.softmax(-self.convs(guide).to(x.dtype).square(), dim=1)
         height, width = x.shape[-2:]
@@ -51,22 +51,22 @@ class NormalisedFilter(nn.Module):
 
 
 class FlowRefinement(NormalisedFilter):
-    """Refines a flow by its own shape, by how well it explains the image, and by features."""
+    """Refines a flow, guided by the flow itself, the brightness error of the warped image, and features."""
 
     def __init__(self, features: int) -> None:
-        """``features``: channels of them."""
+        """``features`` is the number of channels of the features."""
         super().__init__(2 + 1 + features)
 
     def forward(self, flow: Tensor, difference: Tensor, features: Tensor) -> Tensor:
-        """Filter the flow.
+        """Refine the flow.
 
         Args:
-            flow: ``[B, 2, H, W]``, any unit.
-            difference: Difference ``[B, 3, H, W]`` of the image and the warped one.
-            features: ``[B, features, H, W]``.
+            flow: Flow ``[B, 2, H, W]`` of any unit.
+            difference: Difference ``[B, 3, H, W]`` of the image and the warped other image.
+            features: Features ``[B, features, H, W]``.
 
         Returns:
-            ``[B, 2, H, W]``.
+            Refined flow ``[B, 2, H, W]``.
         """
         centred = flow - flow.mean(dim=(2, 3), keepdim=True)
         error = difference.norm(dim=1, keepdim=True)

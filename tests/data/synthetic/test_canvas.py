@@ -11,7 +11,7 @@ from vfi.data.synthetic.textures import colour
 SQUARE = np.array([[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]])
 
 
-def test_the_origin_is_where_outlines_and_places_are_counted_from() -> None:
+def test_the_origin_is_where_outlines_and_positions_are_counted_from() -> None:
     canvas = Canvas(-5, 10, -4, 6, density=2.0)
     assert canvas.alpha.shape == (20, 30)
     x, y = canvas.positions()

@@ -32,7 +32,7 @@ def test_lossless_frames_and_even_time_stamps(tmp_path: Path, frames: list[np.nd
         np.testing.assert_array_equal(frame.to_ndarray(format="rgb24"), written)
 
 
-def test_default_is_h264_that_keeps_the_picture(tmp_path: Path, frames: list[np.ndarray]) -> None:
+def test_default_is_h264_that_keeps_the_image(tmp_path: Path, frames: list[np.ndarray]) -> None:
     path = tmp_path / "clip.mp4"
     assert write_clip(path, frames, RATE) == 12
     with av.open(str(path)) as container:
@@ -43,9 +43,9 @@ def test_default_is_h264_that_keeps_the_picture(tmp_path: Path, frames: list[np.
     decoded = read.to_ndarray(format="rgb24")
     assert read.colorspace == 1
     # Colour loses half its resolution; brightness must not.
-    grey = [frame.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255 for frame in (decoded, frames[0])]
+    gray = [frame.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255 for frame in (decoded, frames[0])]
     assert float(psnr(decoded, frames[0])) > 30
-    assert float(psnr(grey[0], grey[1])) > 34
+    assert float(psnr(gray[0], gray[1])) > 34
 
 
 def test_odd_sizes_keep_their_size(tmp_path: Path, frames: list[np.ndarray]) -> None:

@@ -128,7 +128,7 @@ def test_a_passing_shape_hides_and_uncovers() -> None:
     assert flow[0][owner == 1].sub(20).abs().max() < 1e-3
     assert flow[0][owner == 0].add(3).abs().max() < 1e-3
     hidden = scene.occlusion(0.0, 1.0)[0] == 1
-    # Hidden is the background that lies under the shape afterwards, and nothing else inside the picture.
+    # Hidden is the background that lies under the shape afterwards, and nothing else inside the frame.
     later = scene.owner(1.0) == 1
     expected = (owner == 0) & torch.roll(later, 3, dims=1)
     assert (hidden ^ expected)[:, 3:].sum() == 0

@@ -28,8 +28,8 @@ def test_noise_uses_the_whole_range_and_is_smooth() -> None:
     assert np.abs(np.diff(noise, axis=1)).max() < 0.35
 
 
-def test_stretched_noise_changes_more_slowly_along_its_rows() -> None:
-    noise = fractal_noise(random_generator(2), 100, 100, wavelength=12, stretch=4.0)
+def test_noise_with_an_aspect_changes_more_slowly_along_its_rows() -> None:
+    noise = fractal_noise(random_generator(2), 100, 100, wavelength=12, aspect=4.0)
     assert np.abs(np.diff(noise, axis=1)).mean() < 0.5 * np.abs(np.diff(noise, axis=0)).mean()
 
 

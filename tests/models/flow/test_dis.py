@@ -1,4 +1,4 @@
-"""DIS: known motion is found, in the right direction and axis, at any size."""
+"""DIS: known motion is estimated in the right direction and axis, at any size."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def frames(height: int, width: int, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def torchvision_flow(network: RAFT, start: Tensor, end: Tensor, iterations: int) -> Tensor:
-    """What torchvision itself finds, after our padding."""
+    """The flow of torchvision's own model, after our padding."""
     padding = Padding.to_fit(*start.shape[-2:], multiple=8, minimum=128)
     flow = network(padding.pad(start) * 2 - 1, padding.pad(end) * 2 - 1, num_flow_updates=iterations)[-1]
     return padding.unpad(flow)
@@ -41,7 +41,7 @@ def torchvision_flow(network: RAFT, start: Tensor, end: Tensor, iterations: int)
 
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [(128, 136), (65, 150)])
-def test_it_finds_what_torchvision_finds(network: RAFT, estimator: RaftFlow, size: tuple[int, int]) -> None:
+def test_flows_equal_those_of_torchvision(network: RAFT, estimator: RaftFlow, size: tuple[int, int]) -> None:
     start, end = frames(*size, batch=2)
     flow_01, flow_10, *occlusions = estimator(start, end)
     assert flow_01.shape == (2, 2, *size)

@@ -21,7 +21,7 @@ from vfi.models.motion.quadratic import (
 
 
 def flows_of(velocity: Tensor, acceleration: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What is observed back, ahead and far of a motion that is truly quadratic."""
+    """The flows back, ahead and far of quadratic motion."""
     return -velocity + acceleration / 2, velocity + acceleration / 2, 2 * velocity + 2 * acceleration
 
 
@@ -61,7 +61,7 @@ def test_least_squares_solves_the_normal_equations() -> None:
 
 
 def test_ends_are_met_where_the_far_frame_is_rejected() -> None:
-    """Outside the gate the motion passes through both neighbours, whatever the far frame says."""
+    """Outside the gate the motion passes through both neighbours, whatever the flow to the far frame."""
     back, ahead = torch.full((1, 2, 1, 1), -1.0), torch.full((1, 2, 1, 1), 3.0)  # accelerates by 2
     motion = rectified_quadratic_motion(back, ahead, torch.full((1, 2, 1, 1), -50.0))
     assert torch.allclose(motion.at(1.0), ahead)

@@ -20,7 +20,7 @@ def test_constant_flow_is_negated_where_it_lands(x: float, y: float) -> None:
 
 
 def test_path_back_leads_home() -> None:
-    """Under a smooth flow, following the reversed flow from where a pixel landed comes back to the pixel."""
+    """For a smooth flow, the reversed flow leads back to the pixel from the point that it was splatted to."""
     rows, columns = torch.meshgrid(torch.arange(40.0), torch.arange(50.0), indexing="ij")
     flow = torch.stack((3 + torch.sin(rows / 9), 2 * torch.cos(columns / 11) - 1))[None]
     flow_t0 = reverse_flow(flow).flow_t0[0]

@@ -1,4 +1,4 @@
-"""The quadratic model: properties every interpolator should have, shared work, tiles, types and memory."""
+"""The quadratic model: properties of every interpolator, reuse between windows, tiles, types and memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from vfi.models.flow.dis import DisFlow
 from vfi.models.motion.quadratic import QuadraticMotion
 from vfi.models.quadratic import QuadraticInterpolator, build_quadratic
 from vfi.models.quadratic.model import (
-    VISIBILITY_FLOOR,
     PairMotion,
     WindowMotion,
     enlarge_rows,
@@ -52,7 +51,7 @@ class CountedFlow(FlowEstimator):
 
 
 class KnownFlow(FlowEstimator):
-    """The same motion everywhere, in pixels of the frames it is given."""
+    """Uniform motion, in pixels of the input frames."""
 
     def __init__(self, x: float, y: float) -> None:
         super().__init__()
@@ -65,7 +64,7 @@ class KnownFlow(FlowEstimator):
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """As the model runs in a pipeline; it makes the sums, and so the tests, the same everywhere."""
+    """One thread, as in the pipeline; the order of sums, and so their rounding, is the same everywhere."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -78,7 +77,7 @@ def model() -> QuadraticInterpolator:
 
 
 def accelerating(acceleration: tuple[float, float], velocity: tuple[float, float] = (6.0, 2.0)) -> Scene:
-    """A texture that shifts faster and faster."""
+    """A texture of accelerated motion."""
     (layer,) = Scene.translation(HEIGHT, WIDTH, velocity).layers
     motion = Motion(layer.motion.position, velocity, acceleration)
     return Scene(HEIGHT, WIDTH, (Layer(layer.sprite, motion),))
@@ -94,7 +93,7 @@ def window_of(scene: Scene, *, four: bool = True, first: int = 0, keys: bool = F
 
 
 def random_window(height: int, width: int, *, batch: int = 1, channels: int = 3) -> Window:
-    """Smooth noise that has something to match."""
+    """Smooth noise, which optical flow can match."""
     coarse = torch.rand(4, batch, channels, -(-height // 4) + 1, -(-width // 4) + 1).unbind()
     prev, start, end, following = (
         F.interpolate(frame, size=(height, width), mode="bilinear") for frame in coarse
@@ -117,8 +116,8 @@ def quality(frame: Tensor, truth: Tensor) -> float:
 @pytest.mark.parametrize("size", SIZES)
 def test_equal_frames_give_the_same_frame(model: QuadraticInterpolator, size: tuple[int, int]) -> None:
     frame = random_window(*size).start
-    for made in model.interpolate_window(Window(frame, frame, frame, frame), TIMES):
-        torch.testing.assert_close(made, frame, atol=1e-5, rtol=0)
+    for result in model.interpolate_window(Window(frame, frame, frame, frame), TIMES):
+        torch.testing.assert_close(result, frame, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("four", [False, True])
@@ -127,28 +126,31 @@ def test_translation_is_reproduced(
     model: QuadraticInterpolator, velocity: tuple[float, float], four: bool
 ) -> None:
     scene = Scene.translation(HEIGHT, WIDTH, velocity)
-    for t, made in zip(TIMES, model.interpolate_window(window_of(scene, four=four), TIMES), strict=True):
-        assert quality(made, scene.render(t)[None]) > 46
+    for t, result in zip(TIMES, model.interpolate_window(window_of(scene, four=four), TIMES), strict=True):
+        assert quality(result, scene.render(t)[None]) > 46
 
 
 @pytest.mark.parametrize("reduction", [1, 2, 4])
 def test_known_motion_is_followed_exactly(reduction: int) -> None:
-    """The arithmetic between flow and frame, with the flow given: whole pixels leave no error at all.
+    """With a known flow of whole pixels the frame is exact.
 
-    At the edges neither: what one frame does not show yet, or no more, comes from the other.
+    At the edges too: content that only one of the frames shows is taken from that frame.
     """
     estimator = KnownFlow(8 / reduction, -4 / reduction)
-    wide = torch.rand(1, 3, HEIGHT + 8, WIDTH + 16)
-    start, end = wide[..., :HEIGHT, 16:], wide[..., 4 : 4 + HEIGHT, 8:-8]  # content moves right by 8, up by 4
-    middle = wide[..., 2 : 2 + HEIGHT, 12:-4]
+    canvas = torch.rand(1, 3, HEIGHT + 8, WIDTH + 16)
+    start, end = (
+        canvas[..., :HEIGHT, 16:],
+        canvas[..., 4 : 4 + HEIGHT, 8:-8],
+    )  # content moves right by 8, up by 4
+    middle = canvas[..., 2 : 2 + HEIGHT, 12:-4]
     model = QuadraticInterpolator(estimator, flow_reduction=reduction)
-    (made,) = model.interpolate_window(Window(start, end), [0.5])
+    (result,) = model.interpolate_window(Window(start, end), [0.5])
     seen = torch.ones(HEIGHT, WIDTH)
-    seen[:2, :4] = seen[-2:, -4:] = 0  # two corners that neither frame shows
-    torch.testing.assert_close(made * seen, middle * seen, atol=2e-3, rtol=0)
+    seen[:2, :4] = seen[-2:, -4:] = 0  # two corners that neither frame contains
+    torch.testing.assert_close(result * seen, middle * seen, atol=2e-3, rtol=0)
 
 
-def test_four_frames_know_of_acceleration(model: QuadraticInterpolator) -> None:
+def test_four_frames_capture_acceleration(model: QuadraticInterpolator) -> None:
     scene = accelerating((5.0, -3.0))
     truth = scene.render(0.5)[None]
     (with_four,), (with_two,) = (
@@ -162,8 +164,8 @@ def test_one_outer_frame_is_none(model: QuadraticInterpolator, missing: str) -> 
     window = window_of(accelerating((5.0, -3.0)))
     alone = window._replace(prev=None, next=None)
     (expected,) = model.interpolate_window(alone, [0.3])
-    (made,) = model.interpolate_window(window._replace(**{missing: None}), [0.3])
-    assert torch.equal(made, expected)
+    (result,) = model.interpolate_window(window._replace(**{missing: None}), [0.3])
+    assert torch.equal(result, expected)
 
 
 @pytest.mark.parametrize("four", [False, True])
@@ -172,26 +174,26 @@ def test_time_may_run_backwards(model: QuadraticInterpolator, four: bool) -> Non
     window = window_of(scene, four=four)
     backwards = window.reversed()
     for t in TIMES:
-        (made,) = model.interpolate_window(window, [t])
-        (mirrored,) = model.interpolate_window(backwards, [1 - t])
-        torch.testing.assert_close(made, mirrored, atol=1e-4, rtol=0)
+        (result,) = model.interpolate_window(window, [t])
+        (reversed_result,) = model.interpolate_window(backwards, [1 - t])
+        torch.testing.assert_close(result, reversed_result, atol=1e-4, rtol=0)
 
 
 def test_batch_of_two_equals_two_of_one(model: QuadraticInterpolator) -> None:
     windows = [window_of(Scene.translation(HEIGHT, WIDTH, velocity)) for velocity in ((5, 1), (-3, 4))]
     together = each_frame(lambda *frames: torch.cat(frames), *windows)
-    (made,) = model.interpolate_window(together, [0.4])
+    (result,) = model.interpolate_window(together, [0.4])
     for number, window in enumerate(windows):
         torch.testing.assert_close(
-            made[[number]], model.interpolate_window(window, [0.4])[0], atol=1e-4, rtol=0
+            result[[number]], model.interpolate_window(window, [0.4])[0], atol=1e-4, rtol=0
         )
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("reduction", [None, 1, 3, 4])
 def test_any_size(size: tuple[int, int], reduction: int | None) -> None:
-    made = build_quadratic(flow_reduction=reduction).interpolate_window(random_window(*size), TIMES)
-    for frame in made:
+    result = build_quadratic(flow_reduction=reduction).interpolate_window(random_window(*size), TIMES)
+    for frame in result:
         assert frame.shape == (1, 3, *size)
         assert bool(frame.isfinite().all())
 
@@ -199,22 +201,22 @@ def test_any_size(size: tuple[int, int], reduction: int | None) -> None:
 def test_arrays_in_array_out(model: QuadraticInterpolator) -> None:
     scene = Scene.translation(HEIGHT, WIDTH, (5.0, 2.0))
     frames = [scene.render_rgb(time) for time in (-1, 0, 1, 2)]
-    made = model.interpolate(frames, 0.5)
-    assert isinstance(made, np.ndarray)
+    result = model.interpolate(frames, 0.5)
+    assert isinstance(result, np.ndarray)
     truth = scene.render_rgb(0.5)
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    assert float(psnr(np.ascontiguousarray(made[inner]), np.ascontiguousarray(truth[inner]))) > 36
+    assert float(psnr(np.ascontiguousarray(result[inner]), np.ascontiguousarray(truth[inner]))) > 36
 
 
 def test_alpha_moves_with_the_colours(model: QuadraticInterpolator) -> None:
-    """Red as alpha, too: both make the same way."""
+    """Alpha equals the red channel here, and is interpolated to the same values."""
     window = window_of(Scene.passing(HEIGHT, WIDTH, (6.0, 3.0)))
     with_alpha = each_frame(lambda frame: torch.cat((frame, frame[:, :1]), dim=1), window)
-    (made,) = model.interpolate_window(with_alpha, [0.5])
+    (result,) = model.interpolate_window(with_alpha, [0.5])
     (colors,) = model.interpolate_window(window, [0.5])
-    assert made.shape == (1, 4, HEIGHT, WIDTH)
-    torch.testing.assert_close(made[:, :3], colors)
-    torch.testing.assert_close(made[:, 3], made[:, 0])
+    assert result.shape == (1, 4, HEIGHT, WIDTH)
+    torch.testing.assert_close(result[:, :3], colors)
+    torch.testing.assert_close(result[:, 3], result[:, 0])
 
 
 def windows_of_clip(count: int, scene: Scene) -> list[Window]:
@@ -232,12 +234,12 @@ def test_each_pair_is_estimated_once(times: Sequence[float]) -> None:
     windows = windows_of_clip(6, accelerating((1.0, 0.5)))
     shared = [model.interpolate_window(window, times) for window in windows]
     assert flow.calls == 5
-    for window, made in zip(windows, shared, strict=True):
+    for window, result in zip(windows, shared, strict=True):
         alone = model.interpolate_window(window.without_keys(), times)
-        assert all(torch.equal(one, other) for one, other in zip(made, alone, strict=True))
+        assert all(torch.equal(one, other) for one, other in zip(result, alone, strict=True))
 
 
-def test_without_keys_nothing_is_shared() -> None:
+def test_without_keys_nothing_is_reused() -> None:
     flow = CountedFlow()
     model = QuadraticInterpolator(flow)
     window = window_of(Scene.translation(HEIGHT, WIDTH, (3.0, 0.0)))
@@ -255,7 +257,7 @@ def test_a_cut_costs_no_flow() -> None:
     assert flow.calls == 2
 
 
-def test_other_clips_and_sizes_share_nothing() -> None:
+def test_nothing_is_reused_between_clips_or_sizes() -> None:
     model = build_quadratic()
     clips = [Scene.translation(HEIGHT, WIDTH, (5.0, 0.0)), Scene.translation(64, 80, (0.0, 4.0))]
     for clip in (*clips, *clips):  # the same numbers: what differs is the size
@@ -282,9 +284,9 @@ def test_tiles_change_nothing(tile: int, reduction: int) -> None:
 def test_half_types_stay_near(model: QuadraticInterpolator, dtype: torch.dtype) -> None:
     scene = Scene.translation(HEIGHT, WIDTH, (5.0, 2.0))
     (expected,) = model.interpolate_window(window_of(scene), [0.5])
-    (made,) = build_quadratic().to(dtype).interpolate_window(window_of(scene), [0.5])
-    assert made.dtype == torch.float32
-    assert quality(made, expected) > (75 if dtype == torch.float16 else 55)  # rounding to 11 and 8 bits
+    (result,) = build_quadratic().to(dtype).interpolate_window(window_of(scene), [0.5])
+    assert result.dtype == torch.float32
+    assert quality(result, expected) > (75 if dtype == torch.float16 else 55)  # rounding to 11 and 8 bits
 
 
 def test_copies_work_after_use(model: QuadraticInterpolator) -> None:
@@ -299,24 +301,24 @@ def test_copies_work_after_use(model: QuadraticInterpolator) -> None:
 def test_training_gets_a_gradient_and_the_whole_record(model: QuadraticInterpolator) -> None:
     window = window_of(Scene.translation(HEIGHT, WIDTH, (5.0, 2.0)))
     start = window.start.requires_grad_()
-    made = model(window, torch.tensor([0.5]))
-    assert isinstance(made, Interpolation)
-    assert made.flow_t0 is not None
-    assert made.flow_t1 is not None
-    assert made.blend is not None
-    made.frame.mean().backward()
+    result = model(window, torch.tensor([0.5]))
+    assert isinstance(result, Interpolation)
+    assert result.flow_t0 is not None
+    assert result.flow_t1 is not None
+    assert result.blend is not None
+    result.frame.mean().backward()
     assert start.grad is not None
     assert float(start.grad.abs().sum()) > 0
-    assert made.flow_t0.shape == made.flow_t1.shape == (1, 2, HEIGHT, WIDTH)
-    assert made.blend.shape == (1, 1, HEIGHT, WIDTH)
+    assert result.flow_t0.shape == result.flow_t1.shape == (1, 2, HEIGHT, WIDTH)
+    assert result.blend.shape == (1, 1, HEIGHT, WIDTH)
     inner = (0, slice(None), slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     half_way = torch.tensor([2.5, 1.0])[:, None, None]
-    for flow, truth in ((made.flow_t0, -half_way), (made.flow_t1, half_way)):
+    for flow, truth in ((result.flow_t0, -half_way), (result.flow_t1, half_way)):
         assert float((flow[inner].detach() - truth).abs().mean()) < 0.2
 
 
 class SquareFlow(FlowEstimator):
-    """A square that moves right by 12 pixels over ground that stands still."""
+    """A square that moves right by 12 pixels over a still background."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -325,7 +327,7 @@ class SquareFlow(FlowEstimator):
         self.moved = self.square.roll(12, dims=3)
 
     def frames(self) -> tuple[Tensor, Tensor]:
-        """Dark ground, light square."""
+        """Dark background, light square."""
         dark = torch.full((1, 3, 32, 48), 0.2)
         return torch.lerp(dark, 1 - dark, self.square), torch.lerp(dark, 1 - dark, self.moved)
 
@@ -335,27 +337,31 @@ class SquareFlow(FlowEstimator):
 
 
 @pytest.mark.parametrize("t", [0.25, 0.5])
-def test_blend_follows_time_and_the_root_of_what_arrived(t: float) -> None:
+@pytest.mark.parametrize(("visibility_0", "visibility_1"), [(0.81, 0.04), (1.0, 0.001)])
+def test_blend_follows_time_and_the_root_of_visibility(
+    t: float, visibility_0: float, visibility_1: float
+) -> None:
+    """With the floor of 0.1, which keeps a frame of hardly any visibility in the blend."""
     still = torch.zeros(1, 2, 8, 8)
-    sure, unsure = torch.full((1, 1, 8, 8), 0.81), torch.full((1, 1, 8, 8), 0.04)
     rest = QuadraticMotion(still, still)
-    motion = WindowMotion(PairMotion(FlowPair(still, still), sure, unsure), rest, rest, reduction=2)
+    reliabilities = (torch.full((1, 1, 8, 8), value) for value in (visibility_0, visibility_1))
+    motion = WindowMotion(PairMotion(FlowPair(still, still), *reliabilities), rest, rest, reduction=2)
     field = time_field(motion, torch.tensor([t]))
-    visible_0 = (1 - t) * (0.81 + VISIBILITY_FLOOR) ** 0.5
-    visible_1 = t * (0.04 + VISIBILITY_FLOOR) ** 0.5
+    weight_0 = (1 - t) * (visibility_0 + 0.1) ** 0.5
+    weight_1 = t * (visibility_1 + 0.1) ** 0.5
     torch.testing.assert_close(field[:, :4], torch.zeros(1, 4, 8, 8))
-    torch.testing.assert_close(field[:, 4:], torch.full((1, 1, 8, 8), visible_0 / (visible_0 + visible_1)))
+    torch.testing.assert_close(field[:, 4:], torch.full((1, 1, 8, 8), weight_0 / (weight_0 + weight_1)))
 
 
-def test_what_is_hidden_is_believed_less() -> None:
-    """Ground that a square covers in the next frame: its flow leads to the square's colour."""
+def test_occluded_pixels_are_less_reliable() -> None:
+    """Background that the square covers in the next frame: its flow leads to the square's colour."""
     flow = SquareFlow()
     frame_0, frame_1 = flow.frames()
     flow_01, flow_10, *_ = flow(frame_0, frame_1)
-    believed = reliability(frame_0, frame_1, flow_01, flow_10)
-    assert float(believed[..., 14:18, 24:28].max()) < 0.05  # covered
-    assert float(believed[..., 14:18, 12:16].min()) > 0.9  # the square itself
-    assert float(believed[..., 28:, :4].min()) > 0.99  # ground far away
+    reliabilities = reliability(frame_0, frame_1, flow_01, flow_10)
+    assert float(reliabilities[..., 14:18, 24:28].max()) < 0.05  # covered
+    assert float(reliabilities[..., 14:18, 12:16].min()) > 0.9  # the square itself
+    assert float(reliabilities[..., 28:, :4].min()) > 0.99  # background far away
     same_color = reliability(frame_0, frame_0, flow_01 * 0, flow_10)  # 12 pixels from the start
     torch.testing.assert_close(same_color[..., 14:18, 24:28], torch.full((1, 1, 4, 4), math.exp(-1.2)))
 
@@ -409,12 +415,12 @@ print(memory("VmHWM") - before)
         pytest.param(2160, 3840, None, marks=pytest.mark.slow),
     ],
 )
-def test_memory_stays_within_what_is_foretold(
+def test_memory_stays_within_the_prediction(
     model: QuadraticInterpolator, height: int, width: int, tile: int | None
 ) -> None:
     command = [sys.executable, "-c", MEASURE, str(height), str(width), str(tile or 0)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=TOP)
     use = model.memory_use(height, width)
-    foretold = height * width * use.per_pixel + (tile or height) * width * use.per_tile_pixel
-    assert int(done.stdout) <= foretold
-    assert int(done.stdout) > foretold / 2  # and not out of fear
+    predicted = height * width * use.per_pixel + (tile or height) * width * use.per_tile_pixel
+    assert int(done.stdout) <= predicted
+    assert int(done.stdout) > predicted / 2  # and is no exaggeration

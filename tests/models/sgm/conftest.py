@@ -1,4 +1,4 @@
-"""SGM-VFI with the golden vectors' weights, from files like the released ones, and pairs to show it."""
+"""SGM-VFI with the golden vectors' weights, from files like the released ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention between frames: windows, what is kept apart in them, and the released weights' peculiarities."""
+"""Inter-frame attention: windows, masks, and the peculiarities of the released weights."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vfi.models.sgm.attention import (
     SHIFT,
     WINDOW,
     CrossFrameBlock,
-    cut_windows,
-    join_windows,
+    merge_windows,
+    partition_windows,
     window_mask,
     window_padding,
 )
@@ -21,16 +21,16 @@ CPU = torch.device("cpu")
 
 
 def kept_apart(height: int, width: int, shift: int) -> torch.Tensor:
-    """Per pair of positions of a window, ``[K, L, L]``, from the definition, position by position."""
+    """The mask ``[K, L, L]`` by its definition, position by position."""
     top, bottom, left, right = window_padding(height, width)
     rows, columns = height + top + bottom, width + left + right
 
-    def band(index: int, first: int, second: int) -> int:
+    def section(index: int, first: int, second: int) -> int:
         return 0 if index < first else 1 if index < second else 2
 
     def labels(y: int, x: int) -> tuple[object, object]:
-        padding = band(y, top, top + height), band(x, left, left + width)
-        edge = band(y, rows - WINDOW, rows - shift), band(x, columns - WINDOW, columns - shift)
+        padding = section(y, top, top + height), section(x, left, left + width)
+        edge = section(y, rows - WINDOW, rows - shift), section(x, columns - WINDOW, columns - shift)
         return padding, edge if shift else None
 
     window_labels = [
@@ -44,7 +44,7 @@ def kept_apart(height: int, width: int, shift: int) -> torch.Tensor:
 @pytest.mark.parametrize("size", [(10, 9), (7, 13), (14, 8)])
 @pytest.mark.parametrize("shift", [0, SHIFT])
 def test_masks(size: tuple[int, int], shift: int) -> None:
-    """The padding's regions lie where they are without the shift: kept, trained behaviour."""
+    """The regions of the padding are those without the shift: reproduced, as in training."""
     mask = window_mask(*size, shift, CPU)
     assert mask is not None
     assert torch.equal(mask, kept_apart(*size, shift) * APART)
@@ -58,15 +58,15 @@ def test_whole_windows_need_no_mask() -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [((28, 42), (42, 28)), ((27, 28), (28, 28)), ((8, 14), (9, 14))])
-def test_masks_go_by_height_and_width(one: tuple[int, int], other: tuple[int, int]) -> None:
-    """The authors' code takes the mask of the last picture with the same padded area."""
+def test_masks_depend_on_height_and_width(one: tuple[int, int], other: tuple[int, int]) -> None:
+    """The authors' code reuses the mask of the last frame of the same padded area."""
     first, second = window_mask(*one, SHIFT, CPU), window_mask(*other, SHIFT, CPU)
     assert first is not None
     assert second is not None
     assert not torch.equal(first, second)
 
 
-def test_masks_kept_from_inference_serve_training() -> None:
+def test_masks_cached_in_inference_are_used_in_training() -> None:
     block = CrossFrameBlock(32, shifted=True)
     tokens = torch.randn(2, 9, 11, 32)
     with torch.inference_mode():
@@ -77,10 +77,10 @@ def test_masks_kept_from_inference_serve_training() -> None:
 
 def test_windows_are_cut_row_by_row_and_joined_again() -> None:
     plane = torch.arange(2 * 14 * 21).view(2, 14, 21, 1)
-    windows = cut_windows(plane)
+    windows = partition_windows(plane)
     assert windows.shape == (2, 6, 49, 1)
     assert torch.equal(windows[1, 4].view(7, 7), plane[1, 7:14, 7:14, 0])
-    assert torch.equal(join_windows(windows, 14, 21), plane)
+    assert torch.equal(merge_windows(windows, 14, 21), plane)
 
 
 def test_padding_is_centred_with_the_rest_behind() -> None:
@@ -90,14 +90,14 @@ def test_padding_is_centred_with_the_rest_behind() -> None:
 
 @torch.inference_mode()
 def test_what_is_found_is_added_to_the_normalised_tokens() -> None:
-    """Kept: not to the block's input."""
+    """Reproduced: not to the block's input."""
     block = CrossFrameBlock(32, shifted=False)
     torch.nn.init.zeros_(block.attn.proj.weight)
     torch.nn.init.zeros_(block.attn.proj.bias)
     torch.nn.init.zeros_(block.mlp.fc2.weight)
     torch.nn.init.zeros_(block.mlp.fc2.bias)
     tokens = 5 + torch.randn(2, 7, 7, 32)
-    expected = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-6) + sine_positions(7, 7, 32)
+    expected = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-6) + sine_positions(7, 7, 32, like=tokens)
     torch.testing.assert_close(block(tokens), expected)
 
 

@@ -1,4 +1,4 @@
-"""What the matching looked at, as pictures."""
+"""Maps of importance and matched positions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def test_chosen_positions_lie_where_the_importance_is_largest() -> None:
         assert importance[points == 1].min() >= importance[points == 0].max()
 
 
-def test_nothing_is_shown_where_nothing_was_chosen() -> None:
+def test_no_maps_without_sparse_matching() -> None:
     for model in (build_sgm(points="all"), build_sgm(matching=False)):
         assert "points_0" not in model.eval().diagnostics(window(32, 48), 0.5)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.golden import assert_matches_sgm_set, load_sgm_manifest
+from tests.support.golden import assert_matches_sgm_set, clip, load_sgm_manifest
 from tests.support.golden_recipe import synthetic_array
 from tests.support.official_files import SgmKind
-from tests.support.sgm_pairs import at, clip, load, pair, synthesize
+from tests.support.sgm_pairs import at, load, pair, synthesize
 from vfi.base.ensemble import Ensemble, members_of
 from vfi.engine.losses import sgm_loss
 from vfi.models.sgm import SgmInterpolator, SgmSettings
-from vfi.models.sgm.types import FlowSteps, SgmMotion
+from vfi.models.sgm.types import FlowSteps, SgmFlow, SgmMotion
 from vfi.types import Interpolation, Window
 
 Official = Callable[[SgmKind], Path]
@@ -28,17 +28,22 @@ def base(official_sgm: Official) -> SgmInterpolator:
 
 
 def golden_clip(height: int, width: int, seed: int) -> tuple[Window, Tensor]:
-    """The pair of a set of vectors, channels as they come, and the frame between them."""
+    """The pair of a set of vectors, in its order of channels, and the frame between them."""
     return pair(height, width, seed), clip(3, height, width, seed)[1:2]
 
 
 def every(step: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The vectors' names and contents: some hold every so many pixels of a picture."""
+    """The vectors by name; some are subsampled images."""
     return {f"{name}_s{step}": tensor[..., ::step, ::step].detach() for name, tensor in tensors.items()}
 
 
+def flow_of(steps: FlowSteps) -> SgmFlow:
+    """The flow at full size, where it was estimated."""
+    return SgmFlow(steps.final, None, None)
+
+
 def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
-    """What the vectors of the whole model hold, but the frame."""
+    """The vectors of the whole model except the frame."""
     matching = steps.matching
     assert matching is not None
     assert motion.matching is not None
@@ -73,11 +78,11 @@ def flow_vectors(motion: SgmMotion, steps: FlowSteps) -> dict[str, Tensor]:
     return found
 
 
-def training_vectors(made: Interpolation) -> dict[str, Tensor]:
-    """What the vectors of a training forward hold."""
-    steps = made.intermediates
+def training_vectors(result: Interpolation) -> dict[str, Tensor]:
+    """The vectors of a training forward."""
+    steps = result.intermediates
     assert steps is not None
-    found: dict[str, Tensor] = every(2, {"pred": made.frame})
+    found: dict[str, Tensor] = every(2, {"pred": result.frame})
     for name, step, items in (
         ("flow", 4, steps.flows),
         ("mask", 4, steps.masks),
@@ -111,7 +116,7 @@ def test_features(size: str, request: pytest.FixtureRequest) -> None:
     assert_matches_sgm_set(f"features_{size}", found)
 
 
-@pytest.mark.parametrize("size", ["small", "base"])
+@pytest.mark.parametrize("size", ["small", pytest.param("base", marks=pytest.mark.slow)])
 @torch.inference_mode()
 def test_local_model(size: SgmKind, official_sgm: Official, request: pytest.FixtureRequest) -> None:
     if size == "small":
@@ -122,7 +127,8 @@ def test_local_model(size: SgmKind, official_sgm: Official, request: pytest.Fixt
     motion = model.estimate_motion(window)
     found = {f"fwd_{name}": value for name, value in training_vectors(model(window, at(0.25))).items()}
     for number, t in enumerate((0.5, 0.25)):
-        steps, frame = model.flow_steps(motion, at(t)), synthesize(model, window, t).frame
+        steps = model.flow_steps(motion, at(t))
+        frame = synthesize(model, window, t, motion, flow_of(steps)).frame
         found |= {
             f"t{number}_flow_s4": steps.final.flow[..., ::4, ::4],
             f"t{number}_mask_s4": steps.final.mask_logit[..., ::4, ::4],
@@ -143,8 +149,9 @@ class TestWholeModel:
         window, _ = golden_clip(272, 160, 5)
         motion = small.estimate_motion(window)
         for time, t in enumerate((0.5, 0.25)):
-            frame = synthesize(small, window, t).frame
-            found = flow_vectors(motion, small.flow_steps(motion, at(t)))
+            steps = small.flow_steps(motion, at(t))
+            frame = synthesize(small, window, t, motion, flow_of(steps)).frame
+            found = flow_vectors(motion, steps)
             found |= {"pred": frame, **every(2, {"pred": frame})}
             assert_matches_sgm_set(f"full_small_t{time}_k{number}", found)
 
@@ -152,24 +159,26 @@ class TestWholeModel:
     def test_base(self, base: SgmInterpolator) -> None:
         window, _ = golden_clip(272, 160, 7)
         motion = base.estimate_motion(window)
-        found = flow_vectors(motion, base.flow_steps(motion, at(0.5)))
-        found |= every(2, {"pred": synthesize(base, window, 0.5).frame})
+        steps = base.flow_steps(motion, at(0.5))
+        frame = synthesize(base, window, 0.5, motion, flow_of(steps)).frame
+        found = flow_vectors(motion, steps) | every(2, {"pred": frame})
         assert_matches_sgm_set("full_base", found)
 
     @torch.inference_mode()
     def test_few_rows_are_matched_at_all_positions(self, small: SgmInterpolator) -> None:
         window, _ = golden_clip(128, 160, 3)
         motion = small.estimate_motion(window)
-        found = flow_vectors(motion, small.flow_steps(motion, at(0.5)))
+        steps = small.flow_steps(motion, at(0.5))
+        found = flow_vectors(motion, steps)
         assert "imap" not in found
-        found |= every(2, {"pred": synthesize(small, window, 0.5).frame})
+        found |= every(2, {"pred": synthesize(small, window, 0.5, motion, flow_of(steps)).frame})
         assert_matches_sgm_set("full_small_low", found)
 
     @torch.inference_mode()
     def test_matching_features_are_half_a_cell_off_at_odd_multiples_of_8(
         self, small: SgmInterpolator
     ) -> None:
-        """Kept: pictures are padded on both sides, features cropped on one."""
+        """Reproduced: frames are padded on both sides, features are cropped on one."""
         window, _ = golden_clip(272, 168, 15)
         motion = small.estimate_motion(window)
         assert small.gmflow is not None
@@ -193,14 +202,14 @@ class TestInferenceModes:
         assert matching is not None
         assert matching.points is not None
         assert matching.importance_s8 is not None
-        found = every(3, {"pred": synthesize(small, window, 0.375).frame})
+        found = every(3, {"pred": synthesize(small, window, 0.375, motion).frame})
         found |= {"kp_ind_sorted": matching.points, "imap_s": matching.importance_s8}
         assert_matches_sgm_set("inference_hr", found)
 
     def test_flow_at_four_fifths(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
-        """Through the public call, which gives RGB and finds nothing to pad."""
+        """Through the public call, in RGB and without padding."""
         settings_of_small(down_scale=0.8)
         window, _ = golden_clip(320, 240, 32)
         shown = Window(window.start.flip(1), window.end.flip(1))
@@ -213,16 +222,16 @@ class TestInferenceModes:
     def test_ensemble_and_the_time_of_the_matching(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
-        """The authors' test-time augmentation is the mean with pictures turned by 180 degrees."""
+        """The authors' test-time augmentation is the mean with frames rotated by 180 degrees."""
         window, _ = golden_clip(128, 160, 33)
 
         def frame(model: SgmInterpolator | Ensemble, t: float) -> Tensor:
             return model(window, at(t)).frame[..., ::2, ::2]
 
-        plain, late = frame(small, 0.5), frame(small, 0.25)
+        plain, quarter = frame(small, 0.5), frame(small, 0.25)
         both = frame(Ensemble(small, members_of(["turn_test"])), 0.5)
         settings_of_small(matching_time=0.5)
-        found = {"hr": plain, "inf": frame(small, 0.5), "hr_t025": late, "inf_t025": frame(small, 0.25)}
+        found = {"hr": plain, "inf": frame(small, 0.5), "hr_t025": quarter, "inf_t025": frame(small, 0.25)}
         found |= dict.fromkeys(("hr_tta", "hr_fast_tta", "inf_tta", "inf_fast_tta"), both)
         assert_matches_sgm_set("inference_tta", found)
         assert torch.equal(found["hr"], found["inf"])
@@ -237,23 +246,23 @@ class TestTraining:
         assert_trains_like("train_local", model, golden_clip(128, 192, 2), t=0.5)
 
     def test_stage_2(self, official_sgm: Official) -> None:
-        """Matching features are frozen; what reaches the local parts is not looked at."""
+        """Matching features are frozen; gradients of the local branch are not compared."""
         model = load("sgm.small", official_sgm("full_small")).train()
         model.settings = SgmSettings(matching_time=0.5)
         assert isinstance(model.gmflow, torch.nn.Module)
         model.gmflow.requires_grad_(False)
-        made = assert_trains_like("train_forward", model, golden_clip(288, 160, 5), t=0.25)
-        assert_matches_sgm_set("train_forward", training_vectors(made))
+        result = assert_trains_like("train_forward", model, golden_clip(288, 160, 5), t=0.25)
+        assert_matches_sgm_set("train_forward", training_vectors(result))
 
 
 def assert_trains_like(
     name: str, model: SgmInterpolator, pair: tuple[Window, Tensor], *, t: float
 ) -> Interpolation:
-    """Compare losses and gradients with those of the manifest; the outputs."""
+    """Compare losses and gradients with those of the manifest, and return the outputs."""
     window, truth = pair
-    made = model(window, at(t))
-    assert made.intermediates is not None
-    loss = sgm_loss(made.frame, made.intermediates.merged, truth)
+    result = model(window, at(t))
+    assert result.intermediates is not None
+    loss = sgm_loss(result.frame, result.intermediates.merged, truth)
     loss.total.backward()
     known = {key: entry["value"] for key, entry in load_sgm_manifest(name)["scalars"].items()}
     losses = {"loss": loss.total, "lap_pred": loss.frame}
@@ -270,4 +279,4 @@ def assert_trains_like(
     assert wanted
     # The largest error of the reference itself is 4e-3, relative.
     assert {key: norms[key] for key in wanted} == pytest.approx(wanted, rel=4e-3, abs=1e-9)
-    return made
+    return result

@@ -1,4 +1,4 @@
-"""What can be chosen when SGM-VFI runs."""
+"""Settings of SGM-VFI at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vfi.registry import list_models, load_model
 
 class TestPoints:
     @pytest.mark.parametrize("points", [0.25, "1/4", "0.25", Fraction(1, 4)])
-    def test_a_share_in_any_form(self, points: float | str | Fraction) -> None:
+    def test_a_fraction_in_any_form(self, points: float | str | Fraction) -> None:
         assert SgmSettings(points=points).point_count(34, 20) == 170
 
     def test_the_count_is_rounded_down_but_never_nothing(self) -> None:
@@ -24,7 +24,7 @@ class TestPoints:
 
     @pytest.mark.parametrize("height", [1, 32])
     def test_few_rows_are_matched_at_all_positions(self, height: int) -> None:
-        """Kept: the width does not count."""
+        """Reproduced: the width does not count."""
         assert SgmSettings(points=0.5).point_count(height, 1000) == "all"
         assert SgmSettings(points=0.5).point_count(33, 4) == 66
         assert SgmSettings(points=0.5, dense_height=0).point_count(height, 1000) == 500 * height
@@ -35,11 +35,11 @@ class TestPoints:
         assert SgmSettings(points=1).point_count(34, 20) == 680
         assert not SgmSettings(points=0).matches
 
-    def test_every_whole_model_has_its_share(self) -> None:
-        shares = {
+    def test_every_model_with_matching_has_its_fraction(self) -> None:
+        fractions = {
             spec.name: spec.defaults.get("points") for spec in list_models() if spec.name.startswith("sgm")
         }
-        assert shares == {
+        assert fractions == {
             "sgm.local_small": None,
             "sgm.local_base": None,
             "sgm.small": "1/2",
@@ -68,9 +68,7 @@ class TestScale:
             ((20000, 20000), "1/10"),
         ],
     )
-    def test_large_pictures_get_their_flow_at_the_authors_scale(
-        self, size: tuple[int, int], scale: str
-    ) -> None:
+    def test_flow_of_large_frames_has_the_authors_scale(self, size: tuple[int, int], scale: str) -> None:
         assert SgmSettings().scale(*size) == Fraction(scale)
 
     @pytest.mark.parametrize("asked", [0.8, "4/5", Fraction(4, 5), 0.5, 1, 1.0, 0.3])
@@ -80,11 +78,11 @@ class TestScale:
         )
 
     @pytest.mark.parametrize("scale", ["4/5", "1/2", "2/5", "1/4", "1/5", "1/8", "1/10", "3/10", "63/64"])
-    def test_reduced_pictures_fit_the_matching_features(self, scale: str) -> None:
-        share = Fraction(scale)
-        padding = padding_before(1072, 1904, share)
+    def test_reduced_frames_fit_the_matching_features(self, scale: str) -> None:
+        fraction = Fraction(scale)
+        padding = padding_before(1072, 1904, fraction)
         for side in (1072 + padding.top + padding.bottom, 1904 + padding.left + padding.right):
-            assert side * share % 16 == 0
+            assert side * fraction % 16 == 0
 
     def test_nothing_is_padded_where_nothing_is_reduced(self) -> None:
         assert padding_before(1080, 1912, Fraction(1)) == Padding()

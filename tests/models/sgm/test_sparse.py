@@ -1,4 +1,4 @@
-"""Sparse global matching: what is found on motions that are known, and that both frames are treated alike."""
+"""Sparse global matching: matches of known motion, and symmetry between both frames."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class TestLargest:
 
 
 class TestMatching:
-    def test_every_position_finds_the_mean_of_all_by_likeness(self) -> None:
+    def test_every_match_is_the_mean_of_all_positions_by_similarity(self) -> None:
         features = torch.randn(2, 8, 3, 5, dtype=torch.float64)
         flow = match_all(features)
         for own, other, found in zip(features, swap_frames(features), flow, strict=True):
             for y in range(3):
                 for x in range(5):
                     score = torch.einsum("c,chw->hw", own[:, y, x], other) / 8**0.5
-                    share = score.flatten().softmax(0).view(3, 5)
+                    weight = score.flatten().softmax(0).view(3, 5)
                     rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(5.0), indexing="ij")
-                    expected = torch.stack(((share * columns).sum() - x, (share * rows).sum() - y))
+                    expected = torch.stack(((weight * columns).sum() - x, (weight * rows).sum() - y))
                     torch.testing.assert_close(found[:, y, x], expected, rtol=0, atol=1e-6)
 
     def test_a_shift_is_found(self) -> None:
-        """Both directions, x and y: unlike features, strongly compared."""
+        """Both directions, x and y, with distinct features and sharp similarities."""
         scene = 60 * torch.nn.functional.normalize(torch.randn(1, 32, 12, 16), dim=1)
         first, second = scene[..., 0:10, 2:14], scene[..., 2:12, 0:12]
         flow = match_all(torch.cat((first, second)))
@@ -68,7 +68,7 @@ class TestMatching:
 class TestImportance:
     @pytest.fixture
     def scene(self) -> tuple[Tensor, Tensor]:
-        """Frames and flows that do not suit each other, ``[2, 3, H, W]`` and ``[2, 2, H, W]``."""
+        """Unrelated frames and flows, ``[2, 3, H, W]`` and ``[2, 2, H, W]``."""
         return torch.rand(2, 3, 24, 32), 4 * torch.randn(2, 2, 24, 32)
 
     def test_swapping_the_frames_swaps_the_maps(self, scene: tuple[Tensor, Tensor]) -> None:
@@ -78,12 +78,12 @@ class TestImportance:
         swapped = importance_map(swap_frames(frames), swap_frames(flows), swap_frames(warped))
         torch.testing.assert_close(swapped, swap_frames(first))
 
-    def test_right_flows_leave_nothing(self) -> None:
+    def test_true_flows_have_no_importance(self) -> None:
         frames = torch.rand(1, 3, 16, 16).expand(2, -1, -1, -1)
         assert float(importance_map(frames, torch.zeros(2, 2, 16, 16), frames).max()) < 1e-6
 
     def test_what_the_flows_miss_is_important_in_both_frames(self) -> None:
-        """A bright square that has moved, under flows of nothing."""
+        """A bright square that moved, with flows of 0."""
         frames = torch.zeros(2, 3, 20, 30)
         frames[0, :, 8:12, 4:8] = frames[1, :, 8:12, 20:24] = 1
         importance = importance_map(frames, torch.zeros(2, 2, 20, 30), frames)
@@ -91,7 +91,7 @@ class TestImportance:
         torch.testing.assert_close(importance, differs.expand(2, -1, -1, -1), rtol=1e-5, atol=1e-5)
 
     def test_where_nothing_arrives_counts_for_nothing(self) -> None:
-        """Frame 1 differs on the left, but all of time t is pushed to its right half."""
+        """Frame 1 differs on the left, but time t is splatted to its right half only."""
         frames = torch.ones(2, 3, 8, 16)
         frames[1, ..., :8] = 0
         flows = torch.zeros(2, 2, 8, 16)
@@ -109,10 +109,10 @@ class TestShift:
         flow = shift_matches(matches, torch.tensor([t]), count).flow
         hit = flow[:, 0] != 0
         assert hit.any(dim=-1).any(dim=-1).all()
-        for found, share, direction in ((0, t, 1), (1, 1 - t, 0)):
+        for found, weight, direction in ((0, t, 1), (1, 1 - t, 0)):
             values = flow[found].permute(1, 2, 0)[hit[found]]
             torch.testing.assert_close(
-                values, (share * matches[direction, :, 0, 0]).expand_as(values), rtol=1e-4, atol=1e-4
+                values, (weight * matches[direction, :, 0, 0]).expand_as(values), rtol=1e-4, atol=1e-4
             )
 
     def test_swapping_frames_and_time_swaps_the_flows(self) -> None:
@@ -134,7 +134,7 @@ class TestShift:
         assert float(shifted.flow[1].abs().max()) == 0
 
     def test_a_match_of_nothing_counts_as_missing(self) -> None:
-        """Kept: each component by itself for a half, as in training."""
+        """Reproduced: each component by itself for a half, as in training."""
         matches = torch.zeros(2, 2, 4, 4)
         matches[1, 0, 1, 1] = 2.0  # y is matched with 0
         matches[1, :, 3, 3] = torch.tensor([-2.0, -2.0])
@@ -144,7 +144,7 @@ class TestShift:
         assert float(hits[0, 0, 2, 2]) == 1.0
 
     def test_what_is_missing_gives_way(self) -> None:
-        """Unmatched positions, which stay where they are, count for nothing where a match lands."""
+        """Unmatched positions, which do not move, have no weight where a match is splatted."""
         matches = torch.zeros(2, 2, 4, 4)
         matches[1, :, 1, 1] = torch.tensor([2.0, 2.0])
         flow = shift_matches(matches, HALF, None).flow

@@ -1,4 +1,4 @@
-"""The kernels of ``vfi_correlation`` for the CPU, beside plain PyTorch; skipped where they are not live."""
+"""The CPU kernels of ``vfi_correlation`` against plain PyTorch; skipped if they are not loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 correlation, correlation_backward = torch.ops.vfi.correlation, torch.ops.vfi.correlation_backward
 
-# Around vectors of 4, 8 and 16 pixels, tiles of 8 x 32, and 64 channels at once.
+# Around the limits of vectors of 4, 8 and 16 pixels, tiles of 8 x 32, and 64 channels at a time.
 SHAPES = [
     (1, 1, 1, 1),
     (2, 3, 5, 6),
@@ -114,7 +114,7 @@ def test_misfits_are_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("instructions", ["baseline", "AVX2"])
 def test_lesser_processors_give_the_same(instructions: str) -> None:
-    """The rest of this file with the kernels for processors that lack what this one has."""
+    """The rest of this file with the kernels for processors of fewer instructions."""
     environment = {**os.environ, "VFI_CORRELATION_INSTRUCTIONS": instructions}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", __file__],
@@ -124,10 +124,10 @@ def test_lesser_processors_give_the_same(instructions: str) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
-    told = [
+    query = [
         sys.executable,
         "-c",
         "from vfi.ops.backends import compiled; print(compiled.STATE.kernels['cpu'])",
     ]
-    state = subprocess.run(told, env=environment, capture_output=True, text=True, check=True).stdout
+    state = subprocess.run(query, env=environment, capture_output=True, text=True, check=True).stdout
     assert f"{instructions} instructions" in state or "baseline instructions" in state

@@ -1,6 +1,6 @@
-"""The CUDA sources without a GPU: they compile, and an emulator runs them as they stand.
+"""The CUDA sources without a GPU: they compile, and an emulator runs them unchanged.
 
-What a GPU alone can tell (speed, caches, the asynchronous copies of the hardware) is in ``test_on_gpu.py``.
+Properties that need a GPU (speed, caches, the asynchronous copies of the hardware) are in ``test_on_gpu.py``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vfi.ops.backends.torch_correlation import plain_correlation, plain_correlat
 from vfi.ops.backends.torch_splat import plain_splat, plain_splat_backward
 
 TOLERANCES = {torch.float64: 1e-13, torch.float32: 5e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}
-# Around tiles of 32 x 8 and 32 x 4, 16 channels at once; widths that are multiples of 4 are read in fours.
+# Around tiles of 32 x 8 and 32 x 4, 16 channels at a time; widths that are multiples of 4 are read in fours.
 SHAPES = [(2, 3, 5, 6), (1, 5, 8, 32), (1, 9, 9, 40), (2, 17, 13, 37), (1, 1, 1, 1), (1, 33, 4, 64)]
 NVCC = shutil.which("nvcc")
 
@@ -49,7 +49,7 @@ def test_sources_stand_alone() -> None:
         assert "#include" not in kernel.source(dtype)
 
 
-@pytest.mark.skipif(NVCC is None, reason="there is no nvcc here")
+@pytest.mark.skipif(NVCC is None, reason="nvcc is not installed")
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["compute_80", "compute_90"])
 def test_sources_compile(tmp_path: Path, architecture: str) -> None:
@@ -76,7 +76,7 @@ def test_sources_compile(tmp_path: Path, architecture: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.call)
 def test_sources_compile_as_cupy_compiles_them(kernel: Kernel) -> None:
-    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="there is no NVRTC here")
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="NVRTC is not installed")
     error, program = nvrtc.nvrtcCreateProgram(kernel.source(torch.float16).encode(), b"kernel.cu", 0, [], [])
     assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
     options = [b"--gpu-architecture=compute_80", b"-std=c++17"]
@@ -85,8 +85,10 @@ def test_sources_compile_as_cupy_compiles_them(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("has_protocol", [True, False])
-def test_cupy_is_called_as_it_wants_to_be(monkeypatch: pytest.MonkeyPatch, has_protocol: bool) -> None:
-    """Numbers as wide as the kernel declares them, pointers, PyTorch's stream; before CuPy 14 and since."""
+def test_arguments_and_stream_of_a_launch_by_cupy(
+    monkeypatch: pytest.MonkeyPatch, has_protocol: bool
+) -> None:
+    """Integers of the declared size, pointers, PyTorch's stream; before CuPy 14 and since."""
     launches: list[tuple[tuple[int], tuple[int], tuple[Any, ...]]] = []
     streams: list[object] = []
 
@@ -126,17 +128,17 @@ def test_cupy_is_called_as_it_wants_to_be(monkeypatch: pytest.MonkeyPatch, has_p
     assert [type(number) for number in given[5:]] == [np.int64, *4 * [np.int32]]
 
 
-def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pixels_and_unknown_types_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cupy_kernels, "_start", lambda *arguments: pytest.fail("started"))
-    wide = torch.empty(1, 1, 2**16, 2**15, device="meta")
+    large = torch.empty(1, 1, 2**16, 2**15, device="meta")
     with pytest.raises(ValueError, match=r"2\^31 - 1 pixels"):
-        cupy_kernels.correlation(wide, wide, 0)
-    whole = torch.empty(1, 1, 4, 5, device="meta", dtype=torch.float8_e5m2)
+        cupy_kernels.correlation(large, large, 0)
+    eight_bits = torch.empty(1, 1, 4, 5, device="meta", dtype=torch.float8_e5m2)
     with pytest.raises(ValueError, match="no kernel for"):
-        cupy_kernels.correlation(whole, whole, 1)
+        cupy_kernels.correlation(eight_bits, eight_bits, 1)
 
 
-def test_the_order_of_a_splat_is_told_where_it_matters() -> None:
+def test_splat_respects_deterministic_algorithms() -> None:
     values, flow, weight = (torch.zeros(1, channels, 3, 4, device="meta") for channels in (3, 2, 1))
     try:
         torch.use_deterministic_algorithms(True)
@@ -152,7 +154,7 @@ def test_the_order_of_a_splat_is_told_where_it_matters() -> None:
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
     if COMPILER is None:
-        pytest.skip("there is no g++ here")
+        pytest.skip("g++ is not installed")
     return Emulator(tmp_path_factory.mktemp("emulator"))
 
 
@@ -179,7 +181,7 @@ class TestEmulated:
             assert torch.allclose(ours, theirs, rtol=tolerance, atol=10 * tolerance)
 
     def test_memory_that_is_not_aligned(self, dtype: torch.dtype) -> None:
-        """A tensor that begins one number into its memory must not be read in fours."""
+        """A tensor that begins one number after an aligned address must not be read in fours."""
         a, b = (torch.randn(5 * 8 * 32 + 1).to(dtype)[1:].view(1, 5, 8, 32) for _ in range(2))
         tolerance = TOLERANCES[dtype]
         out, expected = cupy_kernels.correlation(a, b, 4), plain_correlation(a, b, 4)
@@ -190,8 +192,8 @@ class TestEmulated:
     def test_splat(self, shape: tuple[int, ...], kernel: str, dtype: torch.dtype) -> None:
         values, weight = torch.randn(shape).to(dtype), torch.rand_like(torch.empty(shape)[:, :1]).to(dtype)
         flow = torch.randn(shape[0], 2, *shape[2:], dtype=torch.float64).mul(4)
-        for place, number in enumerate((torch.nan, torch.inf, -1e12, 3e38)[: flow.numel() // 8]):
-            flow.view(-1)[place] = number
+        for position, number in enumerate((torch.nan, torch.inf, -1e12, 3e38)[: flow.numel() // 8]):
+            flow.view(-1)[position] = number
         self.compare_splats(values, flow.to(torch.promote_types(dtype, torch.float32)), weight, kernel)
 
     def test_splat_of_mixed_types(self, dtype: torch.dtype) -> None:
@@ -214,8 +216,8 @@ class TestEmulated:
             strict=True,
         ):
             assert ours.dtype == theirs.dtype
-            wider = max(tolerance, TOLERANCES[ours.dtype])
-            assert torch.allclose(ours, theirs, rtol=10 * wider, atol=10 * wider)
+            larger = max(tolerance, TOLERANCES[ours.dtype])
+            assert torch.allclose(ours, theirs, rtol=10 * larger, atol=10 * larger)
 
 
 @pytest.mark.slow

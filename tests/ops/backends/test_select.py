@@ -1,4 +1,4 @@
-"""Which implementation is live, and that every reason for another one is told."""
+"""Choice of the implementation of each operator, and the reported reasons for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts a package in the place of ``vfi_correlation``, whose library loads or fails as told."""
+    """Replaces ``vfi_correlation`` by a fake package whose library loads, or fails with ``error``."""
 
     def put(
         built: dict[str, str | None] = BUILT, interface: int = compiled.INTERFACE, error: str = ""
@@ -78,11 +78,11 @@ class TestCompiled:
         [
             ({"built": {**BUILT, "torch": "1.2.0"}}, "it was built for PyTorch 1.2.0, this is"),
             ({"built": {**BUILT, "cuda": "9.1"}}, "with CUDA 9.1, this one has"),
-            ({"interface": 0}, "it is made for interface 0 of the operators, vfi has 1"),
+            ({"interface": 0}, "it implements interface 0 of the operators, vfi has 1"),
             ({"error": "undefined\nsymbol: at"}, r"it cannot be loaded \(undefined symbol: at\)"),
         ],
     )
-    def test_a_misfit_is_left_alone_and_told(
+    def test_a_misfit_is_not_loaded_and_reported(
         self, install: Install, caplog: pytest.LogCaptureFixture, given: dict[str, object], reason: str
     ) -> None:
         install(**given)
@@ -113,13 +113,19 @@ class TestLiveBackend:
         assert live_backend("correlation", "cpu")[2:] == ("compiled", "for it")
         assert live_backend("correlation", "cuda:1")[2:] == ("compiled", "for those")
         assert live_backend("forward_splat", torch.device("cuda"))[2:] == ("compiled", "for those")
-        assert live_backend("forward_splat", "cpu")[2:] == ("PyTorch", "there is nothing else for cpu")
-        assert live_backend("correlation", "mps")[2:] == ("PyTorch", "there is nothing else for mps")
+        assert live_backend("forward_splat", "cpu")[2:] == (
+            "PyTorch",
+            "there is no other implementation for cpu",
+        )
+        assert live_backend("correlation", "mps")[2:] == (
+            "PyTorch",
+            "there is no other implementation for mps",
+        )
 
     def test_then_cupy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiled, "STATE", compiled.Compiled({"cpu": "for it"}, "no CUDA"))
         monkeypatch.setattr(cupy_kernels, "missing", lambda: None)
-        assert live_backend("correlation", "cuda")[2:] == ("CuPy", "no CUDA, but CuPy is there")
+        assert live_backend("correlation", "cuda")[2:] == ("CuPy", "no CUDA, but CuPy is installed")
         assert live_backend("correlation", "cpu").name == "compiled"
 
     def test_then_pytorch(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +138,7 @@ class TestLiveBackend:
         with pytest.raises(ValueError, match="correlation, forward_splat"):
             live_backend("warp", "cpu")
 
-    def test_info_tells_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_info_reports_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiled, "STATE", compiled.Compiled({}, "nothing built"))
         assert ("correlation, cpu", "PyTorch (nothing built)") in info.backends()
 

@@ -1,4 +1,4 @@
-"""Synthetic scenes with exact truth, and clips made of them."""
+"""Synthetic scenes with exact ground truth (frames, flow, occlusion), and clips rendered from them."""
 
 from vfi.data.synthetic.clip import write_clip
 from vfi.data.synthetic.layer import Layer

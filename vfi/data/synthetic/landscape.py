@@ -79,7 +79,7 @@ def landscape_layers(height: int, width: int, seed: int, duration: float) -> tup
         height: Height of the frame in pixels.
         width: Width of the frame in pixels.
         seed: Chooses the landscape.
-        duration: Seconds; made for times from 0 to this.
+        duration: Length of the scene in seconds; its layers fill the frame for times from 0 to this.
     """
     stage = Stage(height, width, seed, duration)
     unit = stage.unit
@@ -113,7 +113,7 @@ def _sky(stage: Stage) -> Layer:
     glow = (0.55 * np.exp(-distance / 70) + 0.40 * np.exp(-distance / 260))[..., None]
     sky += (colour("fff3cf") - sky) * glow
     noise = fractal_noise(
-        random, height, width, wavelength=70 * stage.unit, octaves=6, falloff=0.6, stretch=3.5
+        random, height, width, wavelength=70 * stage.unit, octaves=6, falloff=0.6, aspect=3.5
     )
     veil = smooth_step(noise, 0.48, 0.85) * smooth_step(rows / height, 0.95, 0.1) * 0.9
     lit = colour("fff4e4") + (colour("f3b79a") - colour("fff4e4")) * smooth_step(noise, 0.75, 1.0)[..., None]
@@ -195,8 +195,8 @@ def _field_ground(
 ) -> np.ndarray:
     """Meadows and rows of crops; arguments and result as for :func:`_mountain_ground`, colours by patch."""
     height, width = depth.shape
-    patches = fractal_noise(random, height, width, wavelength=64 * scale, octaves=4, stretch=3.0, falloff=0.5)
-    grain = fractal_noise(random, height, width, wavelength=6 * scale, octaves=2, falloff=1.0, stretch=1.5)
+    patches = fractal_noise(random, height, width, wavelength=64 * scale, octaves=4, aspect=3.0, falloff=0.5)
+    grain = fractal_noise(random, height, width, wavelength=6 * scale, octaves=2, falloff=1.0, aspect=1.5)
     # Rows follow the lie of the land and come closer together towards the ridge.
     along = np.arange(width, dtype=np.float32) / scale
     rows = np.sin(5.3 * np.sqrt(np.maximum(depth, 0) + 4) + 0.012 * along + 5 * patches)

@@ -1,4 +1,4 @@
-"""Things made by people (and birds) in the demonstration landscape, as sprites.
+"""Balloons, a windmill and birds of the demonstration landscape, as sprites.
 
 ``unit`` is the frame's height over 480, ``density`` texels per pixel. Each sprite's origin is where it is
 natural to hold it: the middle of a balloon and of the sails, the foot of the tower.
@@ -33,9 +33,9 @@ def balloon_sprite(
 
     Args:
         random: Generator for the cloth's texture.
-        unit: Scale.
+        unit: Frame height divided by 480.
         density: Texels per pixel.
-        colours: Colours of the two kinds of stripes and of the band around the middle.
+        colours: Colours of the two kinds of stripes and of the zigzag around the middle.
     """
     radius = BALLOON_RADIUS * unit
     canvas = Canvas(-1.15 * radius, 1.15 * radius, -1.15 * radius, 2.05 * radius, density)
@@ -58,7 +58,7 @@ def balloon_sprite(
         [[-half, basket_top], [half, basket_top], [0.82 * half, basket_bottom], [-0.82 * half, basket_bottom]]
     )
     weave = fractal_noise(
-        random, canvas.height, canvas.width, wavelength=6 * density * unit, octaves=2, stretch=2
+        random, canvas.height, canvas.width, wavelength=6 * density * unit, octaves=2, aspect=2
     )
     canvas.paint(canvas.mask(basket), colour("8a5a33") * (0.7 + 0.6 * weave[..., None]))
     return canvas.sprite()
@@ -79,13 +79,13 @@ def _balloon_cloth(
     x, y = canvas.positions()
     half_width = np.maximum(_envelope_radius(y / radius) * radius, 1e-3)
     longitude = np.arcsin(np.clip(x / half_width, -1, 1))
-    # Stripes with edges about a pixel wide, and a zigzag band between two plain lines.
+    # Stripes with edges of about a pixel, and a zigzag between two plain lines.
     stripe = np.sin(longitude * GORES)
     mix = smooth_step(stripe, -0.12, 0.12)[..., None]
     cloth = colour(colours[0]) + (colour(colours[1]) - colour(colours[0])) * mix
     wave = np.abs(((longitude * GORES / np.pi / 2) % 1) - 0.5)
-    band = np.abs(y / radius + 0.02 - 0.22 * (wave - 0.25))
-    cloth += (colour(colours[2]) - cloth) * smooth_step(band, 0.125, 0.10)[..., None]
+    zigzag = np.abs(y / radius + 0.02 - 0.22 * (wave - 0.25))
+    cloth += (colour(colours[2]) - cloth) * smooth_step(zigzag, 0.125, 0.10)[..., None]
     folds = fractal_noise(random, canvas.height, canvas.width, wavelength=0.35 * radius * canvas.density)
     light = 0.60 + 0.50 * np.cos(longitude + 0.65) + 0.16 * (folds - 0.5) - 0.10 * y / radius
     seam = 0.10 * np.abs(np.cos(longitude * GORES)) ** 8
@@ -98,7 +98,7 @@ def tower_sprite(random: np.random.Generator, unit: float, density: float) -> Sp
     x, _ = canvas.positions()
     body = np.array([[-17, -80], [17, -80], [26, 42], [-26, 42]]) * unit
     stone = fractal_noise(
-        random, canvas.height, canvas.width, wavelength=9 * density * unit, octaves=3, stretch=1.8
+        random, canvas.height, canvas.width, wavelength=9 * density * unit, octaves=3, aspect=1.8
     )
     light = 1.06 - 0.34 * smooth_step(x / unit, -22, 24)
     canvas.paint(canvas.mask(body), colour("efe2c8") * (light * (0.82 + 0.30 * stone))[..., None])

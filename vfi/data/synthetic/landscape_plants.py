@@ -102,10 +102,10 @@ def _blade(random: np.random.Generator, x: float, height: float, unit: float) ->
 def _paint_poppies(canvas: Canvas, random: np.random.Generator, length: float, unit: float) -> None:
     """Poppies: stems, four petals in two reds, a dark heart."""
     count = max(int(length / unit * POPPIES_PER_PIXEL), 1)
-    places = np.stack([random.uniform(0, length, count), -random.uniform(52, 96, count) * unit], axis=1)
+    heads = np.stack([random.uniform(0, length, count), -random.uniform(52, 96, count) * unit], axis=1)
     stems, petals, lights, hearts = [], [], [], []
-    for place in places:
-        x, y = float(place[0]), float(place[1])
+    for head in heads:
+        x, y = float(head[0]), float(head[1])
         size = random.uniform(6.5, 10.5) * unit
         stems.append(line_outline((x + random.normal(0, 6) * unit, 0.0), (x, y), 1.7 * unit))
         petals += [

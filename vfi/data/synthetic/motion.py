@@ -56,7 +56,7 @@ class Motion:
         """The transform at a time.
 
         Args:
-            time: Seconds.
+            time: Time on the scene's clock in seconds.
 
         Returns:
             float64 ``[3, 3]``: takes ``(x, y, 1)`` of the layer to ``(x, y, 1)`` of the frame, pixels.

@@ -132,13 +132,13 @@ def _thin_mask(random: np.random.Generator, side: int, middle: float, radius: fl
         strokes = [_stroke(middle, radius, 0.0, stroke, angle) for angle in angles]
     else:
         angle, bars = random.uniform(0, math.pi), int(random.integers(3, 7))
-        places = np.linspace(-0.8, 0.8, bars) * radius
-        strokes = [_stroke(middle, radius, place, stroke, angle) for place in places]
+        offsets = np.linspace(-0.8, 0.8, bars) * radius
+        strokes = [_stroke(middle, radius, offset, stroke, angle) for offset in offsets]
     return shape_mask(side, side, strokes)
 
 
 def _stroke(middle: float, radius: float, offset: float, thickness: float, angle: float) -> np.ndarray:
-    """A chord of the circle, ``offset`` from its middle, turned by ``angle``: ``[4, 2]``."""
+    """A chord of the circle, ``offset`` from its center, rotated by ``angle`` radians: ``[4, 2]``."""
     half = math.sqrt(max(radius**2 - offset**2, 0.0))
     return rotate(line_outline((-half, offset), (half, offset), thickness), angle) + middle
 

@@ -50,7 +50,7 @@ class Scene:
     def demo(cls, height: int, width: int, seed: int = 0, *, duration: float = 2.0) -> Scene:
         """A landscape to look at: balloons, a windmill and grasses before hills, seen from a moving train.
 
-        Made for times from 0 to ``duration``, a few seconds: depth, slow and fast motion, turning, growth,
+        Meant for times from 0 to ``duration``, a few seconds: depth, slow and fast motion, turning, growth,
         acceleration and thin structures, with a quiet tune.
         """
         layers = landscape_layers(height, width, seed, duration)
@@ -61,9 +61,9 @@ class Scene:
         """One texture that shifts as a whole: the true flow is ``velocity`` times the time between.
 
         Args:
-            height: Rows.
-            width: Columns.
-            velocity: (x, y), pixels per second.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
+            velocity: Velocity (x, y) of the texture in pixels per second.
             seed: Chooses the texture.
         """
         motion = Motion(_middle(height, width), velocity)
@@ -74,8 +74,8 @@ class Scene:
         """One texture that turns about the middle of the frame.
 
         Args:
-            height: Rows.
-            width: Columns.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
             spin: Radians per second, clockwise on the screen.
             seed: Chooses the texture.
         """
@@ -95,10 +95,10 @@ class Scene:
         """One shape in the middle of the frame (at time 0) that passes over a texture.
 
         Args:
-            height: Rows.
-            width: Columns.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
             velocity: Velocity of the shape, (x, y), pixels per second.
-            background_velocity: (x, y), pixels per second.
+            background_velocity: Velocity (x, y) of the background in pixels per second.
             seed: Chooses textures and shape.
         """
         middle = _middle(height, width)
@@ -231,14 +231,14 @@ def _middle(height: int, width: int) -> Vector:
 def random_scene(seed: int, height: int, width: int, difficulty: float = 0.5) -> Scene:
     """A scene of random shapes over a random texture, for tests and for training.
 
-    Made for frames at whole seconds: from one to the next, things move by up to about a tenth of the
+    Meant for frames at whole seconds: from one to the next, things move by up to about a tenth of the
     frame's width at difficulty 1. Difficulty raises the number of shapes, their speed, turning, growth,
     acceleration, and the fraction of thin ones.
 
     Args:
         seed: Not negative; the same seed gives the same scene.
-        height: Rows.
-        width: Columns.
+        height: Frame height in pixels.
+        width: Frame width in pixels.
         difficulty: 0 (one shape, slow and even motion) to 1.
 
     Raises:

@@ -53,9 +53,9 @@ class SoundTrack:
         """A quiet tune for demonstrations: one note of the scale on every beat.
 
         Args:
-            duration: Seconds.
+            duration: Length of the tune in seconds.
             seed: Chooses the tune.
-            beat: Seconds between two notes.
+            beat: Time between two notes in seconds.
         """
         random = np.random.Generator(np.random.Philox(seed))
         starts = np.arange(0, duration, beat)
@@ -94,7 +94,7 @@ class SoundTrack:
         age = np.maximum(number / self.rate - tone.start, 0)
         envelope = tone.level * np.minimum(age / ATTACK_SECONDS, 1) * np.exp(-age / tone.decay)
         phase = 2 * np.pi * tone.frequency * age
-        # A little of the octave above makes it less like a test signal.
+        # A little of the octave above keeps it from sounding like a test signal.
         return envelope * (0.8 * np.sin(phase) + 0.2 * np.sin(2 * phase))
 
     def _balance(self, side: float) -> np.ndarray:

@@ -18,7 +18,7 @@ class Sprite:
     """Texture and outline of a layer in coordinates of its own.
 
     The layer's coordinates are pixels, their origin at ``anchor``; the texture is finer than that by
-    ``density``, so that it stays sharp when turned or enlarged and smooth when it moves by parts of a pixel.
+    ``density``, so that it stays sharp when rotated or enlarged and smooth when it moves by parts of a pixel.
     """
 
     texels: Tensor

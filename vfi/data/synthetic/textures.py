@@ -40,18 +40,18 @@ def fractal_noise(
     wavelength: float,
     octaves: int = 5,
     falloff: float = 0.55,
-    stretch: float = 1.0,
+    aspect: float = 1.0,
 ) -> np.ndarray:
     """Smooth noise of several scales, each half as large as the one before.
 
     Args:
-        random: Where the randomness comes from.
-        height: Rows.
-        width: Columns.
+        random: Random generator.
+        height: Image height in pixels.
+        width: Image width in pixels.
         wavelength: Size of the coarsest blobs, pixels; scales finer than ``SMALLEST_CELL`` are left out.
         octaves: Number of scales.
         falloff: Strength of each scale relative to the one before.
-        stretch: How many times wider than high the blobs are.
+        aspect: Ratio of the blobs' width to their height.
 
     Returns:
         float32 ``[H, W]``, spread over all of [0, 1].
@@ -61,16 +61,16 @@ def fractal_noise(
     grid = np.zeros((0, 0), np.float32)
     for octave, cell in enumerate(cells):
         # Two cells more on each side than are seen: resizing repeats the border there.
-        rows, columns = math.ceil(height / cell) + 4, math.ceil(width / (cell * stretch)) + 4
+        rows, columns = math.ceil(height / cell) + 4, math.ceil(width / (cell * aspect)) + 4
         values = random.random((rows, columns), dtype=np.float32)
         if octave > 0:
             doubled = cv2.resize(grid, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
             values = doubled[2 : 2 + rows, 2 : 2 + columns] + falloff**octave * values
         grid = values
     cell, (rows, columns) = cells[-1], grid.shape
-    full_size = (round(columns * cell * stretch), round(rows * cell))
+    full_size = (round(columns * cell * aspect), round(rows * cell))
     full = cv2.resize(grid, full_size, interpolation=cv2.INTER_CUBIC)
-    top, left = round(2 * cell), round(2 * cell * stretch)
+    top, left = round(2 * cell), round(2 * cell * aspect)
     return spread(full[top : top + height, left : left + width])
 
 
@@ -102,9 +102,9 @@ def colour_ramp(values: np.ndarray, stops: Sequence[tuple[float, str]]) -> np.nd
     Returns:
         float32, the shape of ``values`` with a last axis of 3.
     """
-    places = [place for place, _ in stops]
+    positions = [position for position, _ in stops]
     codes = np.stack([colour(code) for _, code in stops])
-    channels = [np.interp(values, places, codes[:, channel]) for channel in range(3)]
+    channels = [np.interp(values, positions, codes[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
@@ -114,8 +114,8 @@ def shape_mask(height: int, width: int, outlines: Sequence[np.ndarray]) -> np.nd
     OpenCV fills the outline itself too: a shape comes out larger by up to a quarter of a pixel all around.
 
     Args:
-        height: Rows.
-        width: Columns.
+        height: Image height in pixels.
+        width: Image width in pixels.
         outlines: Polygons ``[N, 2]`` of (x, y) in pixels; where two overlap the mask is filled once.
 
     Returns:
@@ -146,11 +146,11 @@ def star_outline(
     """A star (or, with ``waist`` near 1, a regular polygon) ``[2 * points, 2]``, pixels.
 
     Args:
-        centre: (x, y), pixels.
+        centre: Center (x, y) in pixels.
         radius: Radius of the tips in pixels.
         points: Number of tips.
         waist: Radius of the inner corners relative to the tips.
-        angle: Radians.
+        angle: Rotation in radians, clockwise on the screen.
     """
     turn = np.linspace(0, 2 * np.pi, 2 * points, endpoint=False)
     radii = radius * np.where(np.arange(2 * points) % 2 == 0, 1.0, waist)
@@ -169,8 +169,11 @@ def line_outline(
     begin, finish = np.asarray(start, np.float64), np.asarray(end, np.float64)
     direction = (finish - begin) / max(float(np.hypot(*(finish - begin))), 1e-9)
     across = np.array([-direction[1], direction[0]]) / 2
-    wide, narrow = thickness * across, (thickness if end_thickness is None else end_thickness) * across
-    return np.stack([begin - wide, begin + wide, finish + narrow, finish - narrow])
+    start_half, end_half = (
+        thickness * across,
+        (thickness if end_thickness is None else end_thickness) * across,
+    )
+    return np.stack([begin - start_half, begin + start_half, finish + end_half, finish - end_half])
 
 
 def rotate(points: np.ndarray, angle: float) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""What computes the operators: PyTorch, the compiled package, CuPy; and which of them is chosen."""
+"""Implementations of the operators: plain PyTorch, the compiled package, CuPy, and the choice among them."""

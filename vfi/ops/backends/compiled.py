@@ -1,10 +1,10 @@
 """The optional distribution ``vfi-correlation``: search, compatibility check, loading of its kernels.
 
 Kernels are loaded once, when :mod:`vfi.ops` is imported, and register themselves under the names of our
-operators. Nothing is compiled here. A package that does not fit is left alone, a warning is logged, and
-:data:`STATE` says why.
+operators. Nothing is compiled here. A package that does not fit is not loaded; a warning is logged, and
+:data:`STATE` holds the reason.
 
-``VFI_OPS_WITHOUT``, a comma-separated list of ``compiled`` and ``cupy``, leaves out what it names.
+``VFI_OPS_WITHOUT``, a comma-separated list of ``compiled`` and ``cupy``, disables these implementations.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INTERFACE = 1
 
 SWITCH = "VFI_OPS_WITHOUT"
 OPTIONAL = ("compiled", "cupy")
-REMEDY = "pip install ./correlation_package, in a clone of vfi, builds it anew"
+REMEDY = "pip install ./correlation_package, in a clone of vfi, builds it again"
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Compiled:
     """Result of loading the compiled package."""
 
     kernels: Mapping[str, str]
-    """For each type of device (``cpu``, ``cuda``) that it has kernels for: which."""
+    """Description of the kernels for each device type that has some (``cpu``, ``cuda``)."""
     missing: str = ""
-    """Why there are none for the others: a part of a sentence."""
+    """Reason why the other device types have none, as a part of a sentence."""
 
 
 def left_out() -> frozenset[str]:
-    """What ``VFI_OPS_WITHOUT`` names.
+    """Implementations that ``VFI_OPS_WITHOUT`` disables.
 
     Returns:
         Some of :data:`OPTIONAL`.
@@ -56,7 +56,7 @@ def left_out() -> frozenset[str]:
 
 
 def misfit(built: dict[str, Any], interface: int) -> str | None:
-    """Why kernels must not be loaded.
+    """Reason why the kernels of an installed package must not be loaded.
 
     Args:
         built: Report of the package's ``built_for()``.
@@ -66,7 +66,7 @@ def misfit(built: dict[str, Any], interface: int) -> str | None:
         The reason, or None if they fit.
     """
     if interface != INTERFACE:
-        return f"it is made for interface {interface} of the operators, vfi has {INTERFACE}; {REMEDY}"
+        return f"it implements interface {interface} of the operators, vfi has {INTERFACE}; {REMEDY}"
     if _release(built["torch"]) != _release(torch.__version__):
         return f"it was built for PyTorch {built['torch']}, this is {torch.__version__}; {REMEDY}"
     if built["cuda"] is not None and torch.version.cuda != built["cuda"]:
@@ -76,7 +76,7 @@ def misfit(built: dict[str, Any], interface: int) -> str | None:
 
 
 def _release(version: str) -> str:
-    """The part of a version whose change lets kernels break: ``2.11`` of ``2.11.0+cu130``."""
+    """The release that compiled kernels depend on: ``2.11`` of ``2.11.0+cu130``."""
     return ".".join(version.split("+")[0].split(".")[:2])
 
 
@@ -84,7 +84,7 @@ def load() -> Compiled:
     """Load the kernels if they are installed and fit.
 
     Returns:
-        The kernels, and why there are none for other devices.
+        The kernels by device type, and the reason why other device types have none.
     """
     if "compiled" in left_out():
         return Compiled({}, f"{PACKAGE} is left out by {SWITCH}")
@@ -97,7 +97,7 @@ def load() -> Compiled:
         if problem is None:
             torch.ops.load_library(str(package.LIBRARY))
             return _loaded(built, package.instructions())
-    # Whatever is wrong with a broken installation, vfi runs without it and says so.
+    # vfi must run without a broken installation, whatever its error is, and report it.
     except Exception as error:
         problem = f"it cannot be loaded ({' '.join(str(error).split())[:200]}); {REMEDY}"
     logging.getLogger(__name__).warning("%s is not used: %s.", PACKAGE, problem)

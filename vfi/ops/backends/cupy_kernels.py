@@ -1,8 +1,8 @@
-"""The CUDA kernels of ``vfi/ops/backends/cuda``, compiled and started by CuPy.
+"""The CUDA kernels of ``vfi/ops/backends/cuda``, compiled and launched by CuPy.
 
-That is what CUDA takes without the compiled package, which is built from the same sources. CuPy compiles them
-when they are first called, for each device, and keeps the result on disk. They run on PyTorch's current
-stream of the tensors' device.
+The fallback on CUDA where the compiled package, which is built from the same sources, is not installed. CuPy
+compiles a kernel at its first call, once per device, and caches the result on disk. Kernels run on PyTorch's
+current stream of the tensors' device.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ NUMBERS = {
     torch.float32: "float",
     torch.float64: "double",
 }
-"""The names of the types in the sources."""
+"""The C++ type of each data type in the sources."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One function of the sources."""
+    """One kernel of the sources and its launch bounds."""
 
     file: str
     call: str
-    """How it is called; ``{T}`` is the type of numbers."""
+    """Name of the C++ function with its template arguments; ``{T}`` is the type of numbers."""
     parameters: tuple[str, ...]
-    """Their declarations; ``{S}`` is the type of sums."""
+    """Declarations of the parameters; ``{T}`` is the type of numbers, ``{S}`` that of sums."""
     threads: int
     blocks_per_processor: int = 1
 
     def source(self, dtype: torch.dtype) -> str:
-        """The whole source for one type, with the kernel as ``entry``.
+        """The complete source for one data type, with the kernel as ``entry``.
 
         Args:
-            dtype: Data type, one of :data:`NUMBERS`.
+            dtype: Data type, a key of :data:`NUMBERS`.
 
         Returns:
             CUDA C++ that includes nothing.
@@ -113,10 +113,10 @@ KERNELS = (CORRELATE, GATHER, GATHER_REVERSED, SPLAT, SPLAT_GRADIENT)
 
 @cache
 def missing() -> str | None:
-    """Why CuPy cannot be used here.
+    """Reason why CuPy cannot be used here.
 
     Returns:
-        The reason as a part of a sentence, or None if it can.
+        The reason as a part of a sentence, or None if CuPy can be used.
     """
     if "cupy" in left_out():
         return f"CuPy is left out by {SWITCH}"
@@ -134,16 +134,7 @@ def missing() -> str | None:
 
 
 def correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
-    """``torch.ops.vfi.correlation`` on CUDA.
-
-    Args:
-        features_a: Feature map ``[B, C, H, W]``.
-        features_b: Feature map of the same shape and type.
-        max_displacement: Largest displacement in pixels.
-
-    Returns:
-        ``[B, (2 max_displacement + 1)^2, H, W]``.
-    """
+    """``torch.ops.vfi.correlation`` on CUDA: see :func:`.torch_correlation.plain_correlation`."""
     a, b = features_a.contiguous(), features_b.contiguous()
     batch, channels, height, width = a.shape
     side = 2 * max_displacement + 1
@@ -159,14 +150,7 @@ def correlation_backward(
 ) -> tuple[Tensor, Tensor]:
     """``torch.ops.vfi.correlation_backward`` on CUDA.
 
-    Args:
-        grad: Gradient of the result, ``[B, (2 max_displacement + 1)^2, H, W]``.
-        features_a: Feature map ``[B, C, H, W]``.
-        features_b: Feature map of the same shape and type.
-        max_displacement: Largest displacement in pixels.
-
-    Returns:
-        The gradients of ``features_a`` and ``features_b``.
+    See :func:`.torch_correlation.plain_correlation_backward`.
     """
     weights = grad.to(features_a.dtype).contiguous()
     batch, channels, height, width = features_a.shape
@@ -182,19 +166,10 @@ def correlation_backward(
 
 
 def splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Tensor, Tensor]:
-    """``torch.ops.vfi.splat`` on CUDA.
-
-    Args:
-        values: Values ``[B, C, H, W]``.
-        flow: Flow ``[B, 2, H, W]`` in pixels.
-        weight: Importance ``[B, 1, H, W]``.
-        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
-
-    Returns:
-        The sums ``[B, C, H, W]`` and the weights ``[B, 1, H, W]``, in the values' type.
+    """``torch.ops.vfi.splat`` on CUDA: see :func:`.torch_splat.plain_splat`.
 
     Raises:
-        RuntimeError: If deterministic algorithms are asked for: the order of the sum differs from run to run.
+        RuntimeError: If deterministic algorithms are required: the order of the sum differs from run to run.
     """
     _alert_not_deterministic("vfi::splat on CUDA")
     own, flow, weight = _splat_inputs(values, flow, weight)
@@ -210,36 +185,24 @@ def splat(values: Tensor, flow: Tensor, weight: Tensor, kernel: str) -> tuple[Te
 def splat_backward(
     grad_sum: Tensor, grad_norm: Tensor, values: Tensor, flow: Tensor, weight: Tensor, kernel: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``torch.ops.vfi.splat_backward`` on CUDA.
-
-    Args:
-        grad_sum: Gradient of the sums, ``[B, C, H, W]``.
-        grad_norm: Gradient of the weights, ``[B, 1, H, W]``.
-        values: Values ``[B, C, H, W]``.
-        flow: Flow ``[B, 2, H, W]`` in pixels.
-        weight: Importance ``[B, 1, H, W]``.
-        kernel: Kernel, ``"bilinear"`` or ``"gaussian"``.
-
-    Returns:
-        The gradients of ``values``, ``flow`` and ``weight``, each in the type of its own.
-    """
-    own, wide_flow, wide_weight = _splat_inputs(values, flow, weight)
+    """``torch.ops.vfi.splat_backward`` on CUDA: see :func:`.torch_splat.plain_splat_backward`."""
+    inputs = _splat_inputs(values, flow, weight)
+    own = inputs[0]
     from_sum, from_norm = grad_sum.to(own.dtype).contiguous(), grad_norm.to(own.dtype).contiguous()
-    gradients = [torch.empty_like(tensor) for tensor in (own, wide_flow, wide_weight)]
+    gradients = [torch.empty_like(tensor) for tensor in inputs]
     batch, channels, height, width = values.shape
     blocks = (_parts(batch * height * width, SPLAT_THREADS),)
     numbers = (batch, channels, height, width, int(kernel == "gaussian"))
-    inputs = (from_sum, from_norm, own, wide_flow, wide_weight)
-    _launch(SPLAT_GRADIENT, own, blocks, (*inputs, *gradients, *numbers))
+    _launch(SPLAT_GRADIENT, own, blocks, (from_sum, from_norm, *inputs, *gradients, *numbers))
     return gradients[0].to(values.dtype), gradients[1].to(flow.dtype), gradients[2].to(weight.dtype)
 
 
 def _alert_not_deterministic(name: str) -> None:
-    """What PyTorch's own operators do where ``torch.use_deterministic_algorithms`` was called."""
+    """Raise or warn as PyTorch's own operators do after ``torch.use_deterministic_algorithms``."""
     if not torch.are_deterministic_algorithms_enabled():
         return
     message = (
-        f"{name} does not have a deterministic implementation, but deterministic algorithms are asked for"
+        f"{name} does not have a deterministic implementation, but deterministic algorithms are required"
     )
     if not torch.is_deterministic_algorithms_warn_only_enabled():
         raise RuntimeError(message)
@@ -247,7 +210,10 @@ def _alert_not_deterministic(name: str) -> None:
 
 
 def _splat_inputs(values: Tensor, flow: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The three in the types the kernels take: flow and weight in that of sums, values perhaps."""
+    """The tensors as the kernels take them: contiguous, flow and weight in the type of sums.
+
+    Values are converted only if that type is float64.
+    """
     dtype = working_dtype(values, flow, weight)
     own = values.to(dtype) if dtype == torch.float64 else values
     return own.contiguous(), flow.to(dtype).contiguous(), weight.to(dtype).contiguous()
@@ -259,26 +225,26 @@ def _parts(count: int, size: int) -> int:
 
 @cache
 def _text(name: str) -> str:
-    """A source without its includes, which are put before it."""
+    """The text of a source without its includes, which the caller prepends."""
     text = files("vfi.ops.backends").joinpath("cuda").joinpath(name).read_text(encoding="utf-8")
     return re.sub(r"^#include .*\n", "", text, flags=re.MULTILINE)
 
 
 def _launch(kernel: Kernel, like: Tensor, blocks: Sequence[int], arguments: Sequence[Tensor | int]) -> None:
-    """Check what all kernels ask for, and start one.
+    """Check the limits of all kernels, and launch one.
 
     Args:
-        kernel: Kernel to start.
-        like: Tensor ``[B, C, H, W]`` of the device and type to compute on and in.
+        kernel: Kernel to launch.
+        like: Tensor ``[B, C, H, W]`` whose device and data type the kernel uses.
         blocks: Factors of the number of blocks.
         arguments: Arguments in the order of the kernel's parameters.
 
     Raises:
-        ValueError: If a plane or the grid is too large to be counted, or the type has no kernel.
+        ValueError: If a plane or the grid exceeds the range of an int, or the type has no kernel.
     """
     count = prod(blocks)
     if like.dtype not in NUMBERS:
-        raise ValueError(f"there is no kernel for {like.dtype}: give float16, bfloat16, float32 or float64")
+        raise ValueError(f"there is no kernel for {like.dtype}: use float16, bfloat16, float32 or float64")
     if count > LARGEST or like.shape[2] * like.shape[3] > LARGEST:
         raise ValueError(f"one plane may have 2^31 - 1 pixels, but the shape is {tuple(like.shape)}")
     if count:
@@ -293,7 +259,7 @@ def _compiled(kernel: Kernel, dtype: torch.dtype) -> Any:
 
 
 class _CurrentStream:
-    """PyTorch's current stream of a device, as CuPy takes streams over."""
+    """PyTorch's current stream of a device, in the protocol by which CuPy adopts streams."""
 
     def __init__(self, device: torch.device) -> None:
         self.pointer = torch.cuda.current_stream(device).cuda_stream

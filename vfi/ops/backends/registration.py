@@ -1,13 +1,14 @@
 """Registration of the operators ``torch.ops.vfi.correlation`` and ``splat``, and of their gradients.
 
-Callers use :mod:`vfi.ops.correlation` and :mod:`vfi.ops.splat`. Each operator gets its schema, its meaning on
-every device (:mod:`.torch_correlation`, :mod:`.torch_splat`), its shapes for compilers, and its gradient.
-Faster implementations are registered under the same names; see :mod:`vfi.ops.backends.select`.
+Callers use :mod:`vfi.ops.correlation` and :mod:`vfi.ops.splat`. Each operator gets its schema, an
+implementation for every device (:mod:`.torch_correlation`, :mod:`.torch_splat`), its shape function for
+compilers, and its gradient. Faster implementations are registered under the same names; see
+:mod:`vfi.ops.backends.select`.
 
-The correlation is linear in each of its arguments, so the gradient of its gradient is made of the same two
-operators, and every order of derivative exists wherever they do; it also has a rule for ``torch.func.vmap``.
-The differentiating transforms of ``torch.func`` do not work: PyTorch cannot run a gradient registered this
-way under them. The splat is differentiable once.
+The correlation is linear in each of its arguments, so the gradient of its gradient consists of the same two
+operators, and derivatives of every order exist. It also has a rule for ``torch.func.vmap``. The
+differentiating transforms of ``torch.func`` do not work: PyTorch cannot run a gradient registered this way
+under them. The splat is differentiable once.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _register(
         plain: Implementation in plain PyTorch, for every device.
         shapes: Function of the same arguments that returns empty tensors of the results' shapes.
         gradient: Backward function.
-        save: Function that saves what the backward function needs; None: nothing.
+        save: Function that saves the inputs of the backward function; None: nothing is saved.
         vmap: Rule for ``torch.func.vmap``; None: PyTorch's own, a loop over the samples.
     """
     operator = f"vfi::{name}"
@@ -86,12 +87,12 @@ def _second_gradient(ctx: Any, grad_a: Tensor, grad_b: Tensor) -> tuple[Tensor, 
     reach = ctx.max_displacement
     correlation = torch.ops.vfi.correlation
     for_grad = correlation(grad_a, features_b, reach) + correlation(features_a, grad_b, reach)
-    # The gradient of a comes from what arrived for b, and the other way round: hence a and b in turn.
+    # grad_b contributes to the gradient of a, and grad_a to that of b.
     return (for_grad, *torch.ops.vfi.correlation_backward(grad, grad_a, grad_b, reach), None)
 
 
 def _map_batch(operator: Any, info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
-    """``vmap``: what is mapped over becomes part of the batch."""
+    """Apply an operator under ``vmap``: the mapped dimension becomes part of the batch."""
     tensors = [
         tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
         for tensor, dim in zip(arguments[:-1], in_dims[:-1], strict=True)
@@ -133,7 +134,7 @@ def _splat_gradient(ctx: Any, grad_sum: Tensor, grad_norm: Tensor) -> tuple[Tens
 
 
 def _refuse_second_gradient(ctx: Any, *gradients: Tensor) -> None:
-    # Without this, PyTorch goes on with a warning and second derivatives that lack a term.
+    # Without this, PyTorch only warns, and second derivatives lack a term.
     raise RuntimeError("forward_splat is differentiable once: a gradient of its gradient is not implemented")
 
 

@@ -1,9 +1,9 @@
-"""Which implementation of an operator runs on which device, and why.
+"""Choice of the implementation of each operator on each device, with the reason.
 
-Three may stand behind ``torch.ops.vfi.correlation`` and ``torch.ops.vfi.splat`` with their gradients, the
-first that is there: the compiled package (:mod:`vfi.ops.backends.compiled`; splatting on CUDA only), CuPy
-(:mod:`.cupy_kernels`; on CUDA), plain PyTorch (everywhere). The choice is made once per process.
-Importing this module makes it.
+``torch.ops.vfi.correlation``, ``torch.ops.vfi.splat`` and their gradients run on the first of these that is
+available: the compiled package (:mod:`vfi.ops.backends.compiled`; splatting on CUDA only), CuPy
+(:mod:`.cupy_kernels`; CUDA only), plain PyTorch (every device). The choice is fixed when this module is
+imported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vfi.ops.backends import compiled, cupy_kernels, torch_correlation, torch_sp
 
 OPERATORS = ("correlation", "forward_splat")
 
-# Operator of torch.ops.vfi, what CuPy does for it, what PyTorch does.
+# Operator of torch.ops.vfi, its implementation by CuPy, its implementation in plain PyTorch.
 _ON_CUDA: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
     ("correlation", cupy_kernels.correlation, torch_correlation.plain_correlation),
     (
@@ -39,18 +39,18 @@ class Backend(NamedTuple):
     """``cpu``, ``cuda``, ``mps`` and so on."""
     name: Literal["compiled", "CuPy", "PyTorch"]
     reason: str
-    """Why this one, as a part of a sentence."""
+    """Reason for this choice, as a part of a sentence."""
 
 
 def live_backend(operator: str, device: torch.device | str) -> Backend:
-    """Which implementation an operator has on a device, in this process.
+    """Implementation of an operator on a device, in this process.
 
     Args:
         operator: Name of the operator, one of :data:`OPERATORS`.
         device: Device, of which only the type counts.
 
     Returns:
-        The implementation, and why it is that one.
+        The implementation and the reason for it.
 
     Raises:
         ValueError: If there is no such operator.
@@ -62,17 +62,17 @@ def live_backend(operator: str, device: torch.device | str) -> Backend:
     if has_compiled and kind in state.kernels:
         return Backend(operator, kind, "compiled", state.kernels[kind])
     if not has_compiled:
-        return Backend(operator, kind, "PyTorch", f"there is nothing else for {kind}")
+        return Backend(operator, kind, "PyTorch", f"there is no other implementation for {kind}")
     if kind == "cpu":
         return Backend(operator, kind, "PyTorch", state.missing)
     why_no_cupy = cupy_kernels.missing()
     if why_no_cupy is None:
-        return Backend(operator, kind, "CuPy", f"{state.missing}, but CuPy is there")
+        return Backend(operator, kind, "CuPy", f"{state.missing}, but CuPy is installed")
     return Backend(operator, kind, "PyTorch", f"{state.missing}; {why_no_cupy}")
 
 
 def _register_for_cuda(name: str, by_cupy: Callable[..., Any], by_torch: Callable[..., Any]) -> None:
-    """Let an operator ask for CuPy when it meets a CUDA tensor, not before: importing it takes a while."""
+    """Register an operator that looks for CuPy at its first CUDA tensor, because importing CuPy is slow."""
 
     def on_cuda(*arguments: Any) -> Any:
         return (by_torch if cupy_kernels.missing() else by_cupy)(*arguments)

@@ -1,20 +1,19 @@
-"""The local correlation and its gradient in plain PyTorch: what runs where nothing faster is installed.
+"""The local correlation and its gradient in plain PyTorch, the implementation for every device.
 
-Two sums describe both (``d`` runs over the displacements ``(dy, dx)``, dy slowest, everything is 0 outside):
+Two sums describe both (``d`` runs over the displacements ``(dy, dx)``, dy slowest; features are 0 outside):
 
 * :func:`correlate`: ``out[d, p] = mean_c a[c, p] b[c, p + d]``;
-* :func:`gather_weighted`: ``out[c, p] = 1 / C sum_d weights[d, p] features[c, p + d]``. The gradient of a has
-  the arriving gradient for weights and b for features; that of b has a for features and the weights that
-  :func:`seen_from_b` gives. So nothing is ever scattered.
+* :func:`gather_weighted`: ``out[c, p] = 1 / C sum_d weights[d, p] features[c, p + d]``. The gradient of a
+  takes the arriving gradient as weights and b as features; that of b takes a as features and the weights of
+  :func:`seen_from_b`. So nothing is scattered.
 
-On CPU both go through matrix products of square blocks of pixels, which are quick in every PyTorch: a block
-of 8x8 pixels is multiplied with the 16x16 pixels within its reach, and the products that lie within reach of
-each other are picked out of the result by strides. Measured with two threads, 32 channels of 120x216 pixels,
-81 displacements: 10 ms, against 110 ms for the products of shifted views (:mod:`vfi.ops.reference`); 128
-channels: 25 against 160 ms. Blocks of 4x8 are as fast there and slower at 64x112; 16x16 take 2 to 3 times as
-long.
+On CPU both use matrix products of square blocks of pixels, which are fast in every PyTorch: a block of 8x8
+pixels is multiplied with the 16x16 pixels within its reach, and the products of pixels within reach of each
+other are selected by strides. Measured with two threads, 32 channels of 120x216 pixels, 81 displacements:
+10 ms, against 110 ms for the products of shifted views (:mod:`vfi.ops.reference`); 128 channels: 25 against
+160 ms. Blocks of 4x8 are as fast at that size and slower at 64x112; 16x16 take 2 to 3 times as long.
 
-Other devices take the shifted views: their matrix products may be set to less than float32 (TF32).
+Other devices use the shifted views: their matrix products may be set to less than float32 (TF32).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from vfi.ops.checks import working_dtype
 from vfi.ops.reference import correlation_by_shifts
 
 BLOCK = 8
-"""Side of the blocks of pixels, see above."""
+"""Side of the blocks in pixels; see the module."""
 
 
 def plain_correlation(features_a: Tensor, features_b: Tensor, max_displacement: int) -> Tensor:
@@ -39,7 +38,7 @@ def plain_correlation(features_a: Tensor, features_b: Tensor, max_displacement: 
         max_displacement: Largest displacement in pixels.
 
     Returns:
-        ``[B, (2 max_displacement + 1)^2, H, W]`` in their type, summed in float32 or float64.
+        ``[B, (2 max_displacement + 1)^2, H, W]`` in the features' type, summed in float32 or float64.
     """
     dtype = working_dtype(features_a)
     return correlate(features_a.to(dtype), features_b.to(dtype), max_displacement).to(features_a.dtype)
@@ -95,7 +94,7 @@ def correlate(features_a: Tensor, features_b: Tensor, max_displacement: int) -> 
 
 
 def gather_weighted(weights: Tensor, features: Tensor, max_displacement: int) -> Tensor:
-    """The weighted sum of every pixel's neighbourhood; see the module.
+    """Weighted sum of every pixel's neighbourhood; see the module.
 
     Args:
         weights: Weights ``[B, (2 r + 1)^2, H, W]`` in the working type.
@@ -113,8 +112,8 @@ def gather_weighted(weights: Tensor, features: Tensor, max_displacement: int) ->
     rows, columns = blocks.shape[1:3]
     out = features.new_empty((batch, channels, rows * BLOCK, columns, BLOCK))
     planes = weights.unflatten(1, (side, side))
-    # Zero wherever two pixels are out of each other's reach, and it stays so: all blocks write the same
-    # positions.
+    # Zero where two pixels are out of each other's reach. All blocks write the same positions, so it is
+    # allocated once.
     banded = features.new_zeros((columns, BLOCK**2, (BLOCK + side - 1) ** 2))
     for n in range(batch):
         for row in range(rows):
@@ -127,10 +126,10 @@ def gather_weighted(weights: Tensor, features: Tensor, max_displacement: int) ->
 
 
 def seen_from_b(weights: Tensor, max_displacement: int) -> Tensor:
-    """The weight of every pair of pixels, listed at its pixel of b: ``out[d, q] = weights[-d, q + d]``.
+    """Weights of all pairs of pixels, indexed by the pixel of b: ``out[d, q] = weights[-d, q + d]``.
 
     Args:
-        weights: Weights ``[B, (2 r + 1)^2, H, W]``, listed at the pixels of a.
+        weights: Weights ``[B, (2 r + 1)^2, H, W]``, indexed by the pixels of a.
         max_displacement: Largest displacement r in pixels.
 
     Returns:
@@ -148,7 +147,7 @@ def seen_from_b(weights: Tensor, max_displacement: int) -> Tensor:
 
 
 def _blocks(features: Tensor, margin: int) -> Tensor:
-    """All blocks with a ``margin`` around each: ``[B, rows, columns, C, side, side]``, a view."""
+    """All blocks, each with ``margin`` pixels around it: ``[B, rows, columns, C, side, side]``, a view."""
     height, width = features.shape[-2:]
     padded = F.pad(features, (margin, margin + -width % BLOCK, margin, margin + -height % BLOCK))
     side = BLOCK + 2 * margin
@@ -156,36 +155,37 @@ def _blocks(features: Tensor, margin: int) -> Tensor:
 
 
 def _in_reach(planes: Tensor, products: Tensor, row: int, side: int) -> list[tuple[Tensor, Tensor]]:
-    """Pairs of views on one row of blocks: of displacement planes, and of the same pairs in block products.
+    """Views of one row of blocks: in the displacement planes, and the same pixel pairs in the block products.
 
     Args:
-        planes: ``[side, side, H, W]``.
-        products: ``[columns, 8 * 8, (8 + side - 1)^2]``, contiguous.
+        planes: Displacement planes ``[side, side, H, W]``.
+        products: Block products ``[columns, 8 * 8, (8 + side - 1)^2]``, contiguous.
         row: Index of the row of blocks.
         side: Number of displacements along each axis.
 
     Returns:
-        The full blocks, then the narrow one at the right edge; each ``[side, side, rows, columns, pixels]``.
+        The full blocks, then the incomplete one at the right edge; each ``[side, side, rows, columns,
+        pixels]``.
     """
     width = planes.shape[3]
     reach = BLOCK + side - 1
     of_block, of_pixel, _ = products.stride()
-    # One pixel on, all its partners are one pixel on too: along x that is 1, along y the reach.
+    # The partners of the next pixel are the next pixels: a step of 1 along x, of `reach` along y.
     strides = (reach, 1, BLOCK * of_pixel + reach, of_block, of_pixel + 1)
     found = products.as_strided((side, side, BLOCK, products.shape[0], BLOCK), strides)
-    band = planes[:, :, row * BLOCK : (row + 1) * BLOCK]
-    found = found[:, :, : band.shape[2]]
+    strip = planes[:, :, row * BLOCK : (row + 1) * BLOCK]
+    found = found[:, :, : strip.shape[2]]
     full, rest = divmod(width, BLOCK)
     views: list[tuple[Tensor, Tensor]] = []
     if full:
-        views.append((band[..., : full * BLOCK].unflatten(3, (full, BLOCK)), found[..., :full, :]))
+        views.append((strip[..., : full * BLOCK].unflatten(3, (full, BLOCK)), found[..., :full, :]))
     if rest:
-        views.append((band[..., full * BLOCK :].unsqueeze(3), found[..., full:, :rest]))
+        views.append((strip[..., full * BLOCK :].unsqueeze(3), found[..., full:, :rest]))
     return views
 
 
 def _gather_by_shifts(weights: Tensor, features: Tensor, max_displacement: int) -> Tensor:
-    """:func:`gather_weighted` by the sum of shifted views."""
+    """:func:`gather_weighted` as a sum of shifted views."""
     height, width = features.shape[-2:]
     padded = F.pad(features, (max_displacement,) * 4)
     side = 2 * max_displacement + 1

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.golden import assert_matches_sgm_set
-from tests.support.golden_recipe import synthetic_frames
+from tests.support.golden import assert_matches_sgm_set, clip
 from tests.support.official_files import SgmKind, sgm_weights
 from vfi.models.flow.gmflow import GmFlow, GmFlowFeatures
 from vfi.ops import Padding
@@ -21,7 +20,7 @@ Official = Callable[[SgmKind], Path]
 
 def golden_pair(height: int, width: int, seed: int) -> tuple[Tensor, Tensor]:
     """Both frames of a set of vectors, in [0, 1]."""
-    frames = torch.from_numpy(synthetic_frames(3, height, width, seed)).permute(0, 3, 1, 2).float() / 255
+    frames = clip(3, height, width, seed)
     return frames[:1], frames[2:]
 
 

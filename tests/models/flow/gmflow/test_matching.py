@@ -1,35 +1,19 @@
-"""GMFlow's matching and propagation: known displacements, definitions in plain loops, pieces, memory."""
+"""GMFlow's matching and propagation: known displacements, definitions in plain loops, tiles, memory."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from tests.support.largest_tensor import LargestTensor
 from vfi.models.flow.gmflow.matching import global_matching, local_matching, match_both_ways
 from vfi.models.flow.gmflow.propagation import FlowPropagation
 from vfi.ops import backward_warp, pixel_grid
-
-
-class LargestTensor(TorchDispatchMode):
-    """Notes the largest tensor that any operation makes."""
-
-    numbers = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor):
-                held = tensor.untyped_storage().nbytes() // tensor.element_size()
-                self.numbers = max(self.numbers, held)
-        return made
 
 
 def plain_matching(features_0: Tensor, features_1: Tensor) -> Tensor:
@@ -42,7 +26,7 @@ def plain_matching(features_0: Tensor, features_1: Tensor) -> Tensor:
 
 
 def distinct(height: int, width: int, channels: int = 32) -> Tensor:
-    """Features of which each pixel has its own, so that matching is sharp."""
+    """Features that are different for each pixel, so that matching is sharp."""
     return 40 * F.normalize(torch.randn(1, channels, height, width), dim=1)
 
 
@@ -56,7 +40,7 @@ class TestGlobal:
         torch.testing.assert_close(inner, expected, atol=1e-3, rtol=0)
 
     @pytest.mark.parametrize("scores_at_once", [1, 50, 333, 10**6])
-    def test_pieces_give_what_the_whole_gives(self, scores_at_once: int) -> None:
+    def test_tiles_of_the_correlation_do_not_change_the_result(self, scores_at_once: int) -> None:
         features_0, features_1 = 3 * torch.randn(2, 3, 16, 7, 9)
         both = global_matching(features_0, features_1, both=True, scores_at_once=scores_at_once)
         expected = torch.cat((plain_matching(features_0, features_1), plain_matching(features_1, features_0)))
@@ -65,7 +49,7 @@ class TestGlobal:
         torch.testing.assert_close(one, expected[:3], atol=2e-5, rtol=0)
 
     def test_scores_of_any_size_are_safe(self) -> None:
-        """Later pieces with far larger scores than earlier ones, and far smaller ones."""
+        """Later tiles have far larger or far smaller scores than earlier ones."""
         features_0, features_1 = torch.randn(2, 1, 4, 6, 6)
         for scale in (torch.linspace(1, 300, 36), torch.linspace(300, 1, 36)):
             scaled = features_1 * scale.view(6, 6)
@@ -144,7 +128,7 @@ class TestPropagation:
         return FlowPropagation(8)
 
     def test_over_the_frame_keys_are_projected_from_queries(self, propagation: FlowPropagation) -> None:
-        """As the released weights know it, though the paper projects them from the features."""
+        """Released weights depend on it, though the paper projects them from the features."""
         features, flow = torch.randn(2, 8, 5, 6), torch.randn(2, 2, 5, 6)
 
         def propagated(keys_of: Callable[[Tensor], Tensor]) -> Tensor:

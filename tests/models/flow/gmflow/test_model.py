@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models.flow.gmflow.test_matching import LargestTensor
-from tests.support.golden_recipe import synthetic_frames
+from tests.support.golden import clip
+from tests.support.largest_tensor import LargestTensor
 from tests.support.official_files import SgmKind
 from vfi.models.flow.gmflow import GmFlow, ScaleSettings, build_gmflow, build_gmflow_refine
 from vfi.models.flow.gmflow.model import hidden_pixels
@@ -22,14 +22,14 @@ NAMES: dict[str, SgmKind] = {"gmflow": "gmflow_1scale", "gmflow.refine": "gmflow
 
 @pytest.fixture(scope="module", params=NAMES)
 def network(request: pytest.FixtureRequest, official_sgm: Official) -> GmFlow:
-    """With the golden vectors' weights, at one scale and at two."""
+    """The network with the golden vectors' weights, at one scale and at two."""
     estimator = load_flow(request.param, official_sgm(NAMES[request.param]), device="cpu")
     assert isinstance(estimator, GmFlow)
     return estimator
 
 
-def clip(height: int, width: int, seed: int = 1) -> tuple[Tensor, Tensor]:
-    frames = torch.from_numpy(synthetic_frames(2, height, width, seed)).permute(0, 3, 1, 2).float() / 255
+def two_frames(height: int, width: int, seed: int = 1) -> tuple[Tensor, Tensor]:
+    frames = clip(2, height, width, seed)
     return frames[:1], frames[1:]
 
 
@@ -45,8 +45,8 @@ def test_any_size(network: GmFlow, size: tuple[int, int]) -> None:
 
 
 @torch.inference_mode()
-def test_padding_repeats_the_edge_around_the_picture(network: GmFlow) -> None:
-    frames = clip(64, 96)
+def test_padding_repeats_the_edge_of_the_frame(network: GmFlow) -> None:
+    frames = two_frames(64, 96)
     grown = [torch.nn.functional.pad(frame, (10, 11, 4, 5), mode="replicate") for frame in frames]
     smaller = [frame[..., 4:-5, 10:-11] for frame in grown]
     torch.testing.assert_close(network(*smaller).flow_01, network(*frames).flow_01)
@@ -61,7 +61,7 @@ def test_padding_at_the_bottom_only() -> None:
 
 @torch.inference_mode()
 def test_swapped_frames_swap_the_flows(network: GmFlow) -> None:
-    frame_0, frame_1 = clip(64, 96)
+    frame_0, frame_1 = two_frames(64, 96)
     there, back = network(frame_0, frame_1), network(frame_1, frame_0)
     torch.testing.assert_close(there.flow_01, back.flow_10, rtol=0, atol=1e-3)
     torch.testing.assert_close(there.flow_10, back.flow_01, rtol=0, atol=1e-3)
@@ -69,7 +69,7 @@ def test_swapped_frames_swap_the_flows(network: GmFlow) -> None:
 
 @torch.inference_mode()
 def test_batch_of_two_equals_two_of_one(network: GmFlow) -> None:
-    pairs = [clip(40, 72, seed) for seed in (1, 2)]
+    pairs = [two_frames(40, 72, seed) for seed in (1, 2)]
     together = network(*(torch.cat(frames) for frames in zip(*pairs, strict=True)))
     for i, frames in enumerate(pairs):
         alone = network(*frames)
@@ -79,7 +79,7 @@ def test_batch_of_two_equals_two_of_one(network: GmFlow) -> None:
 
 @torch.inference_mode()
 def test_one_direction_is_half_of_both(network: GmFlow) -> None:
-    encoded = [network.encode(frame) for frame in clip(64, 64)]
+    encoded = [network.encode(frame) for frame in two_frames(64, 64)]
     both, one = network.estimate(*encoded), network.estimate(*encoded, both=False)
     torch.testing.assert_close(both[:1], one, rtol=0, atol=1e-3)
 
@@ -98,8 +98,8 @@ def test_a_frame_is_encoded_once_for_all_pairs(network: GmFlow) -> None:
 
 
 @torch.inference_mode()
-def test_correlations_in_pieces_change_nothing(network: GmFlow, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = clip(64, 96)
+def test_tiles_of_the_correlation_change_nothing(network: GmFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = two_frames(64, 96)
     whole = network(*frames)
     monkeypatch.setattr(network, "scores_at_once", 500)
     pieces = network(*frames)
@@ -124,7 +124,7 @@ def test_memory_grows_with_the_pixels_not_with_their_square() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_flows_stay_float32_in_half_precision(network: GmFlow, dtype: torch.dtype) -> None:
-    frames = clip(32, 64)
+    frames = two_frames(32, 64)
     half = GmFlow(network.scale_settings).eval().to(dtype)
     half.load_state_dict(network.state_dict())
     with torch.inference_mode():
@@ -141,7 +141,7 @@ def test_float64_is_kept() -> None:
 
 
 def test_training_reaches_every_weight(network: GmFlow) -> None:
-    frames = clip(32, 64)
+    frames = two_frames(32, 64)
     predictions = network.predictions(*frames)
     scales = len(network.scale_settings)
     assert len(predictions) == 2 * scales
@@ -164,7 +164,7 @@ def test_hidden_pixels_are_those_that_do_not_come_back() -> None:
     hidden = hidden_pixels(there, back)
     assert hidden.dtype == there.dtype
     expected = torch.zeros(1, 1, 4, 12)
-    expected[..., 9:] = 1.0  # what leaves the picture finds nothing
+    expected[..., 9:] = 1.0  # content that leaves the frame has no match
     expected[..., 1, 5] = 1.0
     assert torch.equal(hidden, expected)
 
@@ -211,7 +211,7 @@ def test_sizes_are_those_of_the_released_networks() -> None:
 @pytest.mark.gpu
 @torch.inference_mode()
 def test_flows_on_a_gpu_are_those_of_the_cpu(network: GmFlow) -> None:
-    frames = clip(128, 192)
+    frames = two_frames(128, 192)
     expected = network(*frames)
     try:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

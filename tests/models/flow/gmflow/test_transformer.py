@@ -1,4 +1,4 @@
-"""GMFlow's transformer and encoder: windows against the authors' rolling and masking, what is per frame."""
+"""GMFlow's transformer and encoder: windows against rolling and masking, steps per frame and per pair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vfi.models.flow.gmflow.transformer import (
 
 
 def masked_attention(queries: Tensor, keys: Tensor, values: Tensor, splits: int, shifted: bool) -> Tensor:
-    """As the paper's code does it: roll by half a window, mask regions by -100, roll back. One sample."""
+    """The authors' way for one sample: roll by half a window, mask regions by -100, roll back."""
     height, width, channels = queries.shape
     window = (height // splits, width // splits)
     shift = (window[0] // 2, window[1] // 2) if shifted else (0, 0)
@@ -67,16 +67,16 @@ def test_windows_of_one_token_are_not_shifted() -> None:
     torch.testing.assert_close(window_attention(values, values, values, splits=4, shifted=True), values)
 
 
-def test_what_does_not_divide_into_windows_is_told() -> None:
-    with pytest.raises(ValueError, match="9x8 features cannot be cut into 2x2 equal windows"):
-        FeatureTransformer(8, blocks=1).begin(torch.zeros(1, 8, 8, 9), splits=2)
+def test_sizes_that_do_not_divide_into_windows_are_refused() -> None:
+    with pytest.raises(ValueError, match="9x8 features cannot be divided into 2x2 equal windows"):
+        FeatureTransformer(8, blocks=1).encode(torch.zeros(1, 8, 8, 9), splits=2)
 
 
 def test_frames_of_two_sizes_are_refused() -> None:
     transformer = FeatureTransformer(8, blocks=1)
-    begun = [transformer.begin(torch.zeros(1, 8, 4, width)) for width in (4, 6)]
+    encoded = [transformer.encode(torch.zeros(1, 8, 4, width)) for width in (4, 6)]
     with pytest.raises(ValueError, match=r"must have one size, .* \(1, 4, 4, 8\) and \(1, 4, 6, 8\)"):
-        transformer.finish(*begun)
+        transformer.pair(*encoded)
 
 
 @torch.inference_mode()
@@ -90,18 +90,18 @@ def test_swapped_frames_swap_the_features() -> None:
 
 @torch.inference_mode()
 def test_each_layer_sees_the_other_frame_as_it_was_before_its_block() -> None:
-    """The cross layer's target is not the one that the same block's self layer has just changed."""
+    """The target of the cross-attention is not updated by the self-attention of the same block."""
     transformer = FeatureTransformer(8, blocks=1).eval()
     features = torch.randn(2, 1, 8, 4, 4)
-    begun_0, begun_1 = (transformer.begin(each) for each in features)
-    found = transformer.finish(begun_0, begun_1)
+    encoded_0, encoded_1 = (transformer.encode(each) for each in features)
+    found = transformer.pair(encoded_0, encoded_1)
     cross = transformer.layers[0].cross_attn_ffn
     assert isinstance(cross, AttentionLayer)
-    expected = cross(begun_0.aware, begun_1.tokens, splits=1, shifted=False).permute(0, 3, 1, 2)
+    expected = cross(encoded_0.attended, encoded_1.tokens, splits=1, shifted=False).permute(0, 3, 1, 2)
     torch.testing.assert_close(found[:1], expected)
 
 
-def test_the_feed_forward_network_in_pieces_is_the_same() -> None:
+def test_chunks_do_not_change_the_feed_forward_network() -> None:
     layer = AttentionLayer(4, feed_forward=True)
     tokens = torch.randn(1, 100, TOKENS_AT_ONCE // 40, 4)
     together = layer(tokens, tokens, splits=2, shifted=False)
@@ -122,7 +122,7 @@ def test_a_frame_is_encoded_by_itself(scales: int) -> None:
 
 
 def test_the_shortcuts_bias_has_no_effect() -> None:
-    """The files have it, though the normalisation behind it cancels it."""
+    """The files contain it, though the normalisation after it cancels it."""
     encoder = Encoder().eval()
     frame = torch.rand(1, 3, 32, 32)
     before = encoder(frame)[0]

@@ -1,4 +1,4 @@
-"""IRR-PWC: reference vectors of whole and parts, symmetry, any size, what is computed and what not."""
+"""IRR-PWC: reference vectors of the network and its parts, symmetry, any size, parts computed on request."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support.golden import assert_matches_eqvi, load_golden
-from tests.support.golden_recipe import synthetic_frames
+from tests.support.golden import as_frames, assert_matches_eqvi, clip, load_golden
 from vfi.models.flow.irr_pwc.model import IrrPwc, IrrPwcFrame
 from vfi.models.flow.irr_pwc.pwc import FLOW_SCALE, resize_aligned, warp_scaled
 from vfi.registry import load_flow
@@ -19,15 +18,10 @@ SIZES = [(1, 1), (1, 40), (40, 1), (2, 3), (65, 33)]
 
 @pytest.fixture(scope="module")
 def network(official_scopeflow: Path) -> IrrPwc:
-    """With the golden vectors' weights, from a file like ScopeFlow's."""
+    """The network with the golden vectors' weights, from a file like ScopeFlow's."""
     estimator = load_flow("scopeflow", checkpoint=official_scopeflow, device="cpu")
     assert isinstance(estimator, IrrPwc)
     return estimator
-
-
-def floats(frames: Tensor) -> Tensor:
-    """Golden frames ``[n, H, W, 3]`` as ``[n, 3, H, W]`` in [0, 1]."""
-    return frames.permute(0, 3, 1, 2).float() / 255
 
 
 @pytest.mark.parametrize("name", ["eqvi/irr_64x128", "eqvi/irr_100x76"])
@@ -39,7 +33,7 @@ class TestGolden:
     @pytest.fixture
     def encoded(self, network: IrrPwc, golden: dict[str, Tensor]) -> list[IrrPwcFrame]:
         with torch.inference_mode():
-            return [network.encode(frame[None]) for frame in floats(golden["frames"])]
+            return [network.encode(frame[None]) for frame in as_frames(golden["frames"])]
 
     @torch.inference_mode()
     def test_pyramid(self, golden: dict[str, Tensor], encoded: list[IrrPwcFrame]) -> None:
@@ -80,7 +74,7 @@ def test_blocks_are_the_golden_ones(network: IrrPwc) -> None:
     golden = load_golden("eqvi/irr_blocks")
     features, residual = network.flow_estimators(golden["dec_x"])
     context_input = torch.cat((features, golden["dec_x"][:, -2:] + residual), dim=1)
-    made = {
+    result = {
         "refine_flow": network.refine_flow(golden["flow"], golden["diff_img"], golden["feat"]),
         "refine_occ": network.refine_occ(golden["occ"], golden["feat"], golden["feat2"]),
         "dec_features": features,
@@ -88,7 +82,7 @@ def test_blocks_are_the_golden_ones(network: IrrPwc) -> None:
         "context_out": network.context_networks(context_input),
         "occ_up_out": network.occ_shuffle_upsample(golden["occ_up_occ"], golden["occ_up_x"]),
     }
-    for name, value in made.items():
+    for name, value in result.items():
         assert_matches_eqvi(value, golden[name], has_threshold=False)
 
 
@@ -104,8 +98,8 @@ def test_sampling_conventions_are_the_golden_ones() -> None:
         assert_matches_eqvi(resized, golden[name], has_threshold=False)
 
 
-def test_a_still_warp_keeps_every_pixel_of_wide_features() -> None:
-    """Rounding at the edge must not count as coming from outside."""
+def test_a_warp_without_motion_keeps_every_pixel_of_features_of_any_width() -> None:
+    """Rounding at the edge does not make a sample count as outside."""
     for width in (97, 255, 1000, 3840):
         x = torch.rand(1, 2, 3, width) + 1
         still = torch.zeros(1, 2, 3, width)
@@ -132,7 +126,7 @@ def test_any_size(network: IrrPwc, size: tuple[int, int]) -> None:
 
 
 def test_batch_of_two_equals_two_of_one(network: IrrPwc) -> None:
-    frames = torch.cat([floats(torch.from_numpy(synthetic_frames(2, 48, 64, seed))) for seed in (1, 2)])
+    frames = torch.cat([clip(2, 48, 64, seed) for seed in (1, 2)])
     frames_0, frames_1 = frames[::2], frames[1::2]
     with torch.inference_mode():
         together = network(frames_0, frames_1)
@@ -162,7 +156,7 @@ def test_occlusions_cost_nothing_unless_asked_for(network: IrrPwc) -> None:
 
 
 def test_the_factor_to_network_units_is_applied_twice(network: IrrPwc) -> None:
-    """What released weights were trained with; a single factor would be a quarter of this at 1/4."""
+    """Released weights depend on the factor being applied twice; once would give a quarter of this at 1/4."""
     with torch.inference_mode():
         encoded = [network.encode(frame) for frame in torch.rand(2, 1, 3, 64, 64)]
         *_, finest = network.levels(*encoded)

@@ -1,5 +1,5 @@
-// Number types of the kernels. The sources in this folder are compiled by nvcc for the compiled package and by NVRTC for
-// CuPy, so they include nothing: not even the headers of the half types, which NVRTC has to be told the place of.
+// Number types of the kernels. The sources in this folder are compiled by nvcc for the compiled package and by NVRTC
+// for CuPy, so they include nothing: not even the headers of the half types, whose folder NVRTC does not know.
 #ifndef VFI_NUMBERS_CUH
 #define VFI_NUMBERS_CUH
 
@@ -17,7 +17,7 @@ struct BFloat {
   unsigned short bits;
 };
 
-// What sums over numbers of a type are kept in.
+// Type in which sums over numbers of type T are accumulated.
 template <typename T>
 struct SumOf {
   typedef float Type;
@@ -27,12 +27,12 @@ struct SumOf<double> {
   typedef double Type;
 };
 
-VFI_INLINE float widen(float value) { return value; }
-VFI_INLINE double widen(double value) { return value; }
-VFI_INLINE float widen(BFloat value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
+VFI_INLINE float as_sum(float value) { return value; }
+VFI_INLINE double as_sum(double value) { return value; }
+VFI_INLINE float as_sum(BFloat value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
 
 #ifndef VFI_EMULATED  // the emulator of the tests brings its own
-VFI_INLINE float widen(Half value) {
+VFI_INLINE float as_sum(Half value) {
   float result;
   asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
   return result;
@@ -40,11 +40,11 @@ VFI_INLINE float widen(Half value) {
 #endif
 
 template <typename T>
-struct Narrow {  // float and double: nothing to do
+struct Round {  // float and double: nothing to do
   static VFI_INLINE T from(T value) { return value; }
 };
 template <>
-struct Narrow<BFloat> {
+struct Round<BFloat> {
   static VFI_INLINE BFloat from(float value) {  // to the nearest, ties to even
     const unsigned bits = __float_as_uint(value);
     const unsigned rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
@@ -53,7 +53,7 @@ struct Narrow<BFloat> {
 };
 #ifndef VFI_EMULATED
 template <>
-struct Narrow<Half> {
+struct Round<Half> {
   static VFI_INLINE Half from(float value) {
     Half result;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
@@ -62,7 +62,7 @@ struct Narrow<Half> {
 };
 #endif
 
-// Sixteen bytes that are loaded and stored at once; the address must be a multiple of 16.
+// Sixteen bytes that are loaded and stored by one instruction; the address must be a multiple of 16.
 template <typename S>
 struct alignas(16) Quad {
   static constexpr int COUNT = 16 / sizeof(S);
@@ -79,7 +79,7 @@ VFI_INLINE void load_run(S (&to)[COUNT], const S* from) {
   }
 }
 
-// Stores the run times `scale`.
+// Stores a run multiplied by `scale`.
 template <int COUNT, typename S>
 VFI_INLINE void store_run(S* to, const S (&from)[COUNT], S scale) {
 #pragma unroll

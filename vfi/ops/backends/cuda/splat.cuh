@@ -1,6 +1,6 @@
-// Forward splatting and its gradient on CUDA. vfi/ops/backends/torch_splat.py says what is computed.
+// Forward splatting and its gradient on CUDA; vfi/ops/backends/torch_splat.py defines both.
 //
-// splat: one thread per source pixel and portion of channels adds to the four targets by atomic additions, in float32 or
+// splat: one thread per source pixel and group of channels adds to the four targets by atomic additions, in float32 or
 // float64, so the order of the sum differs from run to run. splat_gradient: one thread per source pixel reads the four
 // targets; nothing is scattered.
 #ifndef VFI_SPLAT_CUH
@@ -11,9 +11,9 @@
 namespace vfi {
 
 constexpr int SPLAT_THREADS = 256;
-constexpr int SPLAT_CHANNELS = 8;  // of one thread
+constexpr int SPLAT_CHANNELS = 8;  // per thread
 
-// Where a pixel lands: its four targets, numbered near-near, far-near, near-far, far-far (x first).
+// The four target pixels of a source pixel, numbered near-near, far-near, near-far, far-far (x first).
 template <typename S>
 struct Landing {
   bool inside[4];
@@ -22,7 +22,7 @@ struct Landing {
   S slope_near_x, slope_far_x, slope_near_y, slope_far_y;  // and their derivatives by the flow
 
   VFI_INLINE bool anywhere() const { return inside[0] || inside[1] || inside[2] || inside[3]; }
-  VFI_INLINE S share(int corner) const { return (corner & 1 ? far_x : near_x) * (corner & 2 ? far_y : near_y); }
+  VFI_INLINE S weight(int corner) const { return (corner & 1 ? far_x : near_x) * (corner & 2 ? far_y : near_y); }
   VFI_INLINE S slope_x(int corner) const {
     return (corner & 1 ? slope_far_x : slope_near_x) * (corner & 2 ? far_y : near_y);
   }
@@ -45,7 +45,7 @@ VFI_INLINE Landing<S> land(S flow_x, S flow_y, int x, int y, int height, int wid
   Landing<S> landing;
   const S whole_x = floor(flow_x), whole_y = floor(flow_y);
   const S left = S(x) + whole_x, top = S(y) + whole_y;
-  // Asked before the conversion to int, and false for NaN and everything that is too far away.
+  // Compared before the conversion to int; false for NaN and for positions beyond the range of int.
   const bool reached = left >= S(-1) && left < S(width) && top >= S(-1) && top < S(height);
   const int column = reached ? static_cast<int>(left) : -2, row = reached ? static_cast<int>(top) : -2;
 #pragma unroll
@@ -59,16 +59,16 @@ VFI_INLINE Landing<S> land(S flow_x, S flow_y, int x, int y, int height, int wid
   return landing;
 }
 
-// `total` and `norm` must hold zeros.
+// `total` and `norm` must be zero on entry.
 template <typename T>
 VFI_INLINE void splat(const T* values, const typename SumOf<T>::Type* flow, const typename SumOf<T>::Type* weight,
                       typename SumOf<T>::Type* total, typename SumOf<T>::Type* norm, long long batch, int channels,
                       int height, int width, int gaussian) {
   typedef typename SumOf<T>::Type S;
   const long long plane = static_cast<long long>(height) * width;
-  const int portions = channels > SPLAT_CHANNELS ? (channels + SPLAT_CHANNELS - 1) / SPLAT_CHANNELS : 1;
+  const int groups = channels > SPLAT_CHANNELS ? (channels + SPLAT_CHANNELS - 1) / SPLAT_CHANNELS : 1;
   const long long number = static_cast<long long>(blockIdx.x) * SPLAT_THREADS + threadIdx.x;
-  if (number >= plane * batch * portions) return;
+  if (number >= plane * batch * groups) return;
   const long long pixel = number % plane, sample = number / plane % batch;
   const int first = static_cast<int>(number / plane / batch) * SPLAT_CHANNELS;
   const int x = static_cast<int>(pixel % width), y = static_cast<int>(pixel / width);
@@ -76,21 +76,21 @@ VFI_INLINE void splat(const T* values, const typename SumOf<T>::Type* flow, cons
                                   height, width, gaussian != 0);
   if (!landing.anywhere()) return;
   const S importance = weight[sample * plane + pixel];
-  S shares[4];
+  S weights[4];
 #pragma unroll
   for (int corner = 0; corner < 4; ++corner) {
-    shares[corner] = landing.share(corner) * importance;
+    weights[corner] = landing.weight(corner) * importance;
     if (first == 0 && landing.inside[corner]) {
-      atomicAdd(norm + sample * plane + landing.index[corner], shares[corner]);
+      atomicAdd(norm + sample * plane + landing.index[corner], weights[corner]);
     }
   }
   const int last = first + SPLAT_CHANNELS < channels ? first + SPLAT_CHANNELS : channels;
   for (int channel = first; channel < last; ++channel) {
-    const long long place = (sample * channels + channel) * plane;
-    const S value = widen(values[place + pixel]);
+    const long long start = (sample * channels + channel) * plane;
+    const S value = as_sum(values[start + pixel]);
 #pragma unroll
     for (int corner = 0; corner < 4; ++corner) {
-      if (landing.inside[corner]) atomicAdd(total + place + landing.index[corner], shares[corner] * value);
+      if (landing.inside[corner]) atomicAdd(total + start + landing.index[corner], weights[corner] * value);
     }
   }
 }
@@ -110,30 +110,30 @@ VFI_INLINE void splat_gradient(const T* grad_total, const T* grad_norm, const T*
   const Landing<S> landing = land(flow[2 * sample * plane + pixel], flow[(2 * sample + 1) * plane + pixel], x, y,
                                   height, width, gaussian != 0);
   const S importance = weight[sample * plane + pixel];
-  S gains[4];  // what each target adds to the loss per unit of its share
+  S gains[4];  // derivatives of the loss by the weights of the targets
 #pragma unroll
   for (int corner = 0; corner < 4; ++corner) {
     gains[corner] =
-        landing.inside[corner] ? S(widen(grad_norm[sample * plane + landing.index[corner]])) : S(0);
+        landing.inside[corner] ? S(as_sum(grad_norm[sample * plane + landing.index[corner]])) : S(0);
   }
   for (int channel = 0; channel < channels; ++channel) {
-    const long long place = (sample * channels + channel) * plane;
-    const S value = widen(values[place + pixel]);
+    const long long start = (sample * channels + channel) * plane;
+    const S value = as_sum(values[start + pixel]);
     S grad = S(0);
 #pragma unroll
     for (int corner = 0; corner < 4; ++corner) {
       if (!landing.inside[corner]) continue;
-      const S arriving = widen(grad_total[place + landing.index[corner]]);
-      grad += landing.share(corner) * arriving;
+      const S arriving = as_sum(grad_total[start + landing.index[corner]]);
+      grad += landing.weight(corner) * arriving;
       gains[corner] += value * arriving;
     }
-    grad_values[place + pixel] = Narrow<T>::from(grad * importance);
+    grad_values[start + pixel] = Round<T>::from(grad * importance);
   }
   S by_weight = S(0), by_x = S(0), by_y = S(0);
 #pragma unroll
   for (int corner = 0; corner < 4; ++corner) {
     if (!landing.inside[corner]) continue;  // their slopes may be NaN
-    by_weight += landing.share(corner) * gains[corner];
+    by_weight += landing.weight(corner) * gains[corner];
     by_x += landing.slope_x(corner) * gains[corner];
     by_y += landing.slope_y(corner) * gains[corner];
   }

@@ -1,6 +1,7 @@
-"""Unshared baseline: one frame as the authors' code computes it, from our own parts with all sharing off.
+"""Unshared baselines: one new frame computed by the parts of our models without any reuse between frames.
 
-Ours computes the same frames, so the results can be compared.
+They repeat what a straightforward implementation computes again for every new frame. Their frames equal those
+of our models, so the results can be compared.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from vfi.ops import backward_warp, forward_splat
 from vfi.types import FlowPair, Window
 
 
-def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
-    """A new frame of EQVI, everything computed for it alone.
+def unshared_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
+    """One new frame of EQVI without reuse.
 
-    Eight passes of the flow network (four without the outer frames), each with both frames' pyramids, the
-    occlusions, and both directions, of which one is used; contextual features of both frames.
+    It takes eight passes of the flow network (four without the outer frames), each with both frames'
+    pyramids, the occlusions, and both directions, of which one is used, and the contextual features of both
+    frames.
 
     Args:
-        model: Model whose parts are used.
-        window: Frames ``[1, 3, H, W]``; with or without the outer ones.
-        t: Time ``[1]``, in (0, 1).
+        model: EQVI model that supplies the networks.
+        window: Frames ``[1, 3, H, W]``, with or without the outer ones.
+        t: Time ``[1]`` in (0, 1).
 
     Returns:
         ``[1, 3, H, W]``.
@@ -45,7 +47,7 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
 
     flow_01, flow_10 = flow(start, end), flow(end, start)
     if window.outer is None:
-        # The motion of either frame asks for its flow once more.
+        # The motion of either frame computes its flow once more.
         motion_0 = linear_motion(flow(start, end))
         motion_1 = linear_motion(flow(end, start))
     else:
@@ -58,17 +60,18 @@ def original_eqvi(model: EqviInterpolator, window: Window, t: Tensor) -> Tensor:
     return model.synthesize(Sources(window, context), motion, flow_t, t, window.rows).frame
 
 
-def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
-    """A new frame of SGM-VFI, everything computed for it alone, and some of it several times.
+def unshared_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
+    """One new frame of SGM-VFI without reuse, some parts of it computed several times.
 
-    Features, matching features and context of both frames; reduced frames for every block anew; all positions
-    matched with all, where half of them are asked for; the warps and splats that find the holes of the
-    importance map; warps of the frames for that map, and twice after the last flow block.
+    It takes the features, matching features and context of both frames; reduced frames once per flow block;
+    the matching of all positions where half of them are needed; the warps and splats that find the holes of
+    the importance map; and warps of the frames for that map, and twice after the last flow block. Results
+    that the model does not need are computed and dropped.
 
     Args:
-        model: Model whose parts are used, with half the points.
+        model: SGM-VFI model that supplies the networks, with half the points.
         window: Frames ``[1, 3, H, W]`` RGB with sides that are multiples of 16; only the middle two count.
-        t: Time ``[1]``, in (0, 1).
+        t: Time ``[1]`` in (0, 1).
 
     Returns:
         ``[1, 3, H, W]`` RGB.
@@ -77,12 +80,12 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
     alone = Window(*frames)
     motion = model.estimate_motion(alone)
     sources = Sources(alone, model.prepare(alone))
-    made = model.synthesize(sources, motion, model.flow_at(motion, t), t, alone.rows)
+    result = model.synthesize(sources, motion, model.flow_at(motion, t), t, alone.rows)
     if motion.matching is not None and motion.flow_match is None:
         match_points(motion.matching, _second_half(motion.matching))
-    assert made.flow_t0 is not None
-    assert made.flow_t1 is not None
-    flows = (made.flow_t0, made.flow_t1)
+    assert result.flow_t0 is not None
+    assert result.flow_t1 is not None
+    flows = (result.flow_t0, result.flow_t1)
     for frame, flow_ta, flow_tb in zip(frames, flows, reversed(flows), strict=True):
         for factor in (FINE, COARSE, COARSE):
             reduce(frame, factor)
@@ -90,10 +93,10 @@ def original_sgm(model: SgmInterpolator, window: Window, t: Tensor) -> Tensor:
         forward_splat(ones, flow_tb)
         for _ in range(3):
             backward_warp(frame, flow_ta, padding="border")
-    return made.frame.flip(1)
+    return result.frame.flip(1)
 
 
 def _second_half(features: Tensor) -> Tensor:
-    """Half of the positions of features ``[B, C, h, w]``, for :func:`match_points`: ``[B, K]``."""
+    """Indices ``[B, K]`` of half the positions of features ``[B, C, h, w]``, for :func:`match_points`."""
     count = features.shape[-2] * features.shape[-1]
     return torch.arange(count // 2, count, device=features.device).expand(features.shape[0], -1)
