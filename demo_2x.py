@@ -30,7 +30,7 @@ try:
     made = explain(vfi.load_model(model), frame_0, frame_1, t=0.5)
     options.output.mkdir(parents=True, exist_ok=True)
     Image.fromarray(made.frame).save(options.output / "between.png")
-    made.picture.save(options.output / "what_happened.png")
+    made.sheet.save(options.output / "what_happened.png")
 except (VfiError, OSError) as error:
     sys.exit(f"demo_2x.py: {error}")
 sys.stdout.write(f"{model} made {options.output / 'between.png'}; what_happened.png shows how.\n")

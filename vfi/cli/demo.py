@@ -24,8 +24,8 @@ from vfi.errors import ConfigError, InputError, OutputError
 from vfi.evaluation.clips import Comparison, compare, read_rgb
 from vfi.io import open_source
 from vfi.registry import find
-from vfi.visual.comparison import comparison_picture
-from vfi.visual.panels import save_picture
+from vfi.visual.comparison import comparison_sheet
+from vfi.visual.panels import save_sheet
 
 TRUE_RATE = Fraction(48)
 ASPECT = Fraction(16, 9)
@@ -169,7 +169,7 @@ def report(comparison: Comparison, clip: Clip, name: str) -> None:
 def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> None:
     """Write the comparison image of the median frame, and a second time where asked."""
     example = comparison.example
-    picture = comparison_picture(
+    picture = comparison_sheet(
         comparison.example_gap,
         name=name,
         ours_psnr=comparison.ours.psnr[example],
@@ -179,7 +179,7 @@ def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> No
     )
     for target in (path, copy):
         if target is not None:
-            save_picture(picture, target)
+            save_sheet(picture, target)
             print(f"Image of the frame with our median PSNR: {target}")
 
 

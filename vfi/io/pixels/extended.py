@@ -1,9 +1,9 @@
-"""R'G'B' beyond [0, 1]: what Y'CbCr samples hold outside their nominal range, kept through a model.
+"""Extended R'G'B', beyond [0, 1], keeps Y'CbCr codes outside their nominal range through a model.
 
-Camcorders, cameras and phones write luma above 235 as a matter of course, and chroma resampling overshoots at
-sharp edges. R'G'B' that is clamped to [0, 1] loses both, so that new frames would differ from the originals
-between them and the film would flicker. Here samples become float R'G'B' that is not clamped, and a new frame
-becomes samples again with the help of its two neighbours (:func:`samples_between`).
+Camcorders, cameras and phones regularly write luma above 235, and chroma resampling overshoots at sharp
+edges. R'G'B' that is clamped to [0, 1] loses both: the new frames would differ from the original ones around
+them, and the video would flicker. Here samples are converted to float R'G'B' without clamping, and a new
+frame is converted back to samples with the help of its two neighbours (:func:`samples_between`).
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from vfi.io.pixels import color, convert
 from vfi.io.pixels.tags import ColorTags
 
 LOWEST, HIGHEST = -0.5, 1.5
-"""Range of extended R'G'B'; codes beyond it name no colour that any display has."""
+"""Range of extended R'G'B'; codes beyond it stand for no colour that a display can show."""
 _STORED_STEPS = 32768  # stored codes per unit: 1/128 of a code of 8 bit, an eighth of one of 12 bit
 
 SIMILAR_CODES = 12.0
 """8-bit codes; where a new frame differs by this much or more from a neighbour, that neighbour's residual is
-not used: something else is shown there."""
+not used: they show different things there."""
 STILL_CODES = 8.0
-"""8-bit codes; where both neighbours hold the same samples and the new frame is at most this far from them,
-it shows these very samples."""
+"""8-bit codes; where both neighbours have equal samples and the new frame differs from them by at most this
+much, it gets exactly these samples."""
 _SIMILAR_WINDOW = 5  # samples; side of the square over which that difference is averaged
-_STILL_WINDOW = 9  # samples; side of the square in which both neighbours must hold the same samples
+_STILL_WINDOW = 9  # samples; side of the square in which the neighbours must be equal
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """The samples of a frame, and what is left of them after the way to R'G'B' and back."""
+    """The samples of a frame, and the same samples after conversion to R'G'B' and back."""
 
     samples: list[np.ndarray]
     """Planes ``[h, w]`` of codes, uint8 or uint16."""
     returned: list[np.ndarray]
-    """The same planes, float32, not rounded: from extended R'G'B'."""
+    """The same planes converted back from extended R'G'B': float32, not rounded."""
 
 
 def extended_rgb(frame: av.VideoFrame, tags: ColorTags, site: convert.ChromaSite, alpha: bool) -> np.ndarray:
@@ -48,9 +48,9 @@ def extended_rgb(frame: av.VideoFrame, tags: ColorTags, site: convert.ChromaSite
 
     Args:
         frame: Frame as the decoder gives it.
-        tags: How its samples encode colour.
+        tags: Colour tags of its samples.
         site: Horizontal position of the chroma samples.
-        alpha: Whether the frame has an alpha channel and it is wanted.
+        alpha: Whether to return the alpha channel, which the frame then must have.
 
     Returns:
         ``[H, W, 3]``, with alpha ``[H, W, 4]``, float32 in [:data:`LOWEST`, :data:`HIGHEST`].
@@ -83,12 +83,12 @@ def float_planes(
     """Convert extended R'G'B' to unrounded codes of a planar Y'CbCr or gray layout.
 
     Args:
-        rgb: ``[H, W, 3|4]``, float32.
+        rgb: Extended R'G'B'(A), ``[H, W, 3|4]``, float32.
         pixel_format: FFmpeg's name of the layout.
-        tags: How the samples shall encode colour.
+        tags: Colour tags, which decide the matrix and the range.
         site: Horizontal position of the chroma samples.
-        interpolate: Whether chroma came from samples of the same layout, so that it has no detail that they
-            cannot hold: it is interpolated at their positions. Averaging would blur it a second time.
+        interpolate: Whether the source of the chroma has the same subsampling, so that there is no detail to
+            filter out: it is interpolated at the sample positions. Averaging would blur it a second time.
 
     Returns:
         Planes ``[h, w]``, float32.
@@ -112,7 +112,7 @@ def float_planes(
 def _interpolated_chroma(
     chroma: np.ndarray, factors: tuple[int, int], site: convert.ChromaSite
 ) -> np.ndarray:
-    """Chroma ``[H, W]`` at the positions of its samples ``[h, w]``; undoes upsampling by 1 or 2 per side."""
+    """Interpolate chroma ``[H, W]`` at the sample positions ``[h, w]``; undoes upsampling by 1 or 2."""
     vertical, horizontal = factors
     if horizontal == 2:
         chroma = chroma[:, ::2] if site == "left" else _midpoints(chroma.T).T
@@ -120,7 +120,7 @@ def _interpolated_chroma(
 
 
 def _midpoints(values: np.ndarray) -> np.ndarray:
-    """Cubic interpolation in the middle of each two rows: ``[ceil(H / 2), W]`` of ``[H, W]``."""
+    """Interpolate cubically halfway between the rows of each pair: ``[H, W]`` to ``[ceil(H / 2), W]``."""
     count = -(-values.shape[0] // 2)
     padded = np.pad(values, ((1, 2 + values.shape[0] % 2), (0, 0)), mode="edge")
     outer_above, above, below, outer_below = (padded[first::2][:count] for first in range(4))
@@ -131,17 +131,17 @@ def pack(frame: Tensor) -> np.ndarray:
     """Store extended R'G'B'(A) in 16 bit per channel.
 
     Args:
-        frame: ``[C, H, W]``, float.
+        frame: Extended R'G'B'(A), ``[C, H, W]``, float.
 
     Returns:
-        ``[H, W, C]``, uint16: 32768 codes per unit, from :data:`LOWEST` on.
+        ``[H, W, C]``, uint16: 32768 codes per unit, 0 stands for :data:`LOWEST`.
     """
     codes = (frame.detach().to(torch.float32) - LOWEST).mul_(_STORED_STEPS).round_().clamp_(0, 65535)
     return cv2.merge(list(codes.to(torch.int32).cpu().numpy().astype(np.uint16)))
 
 
 def unpack(stored: np.ndarray) -> np.ndarray:
-    """Undo :func:`pack`: extended R'G'B'(A) ``[H, W, C]``, float32."""
+    """Restore extended R'G'B'(A) ``[H, W, C]``, float32, from :func:`pack`."""
     return stored.astype(np.float32) * np.float32(1 / _STORED_STEPS) + np.float32(LOWEST)
 
 
@@ -156,32 +156,32 @@ def samples_between(
     site: convert.ChromaSite,
     interpolate: bool,
 ) -> list[np.ndarray]:
-    """Convert a new frame to samples that agree with those of its neighbours.
+    """Convert a new frame to samples that are consistent with those of its neighbours.
 
-    The way from samples to R'G'B' and back is not exact: chroma is resampled twice. What it costs the
-    neighbours (their residual) is given back to the new frame wherever it shows what they show; where both
-    hold the same samples, and the new frame shows them, these very samples are taken.
+    Conversion from samples to R'G'B' and back is not exact, because chroma is resampled twice. The residual
+    of the neighbours, their samples minus the converted ones, is added to the new frame where it is similar
+    to them. Where both neighbours have equal samples and the new frame is close to them, they are copied.
 
     Args:
-        rgb: The new frame, ``[H, W, 3|4]``, extended R'G'B', float32.
+        rgb: Extended R'G'B'(A) of the new frame, ``[H, W, 3|4]``, float32.
         start: Round trip of the frame before it, in the same layout.
-        end: Round trip of the frame after it.
-        t: Position between them, in (0, 1).
+        end: Round trip of the frame after it, in the same layout.
+        t: Time between them, in (0, 1).
         pixel_format: FFmpeg's name of the planar Y'CbCr or gray layout.
-        tags: How the samples shall encode colour.
+        tags: Colour tags, which decide the matrix and the range.
         site: Horizontal position of the chroma samples.
-        interpolate: Whether the neighbours' chroma came from samples of the same layout.
+        interpolate: Whether the neighbours were decoded with the same chroma subsampling.
 
     Returns:
         Planes ``[h, w]`` of codes, uint8 or uint16.
     """
     bits = convert.format_bits(pixel_format)
     code = 1 << (bits - 8)  # one code of 8 bit
-    made = float_planes(rgb, pixel_format, tags, site, interpolate=interpolate)
+    new = float_planes(rgb, pixel_format, tags, site, interpolate=interpolate)
     still = _still_masks(start.samples, end.samples)
     planes = []
     for plane, *sides, unmoved in zip(
-        made, start.samples, start.returned, end.samples, end.returned, still, strict=True
+        new, start.samples, start.returned, end.samples, end.returned, still, strict=True
     ):
         plane += _residual(plane, sides, t, code)
         codes = _rounded(plane, bits)
@@ -192,7 +192,7 @@ def samples_between(
 
 
 def _residual(plane: np.ndarray, sides: list[np.ndarray], t: float, code: int) -> np.ndarray:
-    """What the round trip cost the neighbours, weighted by how much the new plane is like theirs."""
+    """Residual of the neighbours' round trips, weighted by their similarity to the new plane."""
     total = np.zeros_like(plane)
     weights = np.full_like(plane, 1e-6)
     most = np.zeros_like(plane)
@@ -207,7 +207,7 @@ def _residual(plane: np.ndarray, sides: list[np.ndarray], t: float, code: int) -
 
 
 def _still_masks(start: list[np.ndarray], end: list[np.ndarray]) -> list[np.ndarray]:
-    """Where both neighbours hold the same samples in all planes and around; bool ``[h, w]`` per plane."""
+    """Where both neighbours and their surroundings are equal in all planes: bool ``[h, w]`` per plane."""
     kernel = np.ones((_STILL_WINDOW, _STILL_WINDOW), np.uint8)
     moved = [cv2.compare(one, other, cv2.CMP_NE) for one, other in zip(start, end, strict=True)]
     size = moved[0].shape[::-1]
@@ -232,6 +232,6 @@ def _still_masks(start: list[np.ndarray], end: list[np.ndarray]) -> list[np.ndar
 
 
 def _rounded(plane: np.ndarray, bits: int) -> np.ndarray:
-    """Codes of a plane: rounded and clamped to its bits."""
+    """Round a float plane to codes and clamp them to its bits."""
     codes = np.clip(np.rint(plane, out=plane), 0, (1 << bits) - 1, out=plane)
     return codes.astype(np.uint8 if bits == 8 else np.uint16)
