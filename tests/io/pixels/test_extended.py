@@ -131,7 +131,7 @@ def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.Ch
 
 def test_extended_rgb_survives_its_storage() -> None:
     frame = torch.linspace(extended.LOWEST, extended.HIGHEST - 1e-4, 3 * 20 * 30).reshape(3, 20, 30)
-    back = torch.from_numpy(extended.unpack(extended.pack(frame))).permute(2, 0, 1)
+    back = torch.from_numpy(extended.unpack(extended.pack(frame)))
     assert float((back - frame).abs().max()) <= 0.51 / 32768
 
 
@@ -160,3 +160,22 @@ def test_frames_are_equal_only_code_for_code() -> None:
     assert Picture.from_rgb(array).equals(Picture.from_rgb(array.copy()))
     assert not Picture.from_rgb(array).equals(Picture.from_rgb(array + 1))
     assert not Picture.from_rgb(array).equals(one)
+
+
+@pytest.mark.parametrize("height", [31, 33, 64, 97])
+def test_strips_leave_no_seams(height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(7)
+    frame = gray_frame(0, "yuv420p", height, 53)
+    for plane in convert.planes(frame):
+        plane[:] = random.integers(0, 256, plane.shape)
+
+    def converted() -> tuple[np.ndarray, list[np.ndarray]]:
+        rgb = extended.extended_rgb(frame, BT709, "left", alpha=False)
+        return rgb, extended.float_planes(rgb, "yuv420p", BT709, "left", interpolate=True)
+
+    rgb, planes = converted()
+    monkeypatch.setattr(extended, "_STRIP_ROWS", 1000)
+    whole_rgb, whole_planes = converted()
+    assert_array_equal(rgb, whole_rgb)
+    for plane, whole in zip(planes, whole_planes, strict=True):
+        assert_array_equal(plane, whole)

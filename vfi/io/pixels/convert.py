@@ -159,13 +159,15 @@ def upsample_chroma(
         columns = [_filtered(chroma, kernel[None]) for kernel in _cubic_phases(horizontal, site)]
         chroma = cv2.merge(columns).reshape(chroma.shape[0], -1)
     if vertical > 1:
-        rows = [_filtered(chroma, kernel[:, None]) for kernel in _cubic_phases(vertical, "center")]
-        chroma = np.stack(rows, axis=1).reshape(-1, chroma.shape[1])
+        rows = np.empty((vertical * chroma.shape[0], chroma.shape[1]), chroma.dtype)
+        for first, kernel in enumerate(_cubic_phases(vertical, "center")):
+            _filtered(chroma, kernel[:, None], rows[first::vertical])
+        chroma = rows
     return chroma[: size[0], : size[1]]
 
 
-def _filtered(samples: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return cv2.filter2D(samples, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+def _filtered(samples: np.ndarray, kernel: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    return cv2.filter2D(samples, -1, kernel, dst=out, borderType=cv2.BORDER_REPLICATE)
 
 
 def _cubic_phases(factor: int, site: ChromaSite) -> list[np.ndarray]:

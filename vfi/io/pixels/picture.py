@@ -38,7 +38,7 @@ class _Between:
     """A new frame between two decoded ones, before it is converted to samples."""
 
     stored: np.ndarray
-    """Extended R'G'B'(A), ``[H, W, 3|4]``, as :func:`vfi.io.pixels.extended.pack` stores it."""
+    """Extended R'G'B'(A), ``[3|4, H, W]``, as :func:`vfi.io.pixels.extended.pack` stores it."""
     start: Picture
     end: Picture
     t: float
@@ -174,7 +174,7 @@ class Picture:
         return cls(
             like.color,
             like.bits,
-            stored.shape[2] == 4,
+            len(stored) == 4,
             chroma_site=like.chroma_site,
             rotation=like.rotation,
             flipped=like.flipped,
@@ -185,10 +185,11 @@ class Picture:
     def _size(self) -> tuple[int, int]:
         if self.frame is not None:
             return self.frame.height, self.frame.width
-        samples = self._array if self._between is None else self._between.stored
-        if samples is None:
+        if self._between is not None:
+            return self._between.stored.shape[1], self._between.stored.shape[2]
+        if self._array is None:
             raise ValueError("a Picture needs a frame or an array")
-        return samples.shape[0], samples.shape[1]
+        return self._array.shape[0], self._array.shape[1]
 
     @property
     def height(self) -> int:
@@ -224,12 +225,13 @@ class Picture:
         if self._between is not None:
             dtype = np.uint8 if self.bits == 8 else np.uint16
             rgb = extended.unpack(self._between.stored)
-            return color.quantized(rgb, dtype=dtype, rounding=self._between.rounding)
+            planar = color.quantized(rgb, dtype=dtype, rounding=self._between.rounding)
+            return cv2.merge(list(planar))
         assert self.frame is not None
         return convert.rgb_from_frame(self.frame, self.color, self.chroma_site, self.has_alpha)
 
     def _extended_rgb(self) -> np.ndarray:
-        """R'G'B'(A) that is not clamped to [0, 1]; only for native samples."""
+        """R'G'B'(A) that is not clamped to [0, 1], ``[3|4, H, W]``; only for native samples."""
         assert self.frame is not None
         return extended.extended_rgb(self.frame, self.color, self.chroma_site, self.has_alpha)
 
@@ -239,7 +241,11 @@ class Picture:
         In [0, 1]; frames of a video exceed it where their samples are outside the nominal range.
         """
         if self._has_native_samples:
-            return color.tensor_from_array(self._extended_rgb(), device)
+            assert self.frame is not None
+            rgb = self._extended_rgb()
+            # The frames beside this one will ask for it, most likely in this layout.
+            self._round_trip(convert.planar_equivalent(self.frame.format.name), self.color, rgb)
+            return torch.from_numpy(rgb)[None].to(device)
         return color.tensor_from_array(self.rgb(), device)
 
     def luma(self) -> np.ndarray:
@@ -304,7 +310,7 @@ class Picture:
     def _frame_between(self, between: _Between, pixel_format: str, tags: ColorTags) -> av.VideoFrame:
         planar = convert.planar_equivalent(pixel_format)
         planes = extended.samples_between(
-            extended.unpack(between.stored),
+            between.stored,
             between.start._round_trip(planar, tags),
             between.end._round_trip(planar, tags),
             between.t,
@@ -318,13 +324,13 @@ class Picture:
             frame if planar == pixel_format else convert.reformat(frame, pixel_format), tags
         )
 
-    def _round_trip(self, pixel_format: str, tags: ColorTags) -> RoundTrip:
+    def _round_trip(self, pixel_format: str, tags: ColorTags, rgb: np.ndarray | None = None) -> RoundTrip:
         """The samples in a planar layout, and the same after conversion to R'G'B' and back."""
         with self._cache.lock:
             cached = self._cache.round_trips.get((pixel_format, tags))
             if cached is None:
                 returned = extended.float_planes(
-                    self._extended_rgb(),
+                    self._extended_rgb() if rgb is None else rgb,
                     pixel_format,
                     tags,
                     self.chroma_site,
