@@ -19,6 +19,7 @@ from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.images.files import read_header, read_image
 from vfi.io.images.sink import ImageSink, encode_image
+from vfi.io.open import open_sink
 from vfi.io.pixels.picture import Picture
 from vfi.io.pixels.tags import ColorTags
 
@@ -153,3 +154,48 @@ def test_different_profiles_are_reported_once(tmp_path: Path) -> None:
         sink.write(OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name))
     notes = [note for note in sink.finish() if "different colour profiles" in note]
     assert len(notes) == 1
+
+
+def animation(path: Path) -> Path:
+    """An animation of three frames with the ICC profile :data:`PROFILE`."""
+    images = [image(60 + number) for number in range(3)]
+    options: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
+    images[0].save(
+        path, save_all=True, append_images=images[1:], duration=100, icc_profile=PROFILE, **options
+    )
+    if path.suffix == ".gif":  # Pillow does not write the extension
+        blocks = [PROFILE[first : first + 255] for first in range(0, len(PROFILE), 255)]
+        profile = b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+        content = path.read_bytes()
+        end = 13 + (3 << (content[10] & 7) + 1)  # of the header and its colour table
+        path.write_bytes(content[:end] + b"\x21\xff\x0bICCRGBG1012" + profile + content[end:])
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_images_from_an_animation_keep_its_profile(tmp_path: Path, suffix: str) -> None:
+    with open_source(animation(tmp_path / f"a.{suffix}")) as source:
+        start, end = [frame.picture for frame in source][:2]
+    for frame in (start, Picture.from_tensor(start.tensor(), like=start, end=end)):
+        with Image.open(BytesIO(encode_image(frame, "png", SinkOptions()))) as written:
+            assert written.info.get("icc_profile") == PROFILE
+            assert written.mode == "RGB"
+
+
+@pytest.mark.parametrize("before", ["gif", "webp", "png"])
+@pytest.mark.parametrize("after", ["gif", "webp"])
+def test_a_profile_that_an_animation_loses_is_reported(tmp_path: Path, before: str, after: str) -> None:
+    with open_source(animation(tmp_path / f"a.{before}")) as source:
+        frames = list(source)
+        with open_sink(tmp_path / f"out.{after}", source) as sink:
+            for frame in frames:
+                sink.write(OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name))
+            notes = sink.finish()
+    assert any("colour profile" in note and "was left out" in note for note in notes)
+
+
+def test_an_animation_without_a_profile_gives_no_note(tmp_path: Path) -> None:
+    images = [image(60 + number) for number in range(2)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=100)
+    with open_source(tmp_path / "a.gif") as source:
+        assert source.info.color_profiles == ("",)

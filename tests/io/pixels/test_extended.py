@@ -179,3 +179,19 @@ def test_strips_leave_no_seams(height: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert_array_equal(rgb, whole_rgb)
     for plane, whole in zip(planes, whole_planes, strict=True):
         assert_array_equal(plane, whole)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "p010le", "yuv422p12le"])
+@pytest.mark.parametrize("transfer", [16, 18])  # PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
+def test_hdr_frames_keep_depth_tags_and_still_codes(
+    model: Interpolator, pixel_format: str, transfer: int
+) -> None:
+    tags = ColorTags(9, transfer, 9, full_range=False)
+    start, end = titles(pixel_format, tags), titles(pixel_format, tags)
+    new = between(model, start, end)
+    frame = new.to_video_frame(pixel_format)
+    assert (new.bits, new.color) == (convert.format_bits(pixel_format), tags)
+    assert (frame.format.name, convert.frame_tags(frame)) == (pixel_format, tags)
+    for plane, kept in zip(codes(new, pixel_format), codes(start, pixel_format), strict=True):
+        assert_array_equal(plane, kept)
+    assert (codes(new, pixel_format)[0] % (1 << (new.bits - 8))).any()

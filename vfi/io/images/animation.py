@@ -65,6 +65,11 @@ class AnimationSink(QueuedSink):
         self._dropped = 0
         self._frames = 0
         self._notes = [f"{info.bits}-bit samples were rounded to 8 bit."] if info.bits > 8 else []
+        if profiles := [name for name in info.color_profiles if name]:
+            self._notes.append(
+                f"The colour profile ({'; '.join(profiles)}) was left out: viewers take the colours for "
+                "sRGB; convert the input to sRGB first."
+            )
         folder = PartialFolder(path, f"animation{suffix}")
         folder.begin(self._identity(info), resume=options.resume, overwrite=options.overwrite)
         with folder.released_on_error():
@@ -202,6 +207,8 @@ class _AnimationWriter(ABC):
         """Complete the file, and write the duration of the last frame over the one that FFmpeg guessed."""
         self._container.mux(self._encode(None))
         self._container.close()
+        # Pillow's save_all takes a duration per frame, but it merges equal frames of a gif, keeps all frames
+        # in memory until the end, and gives other pixels (at the same PSNR within 0.5 dB).
         content = bytearray(self._path.read_bytes())
         offset, size = self._duration_offset(bytes(content))
         content[offset : offset + size] = self._last_duration.to_bytes(size, "little")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
+_GIF_PROFILE = b"\x21\xff\x0bICCRGBG1012"  # the head of the extension with the ICC profile
 _EXIF_FOLDER, _EXIF_COLOR_SPACE = 0x8769, 0xA001
 _PQ, _HLG = 16, 18  # H.273 numbers of the HDR transfer functions
 
@@ -53,8 +54,22 @@ def read_profile(path: Path, image: Image.Image) -> ColorProfile:
     else:
         exif = image.getexif()
     space = exif.get_ifd(_EXIF_FOLDER).get(_EXIF_COLOR_SPACE)
-    icc = image.info.get("icc_profile") or b""
+    icc = _gif_profile(path) if image.format == "GIF" else image.info.get("icc_profile") or b""
     return ColorProfile(icc, chunks, space if isinstance(space, int) else None)
+
+
+def _gif_profile(path: Path) -> bytes:
+    """The ICC profile of a GIF file, which Pillow does not read; empty where there is none."""
+    content = path.read_bytes()
+    position = content.find(_GIF_PROFILE)
+    if position < 0:
+        return b""
+    position += len(_GIF_PROFILE)
+    blocks: list[bytes] = []
+    while position < len(content) and (size := content[position]):
+        blocks.append(content[position + 1 : position + 1 + size])
+        position += 1 + size
+    return b"".join(blocks)
 
 
 def _png_chunks(path: Path) -> tuple[tuple[bytes, bytes], ...]:

@@ -19,6 +19,7 @@ from vfi.io.images.files import ImageHeader, read_header, read_image
 from vfi.io.images.profile import profile_name
 from vfi.io.pixels import color
 from vfi.io.pixels.picture import Picture
+from vfi.io.pixels.storage import ColorProfile, ImageStorage
 from vfi.io.pixels.tags import SRGB
 from vfi.io.threads import read_ahead_count
 
@@ -182,14 +183,17 @@ class AnimationSource(FrameSource):
             InputError: If the file is damaged.
         """
         self._durations, transparent = _survey(path)
-        with Image.open(path) as image:
-            height, width = image.height, image.width
+        header = read_header(path)
+        profile = header.storage.profile if header.storage else ColorProfile()
+        self._storage = ImageStorage(
+            path.suffix.lower().lstrip("."), 8, gray=False, has_alpha=transparent, profile=profile
+        )
         rate = 1 / self._durations[0] if len(set(self._durations)) == 1 else None
         whole = SourceInfo(
             path=path,
             kind="video",
-            height=height,
-            width=width,
+            height=header.height,
+            width=header.width,
             rate=rate,
             duration=sum(self._durations, Fraction(0)),
             frame_count=len(self._durations),
@@ -197,10 +201,11 @@ class AnimationSource(FrameSource):
             has_alpha=transparent,
             pixel_format=_PIXEL_FORMATS[8, transparent],
             color=SRGB,
-            codec=path.suffix.lower().lstrip("."),
+            codec=self._storage.file_format,
+            color_profiles=(profile_name(profile),),
         )
         info = trimmed_info(whole, start, end)
-        super().__init__(info, read_ahead_count(height, width, 4))
+        super().__init__(info, read_ahead_count(info.height, info.width, 4))
         self._start, self._end = start or Fraction(0), end
 
     def _frames(self) -> Iterator[SourceFrame]:
@@ -214,7 +219,8 @@ class AnimationSource(FrameSource):
                     image.seek(number)
                     array = np.asarray(image.convert("RGBA" if self.info.has_alpha else "RGB"))
                     shown = duration if self._end is None else min(duration, self._end - time)
-                    yield SourceFrame(index, time, shown, Picture.from_rgb(array), f"{index:06d}")
+                    frame = Picture.from_rgb(array, storage=self._storage)
+                    yield SourceFrame(index, time, shown, frame, f"{index:06d}")
                     index += 1
                 time += duration
 
