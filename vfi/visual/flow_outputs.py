@@ -80,7 +80,7 @@ def refuse_outputs(outputs: Sequence[Output], options: argparse.Namespace) -> No
     """Refuse files that must not be written, before any work is done.
 
     Raises:
-        OutputError: If a file exists and shall not be replaced, is a folder, or is one of the inputs.
+        OutputError: If a file exists and may not be replaced, is a folder, or is one of the inputs.
     """
     inputs = [path.resolve() for path in (*options.inputs, options.truth) if path is not None]
     for path in (output.path for output in outputs):

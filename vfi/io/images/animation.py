@@ -50,7 +50,7 @@ class AnimationSink(QueuedSink):
             options: Options of the output.
 
         Raises:
-            AlreadyComplete: If the output shall be resumed and is complete.
+            AlreadyComplete: If the output is to be resumed and is complete.
             ConfigError: If the quality is out of range.
             OutputError: If the file cannot be written.
         """

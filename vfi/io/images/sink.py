@@ -57,7 +57,7 @@ class ImageSink(QueuedSink):
             options: Options of the output.
 
         Raises:
-            AlreadyComplete: If the output shall be resumed and is complete.
+            AlreadyComplete: If the output is to be resumed and is complete.
             ConfigError: If an interrupted run to be resumed had other settings.
             OutputError: If the folder cannot be created.
         """

@@ -94,7 +94,7 @@ def ycbcr_from_rgb_array(rgb: np.ndarray, *, matrix: int, full_range: bool, bits
     Args:
         rgb: R'G'B' array ``[H, W, 3]``, uint8 or uint16 (full 16-bit range).
         matrix: H.273 number of the matrix.
-        full_range: Whether the codes shall use the full range.
+        full_range: Whether the codes use the full range.
         bits: Bits per sample of the codes.
 
     Returns:

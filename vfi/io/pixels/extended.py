@@ -35,7 +35,7 @@ STILL_CODES = 8
 much, it gets exactly these samples."""
 _SIMILAR_WINDOW = 5  # samples; side of the square over which that difference is averaged
 _STILL_WINDOW = 9  # samples; side of the square in which the neighbours must be equal
-_STRIP_ROWS = 32
+_STRIP_ROWS = 32  # about 300 KiB of R'G'B' at a width of 854: it fits into the second-level cache
 
 
 @dataclass(frozen=True)

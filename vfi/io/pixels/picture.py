@@ -120,7 +120,7 @@ class Picture:
             array: R'G'B'(A), ``[H, W, 3|4]``, uint8, or uint16 over the full 16-bit range.
             like: Frame or image whose depth, colour tags and orientation are copied; None: sRGB.
             path: Image file with exactly these samples; None: none.
-            storage: How image files shall store the samples; None: as ``like`` is stored.
+            storage: How image files store the samples; None: as ``like`` is stored.
 
         Raises:
             ValueError: If the array has another shape or data type.
