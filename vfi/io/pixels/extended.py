@@ -118,9 +118,9 @@ def float_planes(
     Returns:
         Planes ``[h, w]``, float32.
     """
-    # Averaging scores up to 0.2 dB more chroma PSNR in frames whose motion was estimated wrongly, since blur
-    # reduces the error of misplaced edges (DAVIS "tennis", frames 9 to 27). Interpolation scores 0.15 dB more
-    # over that whole clip, and up to 0.7 dB more in frames whose motion is right.
+    # On DAVIS "tennis" (31 frames, with residuals) averaging gives from 0.23 dB more to 0.30 dB less chroma
+    # PSNR in single frames and the same mean; blur may soften misplaced edges. From the true R'G'B',
+    # interpolation restores chroma with 78 dB, averaging with 55 dB: positions and resampling are right.
     bits = convert.format_bits(pixel_format)
     height, width = rgb.shape[1:]
     factors = convert.subsampling(pixel_format)
