@@ -30,7 +30,7 @@ try:
     result = explain(load_model(model), frame_0, frame_1, t=0.5)
     options.output.mkdir(parents=True, exist_ok=True)
     Image.fromarray(result.frame).save(options.output / "between.png")
-    result.picture.save(options.output / "what_happened.png")
+    result.sheet.save(options.output / "what_happened.png")
 except (VfiError, OSError) as error:
     sys.exit(f"demo_2x.py: {error}")
 sys.stdout.write(f"{model} interpolated {options.output / 'between.png'}; see what_happened.png beside it.\n")

@@ -261,7 +261,7 @@ class VideoSource(FrameSource):
             has_alpha=probe.info.has_alpha,
             chroma_site=probe.chroma_site,
             rotation=probe.info.rotation,
-            mirrored=probe.info.mirrored,
+            flipped=probe.info.mirrored,
         )
 
     def _resized(self, frame: av.VideoFrame, time: Fraction) -> str:
