@@ -18,7 +18,7 @@ def test_the_first_frames_are_released(tmp_path: Path) -> None:
     config = InterpolateConfig.from_values({"input": folder, "output": output})
     with open_job(config, Blender()) as job:
         frames = job.frames(0, Journal(output, resume=False))
-        first = [ref(frame.picture) for frame in islice(frames, 3)]  # two originals and one new frame
+        first = [ref(frame.image) for frame in islice(frames, 3)]  # two originals and one new frame
         for _ in islice(frames, 9):
             pass
         assert [image() for image in first] == [None, None, None]

@@ -126,7 +126,7 @@ def test_a_long_video_holds_few_pictures_at_a_time(tmp_path: Path, monkeypatch: 
     most = count = 0
     with open_source(path) as source:
         for frame in source:
-            frame.picture.rgb()
+            frame.image.rgb()
             count += 1
             most = max(most, len(alive))
             del frame

@@ -47,7 +47,7 @@ NAME_WORDS = {
 """Words that stand in no name; in a sentence they are ordinary English."""
 
 # The class of decoded samples keeps its name, and its module with it.
-ALLOWED = re.compile(r"\bPicture\b|\bpixels[./]picture\b|\.picture\b|\btest_picture\b")
+ALLOWED = re.compile(r"\bPicture\b|\bpixels[./]picture\b|\.image\b|\btest_picture\b")
 _TEXT_TOKENS = {"STRING", "FSTRING_MIDDLE", "COMMENT"}
 
 

@@ -79,7 +79,7 @@ class ImageSink(QueuedSink):
         if self._journal.holds_name(frame.name):
             raise OutputError(f"Two frames would be written to {frame.name}.{self._format} in {self.path}.")
         unfinished = self._folder.result / f"{frame.name}{UNFINISHED}"
-        image = frame.picture
+        image = frame.image
         if image.path is not None and _same_format(image, self._format) and not image.rotation:
             shutil.copyfile(image.path, unfinished)
         else:

@@ -101,7 +101,7 @@ def double(path: Path, output: Path, **options: Any) -> list[str]:
             for half in (0, 1):
                 time = (frame.time + frame.duration * half / 2 - (start or 0)) * scale
                 index = len(output_frames)
-                picture = frame.picture
+                picture = frame.image
                 output_frames.append(
                     OutputFrame(index, time, frame.duration / 2 * scale, picture, str(index))
                 )

@@ -70,7 +70,7 @@ def test_the_display_matrix_is_kept_whole(tmp_path: Path, name: str, suffix: str
 @pytest.mark.parametrize("name", list(MATRICES))
 def test_images_are_mirrored_and_turned_as_players_show_them(tmp_path: Path, name: str) -> None:
     with open_source(with_matrix(tmp_path / "in.mp4", MATRICES[name])) as opened:
-        picture = next(iter(opened)).picture
+        picture = next(iter(opened)).image
     picture = type(picture).from_rgb(np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), picture)
     shown = displayed(picture.rgb()[..., 0], MATRICES[name])
     assert picture.upright().rgb()[..., 0].tolist() == shown.tolist()
