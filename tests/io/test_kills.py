@@ -1,4 +1,4 @@
-"""A run that is killed at any moment is resumed to the same bytes; two runs never share one output."""
+"""A run that is killed at any time is resumed to the same bytes; two runs never write one output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CASES = [(kind, seed) for kind in KINDS for seed in (1, 2)]
 SLOW_CASES = [pytest.param(KINDS[seed % 3], seed, marks=pytest.mark.slow) for seed in range(100, 300)]
 
 
-def make_source(kind: str, folder: Path) -> Path:
+def write_source(kind: str, folder: Path) -> Path:
     if kind == "film":
         return write_video(folder / "in.mp4", 6, audio_seconds=0.2)
     if kind == "images":
@@ -31,7 +31,7 @@ def make_source(kind: str, folder: Path) -> Path:
 @pytest.mark.parametrize(("kind", "seed"), [*CASES, *SLOW_CASES])
 def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, seed: int) -> None:
     chance = random.Random(f"{kind} {seed}")
-    source = make_source(kind, tmp_path)
+    source = write_source(kind, tmp_path)
     suffix = ".mp4" if kind == "film" else ""
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
@@ -41,8 +41,8 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, se
     if kind == "images" and chance.random() < 0.5:  # the images then move one by one
         killed.mkdir()
     for attempt in range(chance.randint(1, 3)):
-        moment = chance.randint(1, int(count))
-        code, message = start(source, killed, moment=moment, resume=attempt > 0).finish()
+        access = chance.randint(1, int(count))
+        code, message = start(source, killed, access=access, resume=attempt > 0).finish()
         assert code in (0, KILLED), message
     code, message = start(source, killed, resume=True).finish()
     assert code == 0, message
@@ -51,7 +51,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, se
 
 
 @pytest.mark.parametrize(
-    ("kind", "share"),
+    ("kind", "part"),
     [
         ("film", 0.3),
         ("images", 0.8),
@@ -61,16 +61,16 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, se
 )
 @pytest.mark.parametrize("options", [{}, {"resume": True, "overwrite": True}])
 def test_of_two_runs_on_one_output_the_second_is_refused(
-    tmp_path: Path, kind: str, share: float, options: dict[str, bool]
+    tmp_path: Path, kind: str, part: float, options: dict[str, bool]
 ) -> None:
-    source = make_source(kind, tmp_path)
+    source = write_source(kind, tmp_path)
     suffix = ".mp4" if kind == "film" else ""
     (tmp_path / "whole").mkdir()
     (tmp_path / "both").mkdir()
     whole, both = tmp_path / "whole" / f"out{suffix}", tmp_path / "both" / f"out{suffix}"
     code, count = start(source, whole).finish()
     assert code == 0, count
-    first = start(source, both, moment=max(8, round(share * int(count))), wait=True)
+    first = start(source, both, access=max(8, round(part * int(count))), wait=True)
     assert first.pipe.recv() == "there"
     code, message = start(source, both, **options).finish()
     assert code == 2

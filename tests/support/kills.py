@@ -1,4 +1,4 @@
-"""Runs that are killed at a chosen moment, and damage to what they left.
+"""Runs that are killed at a chosen file access, and damage to the files they left.
 
 A server that has loaded torch once forks a process for every run: loading it takes longer than all the rest.
 """
@@ -20,7 +20,7 @@ from vfi.interpolation.video import interpolate_video
 
 KILLED = 137
 _SECONDS = 120.0
-# Python reports every access to a file before it happens: these are the moments at which a kill matters.
+# Python reports every access to a file before it happens: these are the points at which a kill matters.
 _ACCESSES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile")
 
 
@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     process: Any
     pipe: Any
-    """Gets ``"there"`` at the moment of a run that waits; at the end its count of accesses or its error."""
+    """Receives ``"there"`` from a run that waits; at the end its count of accesses or its error."""
 
     def finish(self) -> tuple[int, str]:
         """Wait for the end: the exit code, and the count of accesses or the error."""
@@ -42,27 +42,27 @@ class Run(NamedTuple):
         return self.process.exitcode, message
 
 
-def start(source: Path, output: Path, *, moment: int = 0, wait: bool = False, **options: bool) -> Run:
+def start(source: Path, output: Path, *, access: int = 0, wait: bool = False, **options: bool) -> Run:
     """Start a run.
 
     Args:
         source: Film or folder.
-        output: Film or folder; how often it and what lies beside it is accessed counts the moments.
-        moment: Number of the access, from 1 on, at which the process dies or waits; 0: none.
+        output: Film or folder; accesses to it and to the files beside it are counted.
+        access: Number of the access, from 1 on, at which the process dies or waits; 0: none.
         wait: Whether it sends ``"there"`` and waits for a message instead of dying.
         options: ``resume`` or ``overwrite``.
     """
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, source, output, moment, wait, options))
+    process = context.Process(target=_work, args=(there, source, output, access, wait, options))
     process.start()
     there.close()
     return Run(process, here)
 
 
 def _work(
-    pipe: Connection, source: Path, output: Path, moment: int, wait: bool, options: dict[str, Any]
+    pipe: Connection, source: Path, output: Path, access: int, wait: bool, options: dict[str, Any]
 ) -> None:
     count = 0
 
@@ -71,10 +71,10 @@ def _work(
         if event not in _ACCESSES or not arguments or not str(arguments[0]).startswith(str(output)):
             return
         count += 1
-        if count == moment and wait:
+        if count == access and wait:
             pipe.send("there")
             pipe.recv()
-        elif count == moment:
+        elif count == access:
             os._exit(KILLED)
 
     torch.set_num_threads(1)

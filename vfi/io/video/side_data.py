@@ -24,11 +24,11 @@ LOST_METADATA = {
     "GOP_TIMECODE": "time codes",
 }
 """FFmpeg's names of side data that outputs do not get."""
-_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that rotates and mirrors
+_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that rotates and flips
 
 
 def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
-    """What a decoded frame carries that is not passed on, in words for the user."""
+    """Names, for messages, of the metadata of a decoded frame that outputs do not get."""
     entries: Any = frame.side_data
     kinds = [getattr(entry.type, "name", "") for entry in entries]
     return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
@@ -49,7 +49,7 @@ def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, Content
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
-    """The matrix by which players rotate and mirror a decoded frame; empty if it is shown as stored."""
+    """The matrix by which players rotate and flip a decoded frame; empty if it is shown as stored."""
     entries: Any = frame.side_data
     for entry in entries:
         if getattr(entry.type, "name", "") == "DISPLAYMATRIX":
@@ -60,18 +60,18 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
 
 
 def orientation(matrix: tuple[int, ...]) -> tuple[int, bool]:
-    """Degrees counter-clockwise to turn a frame by, and whether to mirror it left to right before.
+    """Degrees counter-clockwise to rotate a frame by, and whether to flip it left to right before.
 
     Args:
-        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: as it is stored.
+        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: shown as stored.
     """
     if not matrix:
         return 0, False
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
-    mirrored = a * d - b * c < 0
-    if mirrored:
+    flipped = a * d - b * c < 0
+    if flipped:
         a, b = -a, -b
-    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
+    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, flipped
 
 
 def _mastering_display(numbers: np.ndarray) -> MasteringDisplay | None:

@@ -67,7 +67,7 @@ def test_the_sound_of_joined_recordings_is_kept(tmp_path: Path, suffix: str) -> 
     notes = double(origin, output)
     overlapping = 2  # packets, because each part has some milliseconds more sound than frames
     assert notes == [
-        f"{overlapping} packets of audio stream 1 (aac) have contradictory time stamps and were left out."
+        f"{overlapping} packets of audio stream 1 (aac) have contradictory timestamps and were left out."
     ]
     first = times(output)[0]
     found = [time for time, _, _ in packets(output, "audio")]

@@ -1,4 +1,4 @@
-"""The joined file: what a container refuses costs a stream with a sentence, never the film."""
+"""The joined file: what a container refuses costs a stream with a sentence, never the video."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from vfi.io.video.writing import mux
 ONE = 1 << 16  # of the display matrix
 LAST = 1 << 30
 MATRICES = {
-    "mirrored": (-ONE, 0, 0, 0, ONE, 0, 0, 0, LAST),
-    "flipped": (ONE, 0, 0, 0, -ONE, 0, 0, 0, LAST),
+    "flipped left to right": (-ONE, 0, 0, 0, ONE, 0, 0, 0, LAST),
+    "flipped upside down": (ONE, 0, 0, 0, -ONE, 0, 0, 0, LAST),
     "transposed": (0, ONE, 0, ONE, 0, 0, 0, 0, LAST),
     "transversed": (0, -ONE, 0, -ONE, 0, 0, 0, 0, LAST),
-    "turned": (0, -ONE, 0, ONE, 0, 0, 0, 0, LAST),
+    "rotated": (0, -ONE, 0, ONE, 0, 0, 0, 0, LAST),
 }
 
 
@@ -68,20 +68,20 @@ def test_the_display_matrix_is_kept_whole(tmp_path: Path, name: str, suffix: str
 
 
 @pytest.mark.parametrize("name", list(MATRICES))
-def test_images_are_mirrored_and_turned_as_players_show_them(tmp_path: Path, name: str) -> None:
+def test_images_are_flipped_and_rotated_as_players_show_them(tmp_path: Path, name: str) -> None:
     with open_source(with_matrix(tmp_path / "in.mp4", MATRICES[name])) as opened:
-        picture = next(iter(opened)).picture
-    picture = type(picture).from_rgb(np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), picture)
-    shown = displayed(picture.rgb()[..., 0], MATRICES[name])
-    assert picture.upright().rgb()[..., 0].tolist() == shown.tolist()
-    assert picture.upright().upright().rgb()[..., 0].tolist() == shown.tolist()
+        image = next(iter(opened)).picture
+    image = type(image).from_rgb(np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), image)
+    shown = displayed(image.rgb()[..., 0], MATRICES[name])
+    assert image.upright().rgb()[..., 0].tolist() == shown.tolist()
+    assert image.upright().upright().rgb()[..., 0].tolist() == shown.tolist()
 
 
-@pytest.mark.parametrize(("rotation", "mirrored"), [(90, False), (90, True), (0, True), (270, True)])
-def test_an_orientation_without_a_matrix_gets_one(tmp_path: Path, rotation: int, mirrored: bool) -> None:
-    origin = source(rotation=rotation, mirrored=mirrored)
+@pytest.mark.parametrize(("rotation", "flipped"), [(90, False), (90, True), (0, True), (270, True)])
+def test_an_orientation_without_a_matrix_gets_one(tmp_path: Path, rotation: int, flipped: bool) -> None:
+    origin = source(rotation=rotation, mirrored=flipped)
     write_all(tmp_path / "out.mp4", origin, frames([native_picture(0), native_picture(1)]))
-    assert orientation(tuple(stored_matrix(tmp_path / "out.mp4"))) == (rotation, mirrored)
+    assert orientation(tuple(stored_matrix(tmp_path / "out.mp4"))) == (rotation, flipped)
 
 
 def test_no_matrix_is_no_orientation() -> None:

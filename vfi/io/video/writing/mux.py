@@ -1,8 +1,8 @@
 """Joins the encoded segments with the source's other streams into the final file, packet by packet.
 
 Before the first frame is computed the header of the whole output, with all its streams, is written to a
-scratch file, so that a stream that the container refuses beside the others is known early. A refusal that
-comes only while the packets are written costs that stream, never the film.
+scratch file, so that a stream that the container refuses beside the others is known early. A refusal while
+the packets are written costs that stream, never the video.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _NEVER = Fraction(1 << 62)
 
 @dataclass(frozen=True)
 class Assembly:
-    """How the final file is joined."""
+    """Settings of the final file."""
 
     suffix: str
     """Suffix of the output without its dot."""
     plan: EncodingPlan
     info: SourceInfo
     ticks: int
-    """Time stamps of the frames per second."""
+    """Units per second of the frames' timestamps."""
     rate: Fraction | None
     """Frames per second if constant."""
     timeline: Timeline
@@ -56,14 +56,14 @@ class Assembly:
 
 
 def settle_streams(template: InputContainer, assembly: Assembly) -> list[StreamPlan]:
-    """What becomes of the source's other streams, so that the container takes all of it together.
+    """The treatment of the source's other streams with which the container accepts the whole output.
 
     Args:
-        template: Encoded piece of the output's frames.
-        assembly: How the output is joined.
+        template: Encoded segment of the output's frames.
+        assembly: Settings of the final file.
 
     Raises:
-        OutputError: If the container does not even take the frames alone.
+        OutputError: If the container refuses even the frames alone.
     """
     plans: list[StreamPlan] = []
     source = _reopen(assembly.info)
@@ -91,10 +91,10 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
     Args:
         target: File to write.
         store: Finished segments, at least one.
-        assembly: How they are joined.
+        assembly: Settings of the final file.
 
     Returns:
-        One sentence for everything that is changed or left out.
+        One sentence per stream or property that is changed or left out.
     """
     with store.template() as template:
         plans = settle_streams(template, assembly)
@@ -122,7 +122,7 @@ class _Output:
 
 
 def _header_fits(template: InputContainer, assembly: Assembly, plans: list[StreamPlan]) -> bool:
-    """Whether the muxer takes the header of the whole output, tried with a scratch file."""
+    """Whether the muxer accepts the header of the whole output, tried with a scratch file."""
     try:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             _begin(stack, Path(folder) / "trial", template, assembly, plans, _NEVER)
@@ -142,12 +142,12 @@ def _begin(
     """Open the output, add all streams, chapters and metadata, and write its header.
 
     Args:
-        stack: What closes the files.
+        stack: Exit stack that closes the files.
         target: File to write.
-        template: Encoded piece of the output's frames.
-        assembly: How the output is joined.
-        plans: What becomes of the other streams.
-        end: Last moment of the output in seconds.
+        template: Encoded segment of the output's frames.
+        assembly: Settings of the final file.
+        plans: Plans of all other streams.
+        end: End of the output in seconds.
     """
     suffix, notes = assembly.suffix, _shape_notes(assembly)
     source = _reopen(assembly.info)
@@ -183,7 +183,7 @@ def _join(target: Path, store: SegmentStore, assembly: Assembly, plans: list[Str
 
 
 def _reopen(info: SourceInfo) -> InputContainer | None:
-    """The source file, to copy from; None if there is none, or no longer."""
+    """The source file, opened for copying; None if there is none any more."""
     if info.kind != "video":
         return None
     try:
@@ -206,14 +206,14 @@ def _add_video(output: OutputContainer, template: InputContainer, assembly: Asse
     context = video.codec_context
     context.framerate = assembly.rate or Fraction(0)
     if plan.codec == "hevc" and assembly.suffix not in MATROSKA_SUFFIXES:
-        context.codec_tag = "hvc1"  # Apple's players take no other
+        context.codec_tag = "hvc1"  # the only tag that Apple's players accept
     if info.sample_aspect_ratio:
         context.sample_aspect_ratio = info.sample_aspect_ratio
     context.color_primaries, context.color_trc = plan.color.primaries, plan.color.transfer
     context.colorspace, context.color_range = plan.color.matrix, 2 if plan.color.full_range else 1
     if info.display_matrix:
         video.set_display_matrix(info.display_matrix)
-    elif info.rotation or info.mirrored:  # PyAV mirrors after turning, which is turning the other way before
+    elif info.rotation or info.mirrored:  # PyAV flips after rotating, so it rotates the other way
         degrees = -info.rotation if info.mirrored else info.rotation
         video.set_display_rotation(degrees, hflip=info.mirrored)
     mark_alpha(video, plan)
@@ -239,9 +239,9 @@ def _copy_stream_data(source: InputContainer, info: SourceInfo, video: VideoStre
 
 
 def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStream) -> list[str]:
-    """Copy the time code of the first frame where the output can say it; else say that it is left out.
+    """Copy the time code of the first frame where the output can hold it; else report that it is left out.
 
-    FFmpeg's mov muxer makes a track for it from a frame rate that PyAV does not hand over, so only Matroska
+    FFmpeg's mov muxer derives a track for it from a frame rate that PyAV does not pass on, so only Matroska
     gets it.
     """
     code = next((s.metadata["timecode"] for s in source.streams if "timecode" in s.metadata), None)
@@ -253,7 +253,7 @@ def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStrea
             f"The time code {code} was left out: .{assembly.suffix} is written without one, .mkv keeps it."
         ]
     if timeline.scale != 1 or timeline.begin:
-        return [f"The time code {code} was left out: it does not hold for a slowed or trimmed film."]
+        return [f"The time code {code} was left out: it is not valid for a slowed or trimmed video."]
     rate, counted = assembly.info.rate, code.replace(";", ":").rpartition(":")
     if rate is None or assembly.rate is None or not counted[2].isdigit():
         return [f"The time code {code} was left out: it counts frames of a constant rate."]
@@ -275,7 +275,7 @@ def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
     """Write the packets of all feeds in the order of their decoding times.
 
     Raises:
-        StreamRefusal: If the muxer cannot go on with a stream.
+        StreamRefusal: If the muxer cannot continue with a stream.
     """
     refused: dict[int, int] = {}
     merged: Iterator[tuple[Fraction, Any]] = heapq.merge(*feeds, key=lambda timed: timed[0])
@@ -289,9 +289,9 @@ def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
             if not isinstance(error, ValueError):
                 assert output.writer is not None
                 raise StreamRefusal(output.writer.origins[index]) from error
-            refused[index] = refused.get(index, 0) + 1  # a time stamp that contradicts the one before
+            refused[index] = refused.get(index, 0) + 1  # a timestamp that contradicts the one before
     return [
         f"{count} packets of {planning.stream_title(output.container.streams[index])} have contradictory "
-        "time stamps and were left out."
+        "timestamps and were left out."
         for index, count in refused.items()
     ]
