@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.media import write_video
-from tests.support.outputs import frames, native_picture, source, write_all
+from tests.support.outputs import frames, native_frame, source, write_all
 from vfi.errors import ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import open_sink
 from vfi.io.pixels.picture import Picture
 from vfi.io.pixels.tags import SRGB
 
-FRAMES: list[Picture] = [native_picture(number) for number in range(2)]
+FRAMES: list[Picture] = [native_frame(number) for number in range(2)]
 
 
 @pytest.mark.parametrize(

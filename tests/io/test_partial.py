@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
+from tests.support.outputs import feed, frames, native_frame, rgb_frame, source, write_all
 from vfi.errors import AlreadyComplete, ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import find_clips, open_sink
@@ -18,7 +18,7 @@ NAMES = ("out.mp4", "out", "out.gif")
 
 
 def make(name: str, count: int = 4) -> list[Any]:
-    create = native_picture if name.endswith("mp4") else rgb_picture
+    create = native_frame if name.endswith("mp4") else rgb_frame
     return list(frames([create(number) for number in range(count)]))
 
 

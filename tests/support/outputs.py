@@ -42,7 +42,7 @@ def source(**changes: Any) -> Any:
     return SimpleNamespace(info=replace(INFO, **{"kind": kind, **changes}))
 
 
-def native_picture(
+def native_frame(
     number: int, pixel_format: str = "yuv420p", height: int = HEIGHT, width: int = WIDTH
 ) -> Picture:
     """A decoded frame with a moving ramp, tagged BT.709."""
@@ -56,7 +56,7 @@ def native_picture(
     return Picture.from_frame(frame, tags=BT709)
 
 
-def rgb_picture(
+def rgb_frame(
     number: int, channels: int = 3, bits: int = 8, height: int = HEIGHT, width: int = WIDTH
 ) -> Picture:
     """An RGB frame: smooth colours that move with ``number``."""

@@ -73,6 +73,10 @@ class FrameSource(ABC):
             ValueError: If ``first`` is negative.
         """
         self._check_range(first)
+        return self._read(first, last)
+
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`; overridden by sources that can begin in the middle."""
         yield from islice(self._frames(), first, None if last is None else max(first, last + 1))
 
     def timestamps(self) -> list[tuple[Fraction, Fraction]]:

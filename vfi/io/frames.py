@@ -82,7 +82,7 @@ class SourceInfo:
     display_matrix: tuple[int, ...] = ()
     """The nine numbers by which players rotate, flip and move the stored frame, as FFmpeg has them (ISO/IEC
     14496-12, the first two columns in 16.16, the last in 2.30 fixed point); empty: as it is stored."""
-    mirrored: bool = False
+    flipped: bool = False
     """Whether players flip the stored frame left to right before they rotate it by ``rotation``."""
     has_audio: bool = False
     start: Fraction = Fraction(0)

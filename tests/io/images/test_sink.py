@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.kills import spoil
 from tests.support.media import write_video
-from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
+from tests.support.outputs import feed, frames, native_frame, rgb_frame, source, write_all
 from vfi.errors import AlreadyComplete, ConfigError, InputError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.frames import OutputFrame
@@ -37,7 +37,7 @@ def read(path: Path) -> np.ndarray:
 def test_lossless_formats_keep_every_sample(
     tmp_path: Path, image_format: str, channels: int, bits: int
 ) -> None:
-    pictures = [rgb_picture(number, channels, bits) for number in range(2)]
+    pictures = [rgb_frame(number, channels, bits) for number in range(2)]
     folder = tmp_path / "out"
     assert write_all(folder, source(), frames(pictures), image_format=image_format) == []
     assert sorted(path.name for path in folder.iterdir()) == [f"00000{n}.{image_format}" for n in (0, 1)]
@@ -47,7 +47,7 @@ def test_lossless_formats_keep_every_sample(
 
 
 def test_webp_is_lossless_unless_a_quality_is_given(tmp_path: Path) -> None:
-    pictures = [rgb_picture(0)]
+    pictures = [rgb_frame(0)]
     write_all(tmp_path / "whole", source(), frames(pictures), image_format="webp")
     np.testing.assert_array_equal(read(tmp_path / "whole" / "000000.webp"), pictures[0].rgb())
     write_all(tmp_path / "small", source(), frames(pictures), image_format="webp", quality=20)
@@ -57,7 +57,7 @@ def test_webp_is_lossless_unless_a_quality_is_given(tmp_path: Path) -> None:
 
 def test_jpg_tells_what_it_loses(tmp_path: Path) -> None:
     origin = source(bits=16, has_alpha=True, pixel_format="rgba64le", color=SRGB)
-    notes = write_all(tmp_path / "out", origin, frames([rgb_picture(0, 4, 16)]), image_format="jpg")
+    notes = write_all(tmp_path / "out", origin, frames([rgb_frame(0, 4, 16)]), image_format="jpg")
     assert ["16-bit" in notes[0], "Transparency" in notes[1]] == [True, True]
     assert read(tmp_path / "out" / "000000.jpg").shape[2] == 3
 
@@ -85,7 +85,7 @@ def test_frames_of_a_rotated_video_stand_upright(tmp_path: Path) -> None:
 
 
 def test_two_frames_of_one_name_are_refused(tmp_path: Path) -> None:
-    picture = rgb_picture(0)
+    picture = rgb_frame(0)
     output = [OutputFrame(n, Fraction(n), Fraction(1), picture, "same") for n in (0, 1)]
     with pytest.raises(OutputError, match=r"Two frames would be written to same\.png"):
         write_all(tmp_path / "out", source(), output)
@@ -99,21 +99,21 @@ def test_a_filled_folder_is_kept_unless_overwriting(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="is not empty: give --overwrite"):
         open_sink(folder, source())
-    notes = write_all(folder, source(), frames([rgb_picture(0)]), overwrite=True)
+    notes = write_all(folder, source(), frames([rgb_frame(0)]), overwrite=True)
     assert notes == [f"1 other files were in {folder} before and were left there."]
-    assert read(folder / "000000.png").shape == rgb_picture(0).rgb().shape
+    assert read(folder / "000000.png").shape == rgb_frame(0).rgb().shape
     assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     folder = tmp_path / "my.frames"
     folder.mkdir()
-    assert write_all(folder, source(), frames([native_picture(0)])) == []
+    assert write_all(folder, source(), frames([native_frame(0)])) == []
     assert (folder / "000000.png").exists()
 
 
 def test_resuming_goes_on_at_the_first_missing_image(tmp_path: Path) -> None:
-    pictures = [rgb_picture(number) for number in range(6)]
+    pictures = [rgb_frame(number) for number in range(6)]
     options: dict[str, Any] = {"fingerprint": "f", "segment_frames": 2}
     again = OutputFrame(4, Fraction(9), Fraction(1), pictures[0], "000001")
     with pytest.raises(OutputError, match="Two frames"):
@@ -132,7 +132,7 @@ def test_resuming_goes_on_at_the_first_missing_image(tmp_path: Path) -> None:
 
 def test_another_fingerprint_is_not_resumed(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f"))
-    feed(sink, frames([rgb_picture(0), rgb_picture(1)]))
+    feed(sink, frames([rgb_frame(0), rgb_frame(1)]))
     sink.flush()
     sink.abort()
     with pytest.raises(ConfigError, match="created with other settings"):
@@ -140,21 +140,21 @@ def test_another_fingerprint_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_names_of_any_script(tmp_path: Path) -> None:
-    output = [OutputFrame(0, Fraction(0), Fraction(1), rgb_picture(0), "кадр 'один' 一")]
+    output = [OutputFrame(0, Fraction(0), Fraction(1), rgb_frame(0), "кадр 'один' 一")]
     write_all(tmp_path / "папка", source(), output)
     assert (tmp_path / "папка" / "кадр 'один' 一.png").exists()
 
 
 def test_made_pictures_of_a_ten_bit_source_keep_their_depth(tmp_path: Path) -> None:
-    like = native_picture(0, "yuv420p10le")
-    made = Picture.from_rgb(rgb_picture(0, bits=16).rgb(), like)
+    like = native_frame(0, "yuv420p10le")
+    made = Picture.from_rgb(rgb_frame(0, bits=16).rgb(), like)
     write_all(tmp_path / "out", source(bits=10), frames([made]))
     np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), made.rgb())
 
 
 @pytest.mark.parametrize("damage", ["flip", "empty", "cut"])
 def test_a_damaged_image_is_made_again(tmp_path: Path, damage: str) -> None:
-    pictures = [rgb_picture(number) for number in range(4)]
+    pictures = [rgb_frame(number) for number in range(4)]
     with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f")) as sink:
         feed(sink, frames(pictures[:3])).flush()
     spoil(tmp_path / "out.part" / "images" / "000001.png", damage)
@@ -167,7 +167,7 @@ def test_a_damaged_image_is_made_again(tmp_path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 90, b"[1, 2]\n7\n", b"\xff\xfe\x80", b"{" * 5000])
 def test_a_damaged_journal_means_that_images_are_made_again(tmp_path: Path, content: bytes) -> None:
-    pictures = [rgb_picture(number) for number in range(3)]
+    pictures = [rgb_frame(number) for number in range(3)]
     with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f")) as sink:
         feed(sink, frames(pictures[:2])).flush()
     (tmp_path / "out.part" / "images.jsonl").write_bytes(content)
@@ -195,7 +195,7 @@ def test_two_images_of_one_name_are_refused_before_any_work(tmp_path: Path) -> N
 def test_a_move_into_an_existing_folder_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, pictures = tmp_path / "out", [rgb_picture(number) for number in range(5)]
+    folder, pictures = tmp_path / "out", [rgb_frame(number) for number in range(5)]
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     real, moved = PartialFolder.move_into_output, []
@@ -229,6 +229,6 @@ def test_an_output_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest
 
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(Path, "replace", refuse_between_folders)
-    write_all(tmp_path / "out", source(), frames([rgb_picture(0)]))
-    np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), rgb_picture(0).rgb())
+    write_all(tmp_path / "out", source(), frames([rgb_frame(0)]))
+    np.testing.assert_array_equal(read(tmp_path / "out" / "000000.png"), rgb_frame(0).rgb())
     assert len(list(tmp_path.rglob("*"))) == 2

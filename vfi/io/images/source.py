@@ -94,17 +94,8 @@ class ImageSource(FrameSource):
         """The files that are read, in order."""
         return self._paths[self._first : self._last]
 
-    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """Frames ``first`` to ``last``, as the iteration delivers them; no other image is decoded.
-
-        Args:
-            first: Index of the first frame, from 0.
-            last: Index of the last frame, inclusive; None: to the end.
-
-        Raises:
-            ValueError: If ``first`` is negative.
-        """
-        self._check_range(first)
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`; no other image is decoded."""
         count = max(0, self._last - self._first)
         yield from map(self._frame, range(first, count if last is None else min(count, last + 1)))
 
@@ -113,7 +104,7 @@ class ImageSource(FrameSource):
         return [(place / self._rate, 1 / self._rate) for place in range(self._first, self._last)]
 
     def _frames(self) -> Iterator[SourceFrame]:
-        return self.read()
+        return self._read(0, None)
 
     def _frame(self, index: int) -> SourceFrame:
         place = self._first + index

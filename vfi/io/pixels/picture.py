@@ -63,7 +63,7 @@ class Picture:
     chroma_site: convert.ChromaSite = "left"
     rotation: int = 0
     """Degrees counter-clockwise by which players rotate the picture: 0, 90, 180 or 270."""
-    mirrored: bool = False
+    flipped: bool = False
     """Whether players mirror the picture left to right before they rotate it."""
     path: Path | None = None
     """The image file that holds exactly this picture, or None."""
@@ -82,7 +82,7 @@ class Picture:
         has_alpha: bool | None = None,
         chroma_site: convert.ChromaSite = "left",
         rotation: int = 0,
-        mirrored: bool = False,
+        flipped: bool = False,
     ) -> Picture:
         """A picture from a decoded frame, which it keeps.
 
@@ -92,7 +92,7 @@ class Picture:
             has_alpha: False ignores an alpha channel known to be opaque; None: as the layout says.
             chroma_site: Horizontal position of the chroma samples.
             rotation: Degrees counter-clockwise by which players rotate it.
-            mirrored: Whether they mirror it left to right before.
+            flipped: Whether they mirror it left to right before.
         """
         name = frame.format.name
         return cls(
@@ -102,7 +102,7 @@ class Picture:
             frame=frame,
             chroma_site=chroma_site,
             rotation=rotation,
-            mirrored=mirrored,
+            flipped=flipped,
         )
 
     @classmethod
@@ -136,7 +136,7 @@ class Picture:
             array.shape[2] == 4,
             chroma_site=like.chroma_site if like else "left",
             rotation=like.rotation if like else 0,
-            mirrored=like is not None and like.mirrored,
+            flipped=like is not None and like.flipped,
             path=path,
             storage=storage or (like.storage if like else None),
             _array=_read_only(array),
@@ -177,7 +177,7 @@ class Picture:
             stored.shape[2] == 4,
             chroma_site=like.chroma_site,
             rotation=like.rotation,
-            mirrored=like.mirrored,
+            flipped=like.flipped,
             _between=_Between(stored, like, end, t, rounding),
         )
 
@@ -271,12 +271,12 @@ class Picture:
         return np.array_equal(self.rgb(), other.rgb())
 
     def upright(self) -> Picture:
-        """The picture as players show it, mirrored and rotated; itself if there is nothing to do."""
-        if self.rotation == 0 and not self.mirrored:
+        """The picture as players show it, flipped and rotated; itself if there is nothing to do."""
+        if self.rotation == 0 and not self.flipped:
             return self
-        stored = self.rgb()[:, ::-1] if self.mirrored else self.rgb()
+        stored = self.rgb()[:, ::-1] if self.flipped else self.rgb()
         array = np.ascontiguousarray(np.rot90(stored, self.rotation // 90))
-        return replace(Picture.from_rgb(array, self), rotation=0, mirrored=False)
+        return replace(Picture.from_rgb(array, self), rotation=0, flipped=False)
 
     def to_video_frame(self, pixel_format: str, tags: ColorTags | None = None) -> av.VideoFrame:
         """The picture as a frame for an encoder.

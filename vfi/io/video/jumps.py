@@ -14,6 +14,10 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from av.error import FFmpegError
+
+from vfi.io.video import ffmpeg
+
 # FFmpeg's flag of formats whose clock may be reset (AVFMT_TS_DISCONT).
 _DISCONTINUOUS = 0x0200
 # A step back by more than this many seconds (or frame intervals) is a restarted clock, not disorder.
@@ -98,9 +102,19 @@ class OtherStreamClock:
             interval: Seconds between packets of this stream, where they may lie seconds apart.
         """
         self._offsets = [Fraction(0), *(jump.offset for jump in jumps)]
-        self._section = 0
+        self.passed = 0
+        """Number of jumps so far."""
         self._tolerance = max(Fraction(RESET_SECONDS), RESET_INTERVALS * interval) / 2
         self._last: Fraction | None = None
+
+    def follow(self, passed: int) -> Fraction:
+        """The seconds to add to a packet of a stream whose packets are too rare to show the jumps.
+
+        Args:
+            passed: Number of jumps that another stream has passed at this position of the file.
+        """
+        self.passed = max(self.passed, passed)
+        return self._offsets[self.passed]
 
     def offset(self, time: Fraction) -> Fraction:
         """The seconds to add to a packet's stored time.
@@ -109,20 +123,44 @@ class OtherStreamClock:
             time: Stored time, seconds.
         """
         if self._last is not None:
-            step = time + self._offsets[self._section] - self._last
+            step = time + self._offsets[self.passed] - self._last
             if step < -self._tolerance or step > self._tolerance:
-                self._section = self._nearest(time, self._last, abs(step))
-        self._last = time + self._offsets[self._section]
-        return self._offsets[self._section]
+                self.passed = self._nearest(time, self._last, abs(step))
+        self._last = time + self._offsets[self.passed]
+        return self._offsets[self.passed]
 
     def _nearest(self, time: Fraction, last: Fraction, step: Fraction) -> int:
         """The section, this one or a later one, that puts ``time`` nearest to ``last``."""
-        best = self._section
-        for section in range(self._section + 1, len(self._offsets)):
+        best = self.passed
+        for section in range(self.passed + 1, len(self._offsets)):
             distance = abs(time + self._offsets[section] - last)
             if distance < step:
                 best, step = section, distance
         return best
+
+
+def find_jumps(path: Path, stream: int, interval: Fraction) -> tuple[ClockJump, ...]:
+    """All jumps of a file's clock, from the packets of its video stream; none where its format has none.
+
+    The source knows the jumps only where it has read, which a resumed run or the joining of shards has not.
+
+    Args:
+        path: Video file, which is read to its end if its format may have jumps.
+        stream: Number of the video stream.
+        interval: Seconds between frames where a packet has no duration.
+    """
+    clock = ClockFollower(interval, resets=True)
+    try:
+        with ffmpeg.open_input(path) as container:
+            if not may_reset(container.format.flags):
+                return ()
+            for packet in container.demux(container.streams[stream]):
+                if packet.size and packet.dts is not None:
+                    unit = packet.time_base
+                    clock.follow(packet.dts * unit, (packet.duration or 0) * unit, packet.pos, unit)
+    except (OSError, FFmpegError):  # what could be read counts
+        pass
+    return tuple(clock.jumps)
 
 
 def clock_looks_broken(path: Path, format_name: str) -> bool:

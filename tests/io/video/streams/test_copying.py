@@ -12,7 +12,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from tests.support.outputs import frames, native_picture, source, times, write_all
+from tests.support.outputs import frames, native_frame, source, times, write_all
 from vfi.io.frames import OutputFrame
 from vfi.io.open import open_source
 from vfi.io.pixels.picture import Picture
@@ -381,12 +381,12 @@ def test_a_stream_that_starts_at_any_time_is_moved_to_the_sources_clock(tmp_path
 
 
 def test_images_have_no_other_streams(tmp_path: Path) -> None:
-    images = [native_picture(number) for number in range(2)]
+    images = [native_frame(number) for number in range(2)]
     assert write_all(tmp_path / "out.mp4", source(), frames(images)) == []
 
 
 def test_a_source_that_is_gone_at_the_end_costs_only_its_sound(tmp_path: Path) -> None:
-    images = [native_picture(number) for number in range(2)]
+    images = [native_frame(number) for number in range(2)]
     notes = write_all(tmp_path / "out.mp4", source(path=tmp_path / "gone.mp4"), frames(images))
     assert notes == [f"{tmp_path / 'gone.mp4'} is gone: its sound and other streams were left out."]
     assert len(times(tmp_path / "out.mp4")) == 2

@@ -15,7 +15,7 @@ from av.stream import Discard
 
 from tests.io.video.streams.test_copying import double, make_source
 from tests.support.media import HEIGHT, WIDTH, numbered_frame, write_video
-from tests.support.outputs import frames, native_picture, source, times, write_all
+from tests.support.outputs import frames, native_frame, source, times, write_all
 from vfi.errors import OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import open_sink, open_source
@@ -79,8 +79,8 @@ def test_images_are_flipped_and_rotated_as_players_show_them(tmp_path: Path, nam
 
 @pytest.mark.parametrize(("rotation", "flipped"), [(90, False), (90, True), (0, True), (270, True)])
 def test_an_orientation_without_a_matrix_gets_one(tmp_path: Path, rotation: int, flipped: bool) -> None:
-    origin = source(rotation=rotation, mirrored=flipped)
-    write_all(tmp_path / "out.mp4", origin, frames([native_picture(0), native_picture(1)]))
+    origin = source(rotation=rotation, flipped=flipped)
+    write_all(tmp_path / "out.mp4", origin, frames([native_frame(0), native_frame(1)]))
     assert orientation(tuple(stored_matrix(tmp_path / "out.mp4"))) == (rotation, flipped)
 
 
@@ -252,7 +252,7 @@ def test_the_trailer_is_tried_again_without_a_stream(tmp_path: Path, monkeypatch
 
 def test_the_remedy_for_a_lost_pixel_shape_fits_the_kind_of_file(tmp_path: Path) -> None:
     origin = source(sample_aspect_ratio=Fraction(4, 3))
-    (note,) = write_all(tmp_path / "out.webm", origin, frames([native_picture(0), native_picture(1)]))
+    (note,) = write_all(tmp_path / "out.webm", origin, frames([native_frame(0), native_frame(1)]))
     assert "an .mp4 keeps it" in note
 
 

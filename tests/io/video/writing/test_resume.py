@@ -17,7 +17,7 @@ from tests.support.outputs import (
     decoded,
     feed,
     frames,
-    native_picture,
+    native_frame,
     source,
     video_packets,
     write_all,
@@ -32,7 +32,7 @@ RATE = Fraction(24000, 1001)
 
 
 def images(count: int = COUNT) -> list[Any]:
-    return [native_picture(number) for number in range(count)]
+    return [native_frame(number) for number in range(count)]
 
 
 def interrupted(path: Path, after: int, **options: Any) -> list[str]:

@@ -20,8 +20,8 @@ from tests.support.outputs import (
     feed,
     frames,
     luma,
-    native_picture,
-    rgb_picture,
+    native_frame,
+    rgb_frame,
     source,
     times,
     video_packets,
@@ -52,7 +52,7 @@ def rounded(time: Fraction) -> Fraction:
 
 
 def ramp(count: int, **form: Any) -> list[Picture]:
-    return [native_picture(number, **form) for number in range(count)]
+    return [native_frame(number, **form) for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_original_frames_reach_a_lossless_codec_without_a_detour(tmp_path: Path)
 
 
 def test_a_frame_may_be_written_many_times_and_is_not_changed(tmp_path: Path) -> None:
-    image = native_picture(0)
+    image = native_frame(0)
     assert image.frame is not None
     image.frame.pts, image.frame.time_base = 77, Fraction(1, 30)
     write_all(tmp_path / "out.mp4", source(), frames([image] * 9), rate=Fraction(24))
@@ -108,7 +108,7 @@ def test_variable_frame_rate_is_exact_in_mp4_and_rounded_in_mkv(tmp_path: Path) 
     ]
     ends = [*stamps[1:], stamps[-1] + Fraction(1, 10)]
     output = [
-        OutputFrame(number, start, end - start, native_picture(number), str(number))
+        OutputFrame(number, start, end - start, native_frame(number), str(number))
         for number, (start, end) in enumerate(zip(stamps, ends, strict=True))
     ]
     origin = tmp_path / "origin.mp4"
@@ -194,7 +194,7 @@ def test_vp9_reports_that_it_cannot_hold_hdr_metadata(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "decoder"), [("mov", None), ("webm", "libvpx-vp9"), ("mkv", None)])
 def test_transparency_survives(tmp_path: Path, suffix: str, decoder: str | None) -> None:
     path = tmp_path / f"out.{suffix}"
-    images = [rgb_picture(number, channels=4) for number in range(8)]
+    images = [rgb_frame(number, channels=4) for number in range(8)]
     write_all(path, source(has_alpha=True, pixel_format="rgba", color=SRGB), frames(images), segment_frames=3)
     with av.open(str(path)) as container:
         context: Any = (
@@ -212,7 +212,7 @@ def test_transparency_survives(tmp_path: Path, suffix: str, decoder: str | None)
 
 
 def test_lost_transparency_and_depth_are_reported(tmp_path: Path) -> None:
-    images = [rgb_picture(0, channels=4, bits=16)]
+    images = [rgb_frame(0, channels=4, bits=16)]
     origin = source(has_alpha=True, bits=16, pixel_format="rgba64le", color=SRGB)
     notes = write_all(tmp_path / "out.mp4", origin, frames(images))
     assert [note.split()[0] for note in notes] == ["Transparency", "16-bit", "Colour"]
@@ -251,7 +251,7 @@ def test_an_encoder_that_refuses_the_size_is_named_before_any_work(tmp_path: Pat
 
 
 def test_new_frames_keep_their_colours(tmp_path: Path) -> None:
-    images = [rgb_picture(number) for number in range(3)]
+    images = [rgb_frame(number) for number in range(3)]
     path = tmp_path / "out.mp4"
     write_all(
         path, source(pixel_format="rgb24", color=SRGB), frames(images), pixel_format="yuv444p", quality=4
@@ -286,7 +286,7 @@ def test_no_thread_outlives_the_sink(tmp_path: Path) -> None:
 
 def test_an_error_in_the_thread_reaches_the_caller(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "out.mp4", source())
-    wrong = [native_picture(0, height=20)] * 99
+    wrong = [native_frame(0, height=20)] * 99
     with pytest.raises(ValueError, match="frames of 48x64 expected"):
         feed(sink, frames(wrong)).finish()
     assert sink.abort() == []

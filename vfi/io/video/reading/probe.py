@@ -331,7 +331,7 @@ def _source_info(
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=rotation,
         display_matrix=matrix,
-        mirrored=flipped,
+        flipped=flipped,
         has_audio=bool(container.streams.audio),
         start=clock.start,
         clock_zero=clock.zero,

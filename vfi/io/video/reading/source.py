@@ -102,20 +102,12 @@ class VideoSource(FrameSource):
                 self._times = list(self._trimmed_times(field_times(whole) if self._fields else whole))
         return list(self._times)
 
-    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """Frames ``first`` to ``last``, as the iteration delivers them; may be called repeatedly.
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`, from the key frame before on.
 
-        Begins at the key frame before and compares all times; where the file's index proves to be wrong, the
-        file is read from its beginning instead.
-
-        Args:
-            first: Index of the first frame, from 0.
-            last: Index of the last frame, inclusive; None: to the end.
-
-        Raises:
-            ValueError: If ``first`` is negative.
+        All times are compared; where the file's index proves to be wrong, the file is read from its beginning
+        instead.
         """
-        self._check_range(first)
         wanted = self.timestamps()[first : None if last is None else last + 1]
         done = 0
         if first and wanted and not self._fields:
@@ -131,7 +123,7 @@ class VideoSource(FrameSource):
                     if done == len(wanted):
                         return
             logger.info("%s cannot be sought exactly and is read from its beginning", self.info.path)
-        yield from super().read(first + done, last)
+        yield from super()._read(first + done, last)
 
     def _frames(self) -> Iterator[SourceFrame]:
         decoding, decoded = self._decode_from(self._start)
@@ -262,7 +254,7 @@ class VideoSource(FrameSource):
             has_alpha=probe.info.has_alpha,
             chroma_site=probe.chroma_site,
             rotation=probe.info.rotation,
-            mirrored=probe.info.mirrored,
+            flipped=probe.info.flipped,
         )
 
     def _resized(self, frame: av.VideoFrame, time: Fraction) -> str:

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vfi.io.video import ffmpeg
-from vfi.io.video.streams.restarts import ClockOffsets
+from vfi.io.video.jumps import ClockJump, OtherStreamClock
 from vfi.io.video.timestamps import Timeline
 
 _ENCODERS = {"webm": "libopus"}
@@ -101,7 +101,7 @@ def _plain_pcm(context: AudioCodecContext) -> str | None:
 
 
 def encoded_packets(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction] = ()
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump] = ()
 ) -> Iterator[tuple[Fraction, Packet]]:
     """Packets of one audio stream that is decoded, brought to the timeline's speed, and encoded.
 
@@ -113,7 +113,7 @@ def encoded_packets(
         index: Number of the audio stream in the source.
         target: Output stream that is encoded.
         timeline: Part of the source that is used, and its speed.
-        offsets: Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds.
+        jumps: Jumps of the source's clock, in reading order.
 
     Yields:
         Tuples (decoding time in the output in seconds, packet).
@@ -121,7 +121,7 @@ def encoded_packets(
     unit = Fraction(1, target.rate)
     count = None
     for first, samples in _time_stretched(
-        _placed_samples(path, index, target, timeline, offsets), target, timeline
+        _placed_samples(path, index, target, timeline, jumps), target, timeline
     ):
         count = round(first * target.rate) if count is None else count
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), _SAMPLE_FORMAT, target.layout)
@@ -180,11 +180,11 @@ def _timed(packets: list[Packet]) -> Iterator[tuple[Fraction, Packet]]:
 
 
 def _placed_samples(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Decoded samples ``[C, N]`` float32 with their source time, gapless, cut to the timeline's range."""
     expected: Fraction | None = None
-    for container_time, samples in _decoded(path, index, target, timeline, offsets):
+    for container_time, samples in _decoded(path, index, target, timeline, jumps):
         time = container_time - timeline.zero
         tolerance = _JITTER
         if expected is None:
@@ -233,7 +233,7 @@ class _Resampler:
 
 
 def _decoded(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged.
 
@@ -243,9 +243,9 @@ def _decoded(
     time = Fraction(0)
     end: Fraction | None = None
     last: list[tuple[Fraction, np.ndarray]] = []
-    resampler, clock = _Resampler(target), ClockOffsets(offsets)
+    resampler, clock = _Resampler(target), OtherStreamClock(jumps)
     with ffmpeg.open_input(path) as container, suppress(FFmpegError):
-        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN and not offsets:
+        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN and not jumps:
             container.seek(int((timeline.begin + timeline.zero - _SEEK_MARGIN) * av.time_base))
         for frame in container.decode(container.streams[index]):
             assert isinstance(frame, AudioFrame)

@@ -15,10 +15,10 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from vfi.io.video import ffmpeg
+from vfi.io.video.jumps import ClockJump, OtherStreamClock
 from vfi.io.video.streams.audio import SoundTarget, encoded_packets
 from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, TEXT_CODECS
 from vfi.io.video.streams.planning import COVER_TYPES, StreamPlan, StreamRefusal, Treatment
-from vfi.io.video.streams.restarts import ClockOffsets
 from vfi.io.video.streams.subtitles import SubtitleConverter
 from vfi.io.video.timestamps import Timeline
 
@@ -61,8 +61,8 @@ class StreamWriter:
     suffix: str
     """Suffix of the output without its dot."""
     timeline: Timeline
-    offsets: tuple[Fraction, ...] = ()
-    """Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds."""
+    jumps: tuple[ClockJump, ...] = ()
+    """Jumps of the source's clock, in reading order."""
     origins: dict[int, int] = field(default_factory=dict)
     """Number of the source's stream of every output stream, by the latter's number."""
     _copied: dict[int, Stream] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class StreamWriter:
     def _encoded_packets(self, index: int, target: SoundTarget) -> Iterator[tuple[Fraction, Packet]]:
         """Re-encoded packets; an error of the decoder or encoder costs this stream alone."""
         try:
-            yield from encoded_packets(self.path, index, target, self.timeline, self.offsets)
+            yield from encoded_packets(self.path, index, target, self.timeline, self.jumps)
         except (ValueError, FFmpegError) as error:
             if not ffmpeg.is_refusal(error):
                 raise
@@ -189,14 +189,14 @@ class StreamWriter:
 
     def _read(self, wanted: set[int]) -> Iterator[tuple[Packet, Fraction]]:
         """Packets of the wanted streams in the order of the file, each with its clock's offset, seconds."""
-        followed = [s for s in self.source.streams if s.type == "video" and self.offsets]
+        followed = [s for s in self.source.streams if s.type == "video" and self.jumps]
         streams = [s for s in self.source.streams if s.index in wanted and s.type != "attachment"]
         if not streams:
             return
-        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN and not self.offsets:
+        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN and not self.jumps:
             target = self.timeline.begin + self.timeline.zero - _SEEK_MARGIN
             self.source.seek(int(target / _MICROSECOND))
-        clocks = {stream.index: ClockOffsets(self.offsets) for stream in (*streams, *followed)}
+        clocks = {stream.index: OtherStreamClock(self.jumps) for stream in (*streams, *followed)}
         passed = 0  # by the stream that is farthest
         for packet in self.source.demux(list({s.index: s for s in (*streams, *followed)}.values())):
             if not packet.size or packet.time_base is None:

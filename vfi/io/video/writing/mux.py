@@ -24,10 +24,10 @@ from av.video.stream import VideoStream
 from vfi.errors import OutputError
 from vfi.io.frames import SourceInfo
 from vfi.io.video import ffmpeg
+from vfi.io.video.jumps import ClockJump, find_jumps
 from vfi.io.video.streams import copying, planning
 from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, muxer_options, open_muxer
 from vfi.io.video.streams.planning import StreamPlan, StreamPlanner, StreamRefusal
-from vfi.io.video.streams.restarts import find_offsets
 from vfi.io.video.timestamps import Timeline
 from vfi.io.video.writing.encoders import EncodingPlan
 from vfi.io.video.writing.segments import SegmentStore
@@ -37,6 +37,7 @@ TimedPackets = Iterator[tuple[Fraction, Packet]]
 
 _IN_BITSTREAM = ("h264", "hevc")  # these state the shape of their pixels themselves
 _NEVER = Fraction(1 << 62)
+_USUAL_RATE = Fraction(25)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _join(target: Path, store: SegmentStore, assembly: Assembly, plans: list[Str
         output = _begin(stack, target, template, assembly, plans, end)
         feeds: list[TimedPackets] = [_video_packets(store, output.video, assembly.ticks)]
         if output.writer is not None:
-            output.writer.offsets = find_offsets(assembly.info.path)
+            output.writer.jumps = _jumps(output.writer.source, assembly.info)
             feeds += output.writer.feeds()
         return [*output.notes, *_interleave(output, feeds)]
 
@@ -213,9 +214,9 @@ def _add_video(output: OutputContainer, template: InputContainer, assembly: Asse
     context.colorspace, context.color_range = plan.color.matrix, 2 if plan.color.full_range else 1
     if info.display_matrix:
         video.set_display_matrix(info.display_matrix)
-    elif info.rotation or info.mirrored:  # PyAV flips after rotating, so it rotates the other way
-        degrees = -info.rotation if info.mirrored else info.rotation
-        video.set_display_rotation(degrees, hflip=info.mirrored)
+    elif info.rotation or info.flipped:  # PyAV flips after rotating, so it rotates the other way
+        degrees = -info.rotation if info.flipped else info.rotation
+        video.set_display_rotation(degrees, hflip=info.flipped)
     mark_alpha(video, plan)
     return video
 
@@ -230,12 +231,22 @@ def _shape_notes(assembly: Assembly) -> list[str]:
 
 def _copy_stream_data(source: InputContainer, info: SourceInfo, video: VideoStream) -> None:
     """Copy name, language and disposition of the frames' own stream."""
+    stream = _frame_stream(source, info)
+    if stream is not None:
+        video.metadata.update(copying.lasting_metadata(stream.metadata))
+        video.disposition = stream.disposition
+
+
+def _frame_stream(source: InputContainer, info: SourceInfo) -> VideoStream | None:
+    """The stream of the source that the frames come from; None if it has gone."""
     others = {record.index for record in info.streams}
-    for stream in source.streams.video:
-        if stream.index not in others:
-            video.metadata.update(copying.lasting_metadata(stream.metadata))
-            video.disposition = stream.disposition
-            return
+    return next((stream for stream in source.streams.video if stream.index not in others), None)
+
+
+def _jumps(source: InputContainer, info: SourceInfo) -> tuple[ClockJump, ...]:
+    stream = _frame_stream(source, info)
+    rate = info.rate or (stream and (stream.average_rate or stream.guessed_rate)) or _USUAL_RATE
+    return () if stream is None else find_jumps(info.path, stream.index, 1 / rate)
 
 
 def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStream) -> list[str]:
