@@ -27,12 +27,14 @@ STATE_FILE = "state.json"
 MARKER_FILE = "vfi-unfinished-output"
 IMAGE_FOLDER = "images"
 UNFINISHED = ".unfinished"
+DECISIONS_FILE = "decisions.jsonl"
+"""Journal of the job that writes the output, see :mod:`vfi.jobs.journal`."""
 _PUBLISHING_FILE = "publishing.json"
 _PROGRAM = "vfi unfinished output"
 _VERSION = 2
 _LAST_REMOVED = (STATE_FILE, _PUBLISHING_FILE, MARKER_FILE)
 _OWN_FILE = re.compile(
-    r"(\d{6,}\.(mkv|json)|\d{6,}|(state|publishing|animation)\.json|(joined|animation)\.\w+|images\.jsonl)"
+    r"(\d{6,}\.(mkv|json)|\d{6,}|(state|publishing|animation)\.json|(joined|animation)\.\w+|(images|decisions)\.jsonl)"
     rf"({re.escape(UNFINISHED)})?|{MARKER_FILE}"
 )
 _OWN_IMAGE = re.compile(rf".*(\.(png|jpg|tif|webp)|{re.escape(UNFINISHED)})", re.DOTALL)

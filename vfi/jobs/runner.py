@@ -13,7 +13,7 @@ from pathlib import Path
 
 from typing_extensions import Self
 
-from vfi.errors import AlreadyComplete, DamagedInputError, Interrupted, OutputError
+from vfi.errors import DamagedInputError, Interrupted, OutputError
 from vfi.io.base import FrameSink, FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.open import open_sink
@@ -83,7 +83,7 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
             the output is complete as far as the input could be read.
         Interrupted: If the user stopped the run.
     """
-    with Log(job.log, job.description) as log, _opened(job) as sink:
+    with Log(job.log, job.description) as log, open_sink(job.output, job.source, job.options) as sink:
         journal = Journal(job.output, resume=sink.completed > 0)
         meter = ProgressMeter(job.output.name, job.expected, sink.completed, progress)
         meter.update(sink.completed)
@@ -93,31 +93,24 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
                 sink.write(frame)
                 count = frame.index + 1
                 meter.update(count)
+            log.add_pairs(journal)
+            cuts, pauses = journal.cuts(), journal.notes()
+            journal.close()
             notes = sink.finish()
         report = Report(
             output=job.output,
             frames_in=job.frames_in,
             frames_out=count,
-            cuts=journal.cuts(),
+            cuts=cuts,
             seconds=round(meter.seconds, 3),
-            notes=(*job.notes, *journal.notes(), *notes),
+            notes=(*job.notes, *pauses, *notes),
             damage=job.source.damage,
         )
-        log.finish(journal, report)
-        journal.remove()
+        log.finish(report)
         meter.update(count, finished=True)
     if report.damage:
         raise DamagedInputError(f"{report.damage} What could be read is in {job.output}.")
     return report
-
-
-def _opened(job: Job) -> FrameSink:
-    """The sink of a job; what is left of a run that was killed after its last rename is cleaned up."""
-    try:
-        return open_sink(job.output, job.source, job.options)
-    except AlreadyComplete:
-        Journal(job.output, resume=True).remove()
-        raise
 
 
 @contextmanager
@@ -132,11 +125,9 @@ def stopping(sink: FrameSink, journal: Journal) -> Iterator[None]:
         yield
     except BaseException as error:
         kept: list[str] = []
+        journal.close()  # which lies in the folder that the sink may delete
         with suppress(OutputError) if not isinstance(error, OutputError) else nullcontext():
             kept = sink.abort()
-        journal.close()
-        if not kept:
-            journal.remove()
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(" ".join(["Stopped.", *kept])) from error
         if isinstance(error, OutputError):
