@@ -110,6 +110,16 @@ def test_killed_before_the_cleaning_up_is_complete(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_killed_before_the_lock_was_deleted_is_complete(tmp_path: Path, name: str) -> None:
+    write_all(tmp_path / name, source(), make(name))
+    (tmp_path / f"{name}.part.lock").write_text('{"program": "vfi lock"}')
+    assert not is_complete(tmp_path / name)
+    with pytest.raises(AlreadyComplete):
+        open_sink(tmp_path / name, source(), SinkOptions(resume=True))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_refusal_at_the_end_loses_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with open_sink(path, source(), SinkOptions(fingerprint="f")) as sink:

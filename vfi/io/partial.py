@@ -54,7 +54,7 @@ class PartialFolder:
         self.output = output
         self.path = partial_path(output)
         self.result = self.path / result
-        self._lock = OutputLock(output.with_name(f"{self.path.name}.lock"), output)
+        self._lock = OutputLock(_lock_path(output), output)
 
     def begin(self, identity: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """Lock the output and prepare the folder: empty, or with the work of an interrupted run.
@@ -245,6 +245,11 @@ def partial_path(output: Path) -> Path:
     return output.with_name(output.name + ".part")
 
 
+def _lock_path(output: Path) -> Path:
+    """The lock file of an unfinished ``output``."""
+    return output.with_name(output.name + ".part.lock")
+
+
 def require_same_work(folder: Path, other: Path) -> None:
     """Verify that two unfinished outputs contain frames of the same input and settings.
 
@@ -269,7 +274,8 @@ def is_complete(output: Path) -> bool:
     Args:
         output: Final file or folder.
     """
-    return is_filled(output) and not partial_path(output).exists()
+    remains = partial_path(output), _lock_path(output)
+    return is_filled(output) and not any(path.exists() for path in remains)
 
 
 def is_filled(output: Path) -> bool:

@@ -196,7 +196,12 @@ def test_chapters_are_worth_more_than_the_codec_of_the_sound(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "encoded"),
-    [("wmav2", "mp4", "aac"), ("adpcm_ms", "mov", "aac"), ("adpcm_ms", "webm", "opus")],
+    [
+        ("wmav2", "mp4", "aac"),
+        ("wmav2", "mov", "aac"),
+        ("adpcm_ms", "mov", "aac"),
+        ("adpcm_ms", "webm", "opus"),
+    ],
 )
 def test_sound_that_does_not_fit_is_re_encoded(tmp_path: Path, codec: str, suffix: str, encoded: str) -> None:
     origin, output = video_with_audio(tmp_path / "in.avi", codec, WAVE), tmp_path / f"out.{suffix}"

@@ -38,6 +38,8 @@ TimedPackets = Iterator[tuple[Fraction, Packet]]
 _IN_BITSTREAM = ("h264", "hevc")  # these state the shape of their pixels themselves
 _NEVER = Fraction(1 << 62)
 _USUAL_RATE = Fraction(25)
+# Time codes: the greatest rate that a track of mov files has room for, and those that drop frame numbers.
+_MOST_COUNTED, _DROP_FRAME_RATES = 255, (30, 60)
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,9 @@ def _begin(
     elif assembly.info.kind == "video":
         notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
     container.start_encoding()
+    code = video.metadata.get("timecode")
+    if code and suffix != "mkv" and not video.average_rate:  # FFmpeg then writes no track
+        notes.append(f"The time code {code} was left out: .{suffix} needs PyAV 18 or later for it.")
     return _Output(container, video, writer, notes)
 
 
@@ -252,23 +257,23 @@ def _jumps(source: InputContainer, info: SourceInfo) -> tuple[ClockJump, ...]:
 def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStream) -> list[str]:
     """Copy the time code of the first frame where the output can hold it; else report that it is left out.
 
-    FFmpeg's mov muxer derives a track for it from a frame rate that PyAV does not pass on, so only Matroska
-    gets it.
+    Matroska keeps it as a tag; FFmpeg's mov muxer writes a track for it, counted at the stream's frame rate.
     """
     code = next((s.metadata["timecode"] for s in source.streams if "timecode" in s.metadata), None)
     if code is None:
         return []
     timeline = assembly.timeline
-    if assembly.suffix != "mkv":
-        return [
-            f"The time code {code} was left out: .{assembly.suffix} is written without one, .mkv keeps it."
-        ]
+    if assembly.suffix == "webm":
+        return [f"The time code {code} was left out: .webm is written without one, .mkv keeps it."]
     if timeline.scale != 1 or timeline.begin:
         return [f"The time code {code} was left out: it is not valid for a slowed or trimmed video."]
     rate, counted = assembly.info.rate, code.replace(";", ":").rpartition(":")
     if rate is None or assembly.rate is None or not counted[2].isdigit():
         return [f"The time code {code} was left out: it counts frames of a constant rate."]
-    frame = int(counted[2]) * round(assembly.rate) // round(rate)
+    counts = round(assembly.rate)
+    if counts > _MOST_COUNTED or (";" in code and counts not in _DROP_FRAME_RATES):
+        return [f"The time code {code} was left out: it cannot count {counts} frames per second."]
+    frame = int(counted[2]) * counts // round(rate)
     video.metadata["timecode"] = f"{code[: len(counted[0]) + 1]}{frame:02d}"
     return []
 
