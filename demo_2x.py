@@ -25,7 +25,7 @@ options = parser.parse_args()
 
 try:
     with open_source(options.first, second=options.second) as pair:
-        frame_0, frame_1 = (frame.picture.tensor()[:, :3] for frame in pair)  # [1, 3, H, W], RGB in [0, 1]
+        frame_0, frame_1 = (frame.image.tensor()[:, :3] for frame in pair)  # [1, 3, H, W], RGB in [0, 1]
     model = first_available("sgm.small", "quadratic")
     made = explain(vfi.load_model(model), frame_0, frame_1, t=0.5)
     options.output.mkdir(parents=True, exist_ok=True)

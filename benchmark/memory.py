@@ -151,7 +151,7 @@ def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
     """How far tiled frames are from untiled ones, and from the truth of a clip."""
     model = ready_model(options.model, options.checkpoint, options.device, **options.options)
     with open_source(options.input) as source:
-        frames = [frame.picture.tensor() for frame, _ in zip(source, range(7), strict=False)]
+        frames = [frame.image.tensor() for frame, _ in zip(source, range(7), strict=False)]
     window = Window.from_frames(frames[::2])
     whole = model.interpolate_window(window, [0.5])[0].cpu()
     tiled = model.interpolate_window(window, [0.5], tile=options.seams)[0].cpu()

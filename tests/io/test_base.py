@@ -128,7 +128,7 @@ def test_few_frames_of_a_long_video_are_in_memory_at_a_time(
     most = count = 0
     with open_source(path) as source:
         for frame in source:
-            frame.picture.rgb()
+            frame.image.rgb()
             count += 1
             most = max(most, len(alive))
             del frame

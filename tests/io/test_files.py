@@ -27,7 +27,7 @@ for path in sys.argv[1:]:
     try:
         with open_source(path) as source:
             for frame in source:
-                frame.picture.rgb()
+                frame.image.rgb()
     except VfiError as error:
         assert str(error) and "\\n" not in str(error)
 """

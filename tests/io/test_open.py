@@ -40,7 +40,7 @@ def read(path: Path, **options: Any) -> tuple[SourceInfo, list[SourceFrame], str
 
 
 def numbers(frames: list[SourceFrame]) -> list[int]:
-    return [frame_number(frame.picture.luma()) for frame in frames]
+    return [frame_number(frame.image.luma()) for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_odd_sizes_and_single_frames(tmp_path: Path, pixel_format: str) -> None:
     info, frames, damage = read(path)
     assert damage is None
     assert (info.height, info.width, len(frames)) == (47, 63, 1)
-    assert frames[0].picture.rgb().shape == (47, 63, 3)
+    assert frames[0].image.rgb().shape == (47, 63, 3)
     assert frames[0].duration > 0
-    assert Picture.from_rgb(frames[0].picture.rgb()).to_video_frame(pixel_format).width == 63
+    assert Picture.from_rgb(frames[0].image.rgb()).to_video_frame(pixel_format).width == 63
 
 
 @pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mkv"])
@@ -181,7 +181,7 @@ def test_depth_and_alpha(
     )
     info, frames, _ = read(path)
     assert (info.bits, info.has_alpha, len(frames)) == (bits, alpha, 4)
-    image = frames[2].picture
+    image = frames[2].image
     assert (image.bits, image.has_alpha) == (bits, alpha)
     assert image.rgb().dtype == (np.uint8 if bits == 8 else np.uint16)
     assert image.rgb().shape == (HEIGHT, WIDTH, 4 if alpha else 3)
@@ -209,8 +209,8 @@ def test_lossless_samples_arrive_untouched(tmp_path: Path) -> None:
 
     path = write_video(tmp_path / "a.mkv", 3, codec="ffv1", pixel_format="yuv420p10le", make_frame=noisy)
     for frame, original in zip(read(path)[1], originals, strict=True):
-        written = frame.picture.to_video_frame("yuv420p10le")
-        assert written is frame.picture.frame
+        written = frame.image.to_video_frame("yuv420p10le")
+        assert written is frame.image.frame
         assert np.array_equal(convert.planes(written)[0], original)
 
 
@@ -229,7 +229,7 @@ def test_rotation_is_reported_and_frames_stay_as_stored(tmp_path: Path, degrees:
     assert (info.height, info.width) == (HEIGHT, WIDTH)
     rotated = degrees != 180
     assert (info.display_height, info.display_width) == ((WIDTH, HEIGHT) if rotated else (HEIGHT, WIDTH))
-    image = frames[0].picture
+    image = frames[0].image
     assert image.luma()[:12, :12].mean() > 200
     upright = image.upright().luma()
     assert upright.shape == (info.display_height, info.display_width)
@@ -251,7 +251,7 @@ def test_colour_tags_and_aspect_are_read(tmp_path: Path) -> None:
     )  # fmt: skip
     info, frames, _ = read(path)
     assert info.color == ColorTags(9, 16, 9, full_range=False)
-    assert frames[0].picture.color == info.color
+    assert frames[0].image.color == info.color
     assert info.sample_aspect_ratio == Fraction(4, 3)
     assert info.content_light == ContentLight(1000, 400)
     display = info.mastering_display

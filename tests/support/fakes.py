@@ -80,7 +80,7 @@ def source_frames(
             index=number,
             time=stamps[number],
             duration=stamps[number + 1] - stamps[number],
-            picture=Picture.from_rgb(scene_array(*picture)),
+            image=Picture.from_rgb(scene_array(*picture)),
             name=f"{number + 1:03d}",
         )
         for number, picture in enumerate(listed)

@@ -166,7 +166,7 @@ class InterpolationJob(Job):
         for frame in self.source.stream(begin):
             self.frames_in = frame.index + 1
             self.plan.append(Timestamp(frame.time, frame.duration, frame.name))
-            yield replace(frame, picture=self._transform.apply(frame.picture))
+            yield replace(frame, image=self._transform.apply(frame.image))
         self.plan.end()
         if self.frames_in < 2:
             raise _too_few(self.source, self.frames_in)

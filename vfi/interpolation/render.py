@@ -79,26 +79,26 @@ class Renderer:
         for source in _sources(distinct):
             for item in self.plan.items(source):
                 if item.index >= first:
-                    yield _output(item, distinct.frame.picture)
+                    yield _output(item, distinct.frame.image)
 
     def _shown(self, pair: Pair, item: PlanItem) -> Picture | Fraction:
         """What an output frame shows: a source frame's samples, or the t in (0, 1) to interpolate at."""
         start, end = pair.start, pair.end
         last = start.frame.index + len(start.timestamps) - 1
         if end.change is Change.HOLD or item.kind is Kind.HOLD:
-            return start.frame.picture
+            return start.frame.image
         if end.change in (Change.CUT, Change.PAUSE) and (item.t == 0 or item.source != last):
-            return start.frame.picture
+            return start.frame.image
         if end.change is Change.PAUSE:
             return item.t
         if end.change is Change.CUT:
-            return item.t if self.rules.blend_cuts else (start if item.t <= HALF else end).frame.picture
+            return item.t if self.rules.blend_cuts else (start if item.t <= HALF else end).frame.image
         t = (item.source_time - start.frame.time) / (end.frame.time - start.frame.time)
-        return t or start.frame.picture
+        return t or start.frame.image
 
     def _make(self, pair: Pair, wanted: list[tuple[PlanItem, Picture | Fraction]]) -> Iterator[OutputFrame]:
         """Turn decisions into frames, new ones a few at a time."""
-        count = frames_at_once(pair.start.frame.picture)
+        count = frames_at_once(pair.start.frame.image)
         for first in range(0, len(wanted), count):
             some = wanted[first : first + count]
             new = iter(self._synthesize(pair, [t for _, t in some if isinstance(t, Fraction)]))
@@ -109,7 +109,7 @@ class Renderer:
         """Interpolate or blend at these t between start and end."""
         if not positions:
             return []
-        start, end = pair.start.frame.picture, pair.end.frame.picture
+        start, end = pair.start.frame.image, pair.end.frame.image
         if start.equals(end):
             return [start] * len(positions)
         times = [float(t) for t in positions]
@@ -129,7 +129,7 @@ class Renderer:
         self._tensors = {
             frame.index: self._tensors[frame.index]
             if frame.index in self._tensors
-            else frame.picture.tensor(self.model.device)
+            else frame.image.tensor(self.model.device)
             for frame in frames
             if frame is not None
         }
@@ -185,7 +185,7 @@ def check_names(pair: Pair, inter_frames: int | None) -> None:
         return
     number = following.removeprefix(f"{name}_")
     if number.isdecimal() and int(number) < inter_frames:
-        folder = pair.start.frame.picture.path
+        folder = pair.start.frame.image.path
         raise InputError(
             f"{folder.parent if folder else 'The input'} already holds a new frame, {following}: "
             "give a folder that holds original frames only."

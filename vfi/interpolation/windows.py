@@ -107,7 +107,7 @@ def mark_changes(
             distinct, before = DistinctFrame(frame, (stamp,), None, None), frame
             continue
         paused = pauses is not None and pauses(before.index)
-        repeated = rules.merge_duplicates and scene.is_duplicate(before.picture.luma(), frame.picture.luma())
+        repeated = rules.merge_duplicates and scene.is_duplicate(before.image.luma(), frame.image.luma())
         if repeated and not held and not paused and len(distinct.timestamps) < LONGEST_RUN:
             distinct = replace(distinct, timestamps=(*distinct.timestamps, stamp))
         else:
@@ -125,7 +125,7 @@ def mark_changes(
 def _compare(before: SourceFrame, frame: SourceFrame, rules: SceneRules) -> tuple[Change, float | None]:
     if not rules.find_cuts:
         return Change.MOTION, None
-    score = scene.cut_score(before.picture.luma(), frame.picture.luma())
+    score = scene.cut_score(before.image.luma(), frame.image.luma())
     return (Change.CUT if score > rules.cut_threshold else Change.MOTION), score
 
 

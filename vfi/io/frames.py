@@ -124,7 +124,7 @@ class SourceFrame:
     """Seconds on the source's own clock; strictly increasing."""
     duration: Fraction
     """Seconds until the next frame; positive."""
-    picture: Picture
+    image: Picture
     name: str
     """File stem of an image, or the zero-padded number of a video frame."""
 
@@ -137,7 +137,7 @@ class OutputFrame:
     time: Fraction
     """Seconds on the output's clock; strictly increasing."""
     duration: Fraction
-    picture: Picture
+    image: Picture
     name: str
     """File stem of the frame in a folder of images."""
 

@@ -55,7 +55,7 @@ class AssemblyJob(Job):
         self.frames_in = first
         for frame in self.source.stream(first):
             self.frames_in = frame.index + 1
-            yield OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name)
+            yield OutputFrame(frame.index, frame.time, frame.duration, frame.image, frame.name)
 
 
 def assemble_video(

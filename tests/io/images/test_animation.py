@@ -103,7 +103,7 @@ def test_colours_and_transparency(tmp_path: Path, suffix: str) -> None:
 def test_rotated_videos_stand_upright(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "in.mp4", 3, prepare=lambda stream: stream.set_display_rotation(90))
     with open_source(clip) as opened:
-        write_all(tmp_path / "out.gif", opened, frames([frame.picture for frame in opened]))
+        write_all(tmp_path / "out.gif", opened, frames([frame.image for frame in opened]))
     with Image.open(tmp_path / "out.gif") as image:
         assert image.size == (48, 64)
 

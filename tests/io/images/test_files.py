@@ -61,7 +61,7 @@ def test_folder_is_read_in_natural_order_with_times_and_names(tmp_path: Path) ->
     info = source.info
     assert (info.kind, info.height, info.width, info.frame_count) == ("images", 12, 20, 5)
     assert info.duration == 5 * Fraction(1001, 30000)
-    assert frames[2].picture.path == tmp_path / "shot_10.png"
+    assert frames[2].image.path == tmp_path / "shot_10.png"
 
 
 def test_trim_selects_whole_pictures(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_sixteen_bit_is_kept(tmp_path: Path, suffix: str, channels: int) -> None
         (frame,) = source
     assert source.info.bits == 16
     assert source.info.has_alpha == (channels == 4)
-    assert frame.picture.rgb().dtype == np.uint16
-    assert frame.picture.rgb()[5, 5, 0] == 40000
-    assert frame.picture.rgb().shape[2] == max(3, channels)
+    assert frame.image.rgb().dtype == np.uint16
+    assert frame.image.rgb()[5, 5, 0] == 40000
+    assert frame.image.rgb().shape[2] == max(3, channels)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
@@ -104,7 +104,7 @@ def test_alpha_is_kept(tmp_path: Path, suffix: str) -> None:
     with open_source(write(tmp_path / f"a{suffix}", array)) as source:
         (frame,) = source
     assert source.info.has_alpha
-    assert frame.picture.rgb()[5, 5, 3] == 77
+    assert frame.image.rgb()[5, 5, 3] == 77
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1", "P"])
@@ -120,7 +120,7 @@ def test_a_folder_of_different_depths_and_channels_becomes_the_richest(tmp_path:
     write(tmp_path / "2.png", picture(25700, channels=4, dtype=np.uint16))
     write(tmp_path / "3.png", picture(100, channels=1))
     with open_source(tmp_path) as source:
-        arrays = [frame.picture.rgb() for frame in source]
+        arrays = [frame.image.rgb() for frame in source]
     assert {array.shape for array in arrays} == {(12, 20, 4)}
     assert {array.dtype for array in arrays} == {np.dtype(np.uint16)}
     assert [int(array[5, 5, 0]) for array in arrays] == [25700] * 3
@@ -143,7 +143,7 @@ def test_exif_orientation_is_honoured(tmp_path: Path, orientation: int) -> None:
     assert (header.height, header.width) == expected.shape[:2]
     with open_source(tmp_path / "a.png") as source:
         (frame,) = source
-    assert (frame.picture.path is None) == (orientation != 1)
+    assert (frame.image.path is None) == (orientation != 1)
 
 
 def test_pair(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_animations_are_read_with_their_own_times(tmp_path: Path, suffix: str) -
     assert not source.info.has_alpha
     assert [frame.time for frame in frames] == [0, Fraction(100, 1000), Fraction(350, 1000)]
     assert [frame.duration for frame in frames] == [Fraction(n, 1000) for n in (100, 250, 40)]
-    assert [int(frame.picture.rgb()[5, 5, 1]) for frame in frames] == levels
+    assert [int(frame.image.rgb()[5, 5, 1]) for frame in frames] == levels
     with open_source(path, start=Fraction(1, 10), end=Fraction(2, 10)) as source:
         assert [(frame.time, frame.duration) for frame in source] == [(Fraction(1, 10), Fraction(1, 10))]
 
@@ -242,6 +242,6 @@ def test_transparent_animation_has_alpha(tmp_path: Path) -> None:
     images = [Image.fromarray(solid), Image.fromarray(clear)]
     images[0].save(tmp_path / "a.webp", save_all=True, append_images=images[1:], duration=100, lossless=True)
     with open_source(tmp_path / "a.webp") as source:
-        alphas = [int(frame.picture.rgb()[5, 5, 3]) for frame in source]
+        alphas = [int(frame.image.rgb()[5, 5, 3]) for frame in source]
     assert source.info.rate == 10
     assert alphas == [255, 0]

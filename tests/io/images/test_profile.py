@@ -34,7 +34,7 @@ def image(level: int = 60) -> Image.Image:
 def new_image(folder: Path, image_format: str) -> bytes:
     """The image between the first two of a folder, as the sink encodes it."""
     with open_source(folder) as source:
-        start, end = [frame.picture for frame in source][:2]
+        start, end = [frame.image for frame in source][:2]
     middle = torch.lerp(start.tensor(), end.tensor(), 0.5)
     made = Picture.from_tensor(middle, like=start, end=end)
     return encode_image(made, image_format, SinkOptions(image_format=image_format))
@@ -130,7 +130,7 @@ def test_a_file_is_copied_only_if_its_content_is_what_its_name_says(
     with open_source(path) as source:
         (frame,) = source
         sink = ImageSink(tmp_path / "out", source.info, SinkOptions())
-    sink.write(OutputFrame(0, Fraction(0), Fraction(1), frame.picture, "new"))
+    sink.write(OutputFrame(0, Fraction(0), Fraction(1), frame.image, "new"))
     sink.finish()
     written = (tmp_path / "out" / "new.png").read_bytes()
     assert written.startswith(b"\x89PNG")
@@ -148,6 +148,6 @@ def test_different_profiles_are_reported_once(tmp_path: Path) -> None:
         assert len(source.info.color_profiles) == 2
         sink = ImageSink(tmp_path / "out", source.info, SinkOptions())
     for frame in frames:
-        sink.write(OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name))
+        sink.write(OutputFrame(frame.index, frame.time, frame.duration, frame.image, frame.name))
     notes = [note for note in sink.finish() if "different colour profiles" in note]
     assert len(notes) == 1

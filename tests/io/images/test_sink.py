@@ -67,7 +67,7 @@ def test_files_of_the_same_format_are_copied_byte_for_byte(tmp_path: Path) -> No
     original.parent.mkdir()
     assert cv2.imwrite(str(original), np.full((8, 9, 3), 77, np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     with open_source(original.parent) as opened:
-        pictures = [frame.picture for frame in opened]
+        pictures = [frame.image for frame in opened]
         output = [OutputFrame(0, Fraction(0), Fraction(1, 24), pictures[0], "001")]
         write_all(tmp_path / "same", opened, output)
         write_all(tmp_path / "other", opened, output, image_format="tif")
@@ -78,7 +78,7 @@ def test_files_of_the_same_format_are_copied_byte_for_byte(tmp_path: Path) -> No
 def test_frames_of_a_rotated_video_stand_upright(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "in.mp4", 2, prepare=lambda stream: stream.set_display_rotation(90))
     with open_source(clip) as opened:
-        pictures = [frame.picture for frame in opened]
+        pictures = [frame.image for frame in opened]
         write_all(tmp_path / "out", opened, frames(pictures))
     upright = read(tmp_path / "out" / "000000.png")
     np.testing.assert_array_equal(upright, np.rot90(pictures[0].rgb()))

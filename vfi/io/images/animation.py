@@ -99,7 +99,7 @@ class AnimationSink(QueuedSink):
                 f"{self._folder.result} holds {self._frames} frames and cannot get more: leave --resume out "
                 "to start anew."
             )
-        samples = color.narrow(frame.picture.upright().rgb())
+        samples = color.narrow(frame.image.upright().rgb())
         if samples.shape[2] == 3:
             samples = np.dstack([samples, np.full(samples.shape[:2], 255, np.uint8)])
         if self._writer is None:

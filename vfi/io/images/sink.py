@@ -79,7 +79,7 @@ class ImageSink(QueuedSink):
         if self._journal.holds_name(frame.name):
             raise OutputError(f"Two frames would be written to {frame.name}.{self._format} in {self.path}.")
         unfinished = self._folder.result / f"{frame.name}{UNFINISHED}"
-        picture = frame.picture
+        picture = frame.image
         if picture.path is not None and _same_format(picture, self._format) and not picture.rotation:
             shutil.copyfile(picture.path, unfinished)
         else:

@@ -118,7 +118,7 @@ def test_a_video_that_changes_its_size_is_used_up_to_there(tmp_path: Path) -> No
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with open_source(path) as source:
         frames = list(source)
-    assert {frame.picture.rgb().shape for frame in frames} == {(48, 64, 3)}
+    assert {frame.image.rgb().shape for frame in frames} == {(48, 64, 3)}
     assert len(frames) == 12
     assert source.damage is not None
     assert "changes its size from 64x48 to 96x80" in source.damage

@@ -101,7 +101,7 @@ def double(path: Path, output: Path, **options: Any) -> list[str]:
             for half in (0, 1):
                 time = (frame.time + frame.duration * half / 2 - (start or 0)) * scale
                 index = len(output_frames)
-                image = frame.picture
+                image = frame.image
                 output_frames.append(OutputFrame(index, time, frame.duration / 2 * scale, image, str(index)))
         return write_all(output, origin, output_frames, rate=origin.info.rate * 2 / scale, **options)
 

@@ -70,7 +70,7 @@ def test_the_display_matrix_is_kept_whole(tmp_path: Path, name: str, suffix: str
 @pytest.mark.parametrize("name", list(MATRICES))
 def test_images_are_flipped_and_rotated_as_players_show_them(tmp_path: Path, name: str) -> None:
     with open_source(with_matrix(tmp_path / "in.mp4", MATRICES[name])) as opened:
-        image = next(iter(opened)).picture
+        image = next(iter(opened)).image
     image = type(image).from_rgb(np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), image)
     shown = displayed(image.rgb()[..., 0], MATRICES[name])
     assert image.upright().rgb()[..., 0].tolist() == shown.tolist()

@@ -217,7 +217,7 @@ class VideoSink(QueuedSink):
             mux.settle_streams(template, self._assembly)
 
     def _consume(self, frame: OutputFrame) -> None:
-        size = frame.picture.height, frame.picture.width
+        size = frame.image.height, frame.image.width
         if size != (self._info.height, self._info.width):
             raise ValueError(f"frames of {self._info.height}x{self._info.width} expected, got {size}")
         if self._encoder is None:
@@ -225,7 +225,7 @@ class VideoSink(QueuedSink):
             self._encoder = SegmentEncoder(unfinished, self._plan, self._info, self._clock.ticks, self._rate)
             self._encoder_first = frame.index
             self._clock.last = self._store.stamp_before(frame.index)
-        native_frame = frame.picture.to_video_frame(self._plan.pixel_format, self._plan.color)
+        native_frame = frame.image.to_video_frame(self._plan.pixel_format, self._plan.color)
         self._encoder.encode(native_frame, *self._clock.stamp(frame.time, frame.duration))
         following = frame.index + 1
         if following % self._options.segment_frames == 0 or self._is_written(following):
