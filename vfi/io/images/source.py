@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vfi.errors import InputError
 from vfi.io.base import FrameSource
@@ -154,7 +154,7 @@ def is_animation(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             return getattr(image, "n_frames", 1) > 1 or image.format == "GIF"
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except Exception:  # of any type: Pillow's readers of damaged files raise IndexError, struct.error, ...
         return False
 
 
@@ -223,6 +223,6 @@ def _survey(path: Path) -> tuple[list[Fraction], bool]:
                 durations.append(milliseconds / 1000 or _UNTIMED_FRAME)
                 if not transparent and ("A" in image.mode or "transparency" in image.info):
                     transparent = np.asarray(image.convert("RGBA"))[..., 3].min() < 255
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # of any type, as above
         raise InputError(f"{path} is a damaged animation: replace it by the complete file.") from error
     return durations, bool(transparent)

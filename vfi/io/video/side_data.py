@@ -27,18 +27,25 @@ LOST_METADATA = {
 _AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that rotates and flips
 
 
+def _entries(frame: av.VideoFrame) -> list[Any]:
+    """The side data of a frame; empty where it has an entry that PyAV has no name for, such as Exif."""
+    try:
+        entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
+    except ValueError:
+        return []
+    return list(entries)
+
+
 def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
     """Names, for messages, of the metadata of a decoded frame that outputs do not get."""
-    entries: Any = frame.side_data
-    kinds = [getattr(entry.type, "name", "") for entry in entries]
+    kinds = [getattr(entry.type, "name", "") for entry in _entries(frame)]
     return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
 
 
 def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, ContentLight | None]:
     """Static HDR metadata of a decoded frame, as FFmpeg's side data structures hold it."""
     mastering = light = None
-    entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
-    for entry in entries:
+    for entry in _entries(frame):
         kind = getattr(entry.type, "name", "")
         if kind == "MASTERING_DISPLAY_METADATA":
             mastering = _mastering_display(np.frombuffer(bytes(entry), np.int32))
@@ -50,8 +57,7 @@ def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, Content
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
     """The matrix by which players rotate and flip a decoded frame; empty if it is shown as stored."""
-    entries: Any = frame.side_data
-    for entry in entries:
+    for entry in _entries(frame):
         if getattr(entry.type, "name", "") == "DISPLAYMATRIX":
             matrix = tuple(np.frombuffer(bytes(entry), np.int32)[:9].tolist())
             rotating = matrix[0], matrix[1], matrix[3], matrix[4]
