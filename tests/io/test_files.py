@@ -155,8 +155,8 @@ def test_outputs_that_are_no_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_decoders_stumble_over_is_no_internal_error(tmp_path: Path) -> None:
-    """Seeds 76 and 89: a gif at which Pillow raises IndexError, side data that PyAV has no name for."""
-    for number in (76, 89):
+    """Seeds 76, 89 and 149: a gif at which Pillow raises IndexError, side data that PyAV has no name for."""
+    for number in (76, 89, 149):
         path = hostile_input(tmp_path, number)
         with suppress(VfiError), open_source(path) as source:
             for frame in source:
