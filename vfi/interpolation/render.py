@@ -128,9 +128,7 @@ class Renderer:
         else:
             tensors = self.model.interpolate_window(window, times, tile=self.rules.tile, check_finite=False)
         return [
-            Picture.from_tensor(
-                tensor, like=start.image, end=end.image, t=t, rounding=self.rules.rounding
-            )
+            Picture.from_tensor(tensor, like=start.image, end=end.image, t=t, rounding=self.rules.rounding)
             for tensor, t in zip(tensors, times, strict=True)
         ]
 

@@ -122,7 +122,7 @@ def test_resuming_continues_at_the_first_missing_image(tmp_path: Path) -> None:
     (folder / "images" / "000002.png").unlink()
     with open_sink(tmp_path / "out", source(), SinkOptions(resume=True, **options)) as resumed:
         assert resumed.completed == 2
-        assert list(resumed.held) == [range(2), range(3, 4)]
+        assert list(resumed.written) == [range(2), range(3, 4)]
         feed(resumed, frames(images, start=2)).finish()
     for number, image in enumerate(images):
         np.testing.assert_array_equal(read(tmp_path / "out" / f"{number:06d}.png"), image.rgb())
@@ -135,7 +135,7 @@ def test_another_fingerprint_is_not_resumed(tmp_path: Path) -> None:
     feed(sink, frames([rgb_frame(0), rgb_frame(1)]))
     sink.flush()
     sink.abort()
-    with pytest.raises(ConfigError, match="begun with other settings"):
+    with pytest.raises(ConfigError, match="created with other settings"):
         open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="g", resume=True))
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_image_is_written_again(tmp_path: Path, damage: str) -> None:
         feed(sink, frames(images[:3])).flush()
     spoil(tmp_path / "out.part" / "images" / "000001.png", damage)
     with open_sink(tmp_path / "out", source(), SinkOptions(fingerprint="f", resume=True)) as sink:
-        assert list(sink.held) == [range(1), range(2, 3)]
+        assert list(sink.written) == [range(1), range(2, 3)]
         feed(sink, frames(images, start=1)).finish()
     for number, image in enumerate(images):
         np.testing.assert_array_equal(read(tmp_path / "out" / f"{number:06d}.png"), image.rgb())

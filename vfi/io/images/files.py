@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vfi.errors import InputError
 from vfi.io.images.profile import read_profile
@@ -62,7 +62,7 @@ def read_header(path: Path) -> ImageHeader:
             file_format = _FORMATS.get(name, name.lower())
             storage = ImageStorage(file_format, bits, gray, alpha, read_profile(path, image))
             return ImageHeader(height, width, bits, alpha, orientation, storage)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # of any type, as Pillow raises them for damaged files
         # Pillow does not support every TIFF that OpenCV reads.
         pixels = _decode(path)
     height, width, channels = pixels.shape

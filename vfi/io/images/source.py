@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vfi.errors import InputError
 from vfi.io.base import FrameSource
@@ -95,17 +95,8 @@ class ImageSource(FrameSource):
         """Paths of the files that are read, in order."""
         return self._paths[self._first : self._last]
 
-    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """Yield frames ``first`` to ``last`` of the iteration; no other image is decoded.
-
-        Args:
-            first: Index of the first frame, from 0.
-            last: Index of the last frame, inclusive; None: to the end.
-
-        Raises:
-            ValueError: If ``first`` is negative.
-        """
-        self._check_range(first)
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`; no other image is decoded."""
         count = max(0, self._last - self._first)
         yield from map(self._frame, range(first, count if last is None else min(count, last + 1)))
 
@@ -114,7 +105,7 @@ class ImageSource(FrameSource):
         return [(number / self._rate, 1 / self._rate) for number in range(self._first, self._last)]
 
     def _frames(self) -> Iterator[SourceFrame]:
-        return self.read()
+        return self._read(0, None)
 
     def _frame(self, index: int) -> SourceFrame:
         number = self._first + index
@@ -164,7 +155,7 @@ def is_animation(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             return getattr(image, "n_frames", 1) > 1 or image.format == "GIF"
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except Exception:  # of any type: Pillow's readers of damaged files raise IndexError, struct.error, ...
         return False
 
 
@@ -238,6 +229,6 @@ def _survey(path: Path) -> tuple[list[Fraction], bool]:
                 durations.append(milliseconds / 1000 or _UNTIMED_FRAME)
                 if not transparent and ("A" in image.mode or "transparency" in image.info):
                     transparent = np.asarray(image.convert("RGBA"))[..., 3].min() < 255
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # of any type, as above
         raise InputError(f"{path} is a damaged animation: replace it by the complete file.") from error
     return durations, bool(transparent)

@@ -150,7 +150,7 @@ def test_bare_streams_have_the_rate_that_they_state(tmp_path: Path, name: str, c
 
 def test_a_film_with_times_refuses_another_rate(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5)
-    with pytest.raises(ConfigError, match=r"a\.mp4 has times of its own, so --input-fps cannot"):
+    with pytest.raises(ConfigError, match=r"a\.mp4 has timestamps, so --input-fps cannot"):
         open_source(path, rate=Fraction(50))
 
 
