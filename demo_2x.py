@@ -25,12 +25,12 @@ options = parser.parse_args()
 
 try:
     with open_source(options.first, second=options.second) as pair:
-        frame_0, frame_1 = (frame.picture.tensor()[:, :3] for frame in pair)  # [1, 3, H, W], RGB in [0, 1]
+        frame_0, frame_1 = (frame.image.tensor()[:, :3] for frame in pair)  # [1, 3, H, W], RGB in [0, 1]
     model = first_available("sgm.small", "quadratic")
     result = explain(load_model(model), frame_0, frame_1, t=0.5)
     options.output.mkdir(parents=True, exist_ok=True)
     Image.fromarray(result.frame).save(options.output / "between.png")
-    result.picture.save(options.output / "what_happened.png")
+    result.sheet.save(options.output / "what_happened.png")
 except (VfiError, OSError) as error:
     sys.exit(f"demo_2x.py: {error}")
 sys.stdout.write(f"{model} interpolated {options.output / 'between.png'}; see what_happened.png beside it.\n")

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     with open_source(options.input) as source:
-        frames = [frame.picture.tensor() for frame, _ in zip(source, range(FRAMES), strict=False)]
+        frames = [frame.image.tensor() for frame, _ in zip(source, range(FRAMES), strict=False)]
     if len(frames) < FRAMES:
         parser.error(f"{options.input} has {len(frames)} frames: {FRAMES} or more are needed")
     model = ready_model(options.model, options.checkpoint, options.device, **options.options)

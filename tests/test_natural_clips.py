@@ -106,7 +106,7 @@ def blend(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 def test_new_frames_are_closer_to_the_dropped_ones_than_blending(clip: Path) -> None:
     with open_source(clip) as source:
-        frames = [frame.picture.rgb() for frame, _ in zip(source, range(11), strict=False)]
+        frames = [frame.image.rgb() for frame, _ in zip(source, range(11), strict=False)]
     model = load_model()
     methods: dict[str, Callable[[list[np.ndarray]], np.ndarray]] = {
         "model": lambda window: model.interpolate(window, t=0.5),

@@ -13,8 +13,8 @@ from vfi.data.synthetic import Scene, write_clip
 from vfi.errors import InputError, OutputError
 from vfi.evaluation.clips import Gap, compare, gaps, read_rgb
 from vfi.evaluation.metrics import psnr, ssim
-from vfi.visual.comparison import comparison_picture, error_picture, hardest_place
-from vfi.visual.panels import save_picture
+from vfi.visual.comparison import comparison_sheet, error_map, hardest_region
+from vfi.visual.panels import save_sheet
 
 RATE = Fraction(24)
 
@@ -93,11 +93,11 @@ def test_deep_samples_are_rounded_to_eight_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frame[..., 0].ravel(), np.arange(256))
 
 
-def test_the_hardest_place_is_where_blending_errs() -> None:
+def test_the_hardest_region_is_where_blending_errs() -> None:
     still = np.full((100, 150, 3), 90, np.uint8)
     before, truth, after = still.copy(), still.copy(), still.copy()
     before[60:70, 100:110], truth[60:70, 108:118], after[60:70, 116:126] = 255, 255, 255
-    top, bottom, left, right = hardest_place(Gap(before, after, truth, truth))
+    top, bottom, left, right = hardest_region(Gap(before, after, truth, truth))
     assert top <= 60
     assert bottom >= 70
     assert left <= 108
@@ -107,26 +107,26 @@ def test_the_hardest_place_is_where_blending_errs() -> None:
 
 
 def test_no_error_is_black_and_much_is_bright() -> None:
-    grey = np.full((8, 8, 3), 100, np.uint8)
-    assert error_picture(grey, grey).max() < 8
-    assert error_picture(grey + 100, grey).mean() > 150
+    gray = np.full((8, 8, 3), 100, np.uint8)
+    assert error_map(gray, gray).max() < 8
+    assert error_map(gray + 100, gray).mean() > 150
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (90, 60), (64, 200)])
-def test_the_picture_shows_all_panels(tmp_path: Path, shape: tuple[int, int]) -> None:
+def test_the_sheet_shows_all_panels(tmp_path: Path, shape: tuple[int, int]) -> None:
     random = np.random.Generator(np.random.Philox(3))
     frames = random.integers(0, 256, (4, *shape, 3), dtype=np.uint8)
-    picture = comparison_picture(
+    sheet = comparison_sheet(
         Gap(*frames), name="quadratic", ours_psnr=30.0, blending_psnr=20.0, number=3, width=640
     )
-    assert picture.width == 640
-    panel = np.asarray(picture)[12 : 12 + 20, 12 : 12 + 20]
+    assert sheet.width == 640
+    panel = np.asarray(sheet)[12 : 12 + 20, 12 : 12 + 20]
     assert panel.std() > 20
-    for name in ("picture.png", "picture.jpg"):
-        save_picture(picture, tmp_path / name)
+    for name in ("sheet.png", "sheet.jpg"):
+        save_sheet(sheet, tmp_path / name)
         with Image.open(tmp_path / name) as read:
-            assert read.size == picture.size
-    with pytest.raises(OutputError, match=r"picture\.xyz"):
-        save_picture(picture, tmp_path / "picture.xyz")
+            assert read.size == sheet.size
+    with pytest.raises(OutputError, match=r"sheet\.xyz"):
+        save_sheet(sheet, tmp_path / "sheet.xyz")
     with pytest.raises(OutputError, match="nowhere"):
-        save_picture(picture, tmp_path / "nowhere" / "picture.png")
+        save_sheet(sheet, tmp_path / "nowhere" / "sheet.png")

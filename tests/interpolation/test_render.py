@@ -41,7 +41,7 @@ def render(
 
 def original(frame: OutputFrame, frames: Sequence[SourceFrame]) -> int | None:
     """The number of the source frame that is passed through, or None."""
-    return next((source.index for source in frames if source.picture is frame.picture), None)
+    return next((source.index for source in frames if source.image is frame.image), None)
 
 
 def originals(output: Sequence[OutputFrame], frames: Sequence[SourceFrame]) -> list[int | None]:
@@ -62,16 +62,16 @@ def test_new_frames_between_originals() -> None:
 def test_blends_are_right() -> None:
     frames = source_frames(MOVING[:2])
     output, _ = render(frames, Timing(inter_frames=3))
-    first, last = (frame.picture.rgb().astype(float) for frame in frames)
-    assert np.abs(output[1].picture.rgb() - (first * 0.75 + last * 0.25)).max() <= 0.51
+    first, last = (frame.image.rgb().astype(float) for frame in frames)
+    assert np.abs(output[1].image.rgb() - (first * 0.75 + last * 0.25)).max() <= 0.51
 
 
 def test_rounding_can_truncate() -> None:
     frames = source_frames(MOVING[:2])
     output, _ = render(frames, Timing(inter_frames=1), RenderRules(rounding="truncate"))
-    first, last = (frame.picture.rgb().astype(int) for frame in frames)
-    assert np.abs(output[1].picture.rgb() - (first + last) // 2).max() <= 1
-    assert (output[1].picture.rgb() <= (first + last) / 2 + 1e-3).all()
+    first, last = (frame.image.rgb().astype(int) for frame in frames)
+    assert np.abs(output[1].image.rgb() - (first + last) // 2).max() <= 1
+    assert (output[1].image.rgb() <= (first + last) / 2 + 1e-3).all()
 
 
 class TestCuts:
@@ -90,8 +90,8 @@ class TestCuts:
             frames, Timing(inter_frames=1, hold_last=False), RenderRules(blend_cuts=True), model=model
         )
         assert len(model.asked) == 2
-        mixed = (frames[1].picture.rgb().astype(float) + frames[2].picture.rgb()) / 2
-        assert np.abs(output[3].picture.rgb() - mixed).max() <= 0.51
+        mixed = (frames[1].image.rgb().astype(float) + frames[2].image.rgb()) / 2
+        assert np.abs(output[3].image.rgb() - mixed).max() <= 0.51
         assert decisions[1].action == "blended"
 
 
@@ -171,7 +171,7 @@ def test_skipped_frames_change_nothing_after_them(skip: int) -> None:
         (f.index, f.time, f.duration, f.name) for f in whole[skip:]
     ]
     for frame, wanted in zip(rest, whole[skip:], strict=True):
-        assert np.array_equal(frame.picture.rgb(), wanted.picture.rgb())
+        assert np.array_equal(frame.image.rgb(), wanted.image.rgb())
     assert len(model.asked) == sum(original(frame, frames) is None for frame in rest)
 
 

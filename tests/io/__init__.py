@@ -1,1 +1,1 @@
-"""Tests of reading and writing pictures; they make their own files with PyAV and OpenCV."""
+"""Tests of reading and writing frames; they write their own files with PyAV and OpenCV."""

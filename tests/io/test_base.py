@@ -1,4 +1,4 @@
-"""Reading ahead: order, bounds, errors, and no thread or picture left behind."""
+"""Reading ahead: order, bounds, errors, and no thread or frame left behind."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def test_items_come_in_order_and_the_thread_ends() -> None:
 
 
 def test_no_more_than_the_capacity_is_read_ahead() -> None:
-    made, taken, full = [0], [0], threading.Event()
+    produced, taken, full = [0], [0], threading.Event()
 
     def produce() -> Iterator[int]:
         while True:
-            made[0] += 1
-            assert made[0] - taken[0] <= 5  # three wait, one is in the maker's hand, one in the taker's
-            if made[0] == 4:
+            produced[0] += 1
+            assert produced[0] - taken[0] <= 5  # three wait, one is being produced, one consumed
+            if produced[0] == 4:
                 full.set()
-            yield made[0]
+            yield produced[0]
 
     prefetch = Prefetch(produce, 3, "read forever")
     assert full.wait(20)
@@ -53,7 +53,7 @@ def test_no_more_than_the_capacity_is_read_ahead() -> None:
     assert list(prefetch) == []
 
 
-def test_items_handed_over_are_not_held() -> None:
+def test_yielded_items_are_not_referenced() -> None:
     alive: weakref.WeakSet[Item] = weakref.WeakSet()
 
     def produce() -> Iterator[Item]:
@@ -90,7 +90,7 @@ def test_an_error_surfaces_after_the_items_before_it() -> None:
     assert closed.is_set()
 
 
-def test_closing_early_closes_the_iterator_in_its_own_thread() -> None:
+def test_closing_before_the_end_closes_the_iterator_in_its_own_thread() -> None:
     closed_in: list[str] = []
 
     def produce() -> Iterator[int]:
@@ -112,21 +112,23 @@ def test_read_ahead_is_bounded_by_memory_and_number() -> None:
     assert read_ahead_count(4320, 7680, 6) == 2
 
 
-def test_a_long_video_holds_few_pictures_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_frames_of_a_long_video_are_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_video(tmp_path / "long.mp4", 400)
     alive: weakref.WeakSet[Picture] = weakref.WeakSet()
     make = Picture.from_frame
 
     def counted(*args: object, **options: object) -> Picture:
-        picture = make(*args, **options)  # type: ignore[arg-type]  # passed through
-        alive.add(picture)
-        return picture
+        image = make(*args, **options)  # type: ignore[arg-type]  # passed through
+        alive.add(image)
+        return image
 
     monkeypatch.setattr(Picture, "from_frame", counted)
     most = count = 0
     with open_source(path) as source:
         for frame in source:
-            frame.picture.rgb()
+            frame.image.rgb()
             count += 1
             most = max(most, len(alive))
             del frame

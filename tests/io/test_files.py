@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +28,7 @@ for path in sys.argv[1:]:
     try:
         with open_source(path) as source:
             for frame in source:
-                frame.picture.rgb()
+                frame.image.rgb()
     except VfiError as error:
         assert str(error) and "\\n" not in str(error)
 """
@@ -151,6 +152,15 @@ def test_outputs_that_are_no_files_are_refused(tmp_path: Path) -> None:
             open_sink(pipe, source)
         with pytest.raises(VfiError):
             open_sink(tmp_path / ("x" * 5000 + ".mp4"), source)
+
+
+def test_what_decoders_stumble_over_is_no_internal_error(tmp_path: Path) -> None:
+    """Seeds 76, 89 and 149: a gif at which Pillow raises IndexError, side data that PyAV has no name for."""
+    for number in (76, 89, 149):
+        path = hostile_input(tmp_path, number)
+        with suppress(VfiError), open_source(path) as source:
+            for frame in source:
+                frame.image.rgb()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def write_png(path: Path, rgb: np.ndarray) -> Path:
     return path
 
 
-def test_a_flo_made_by_hand_is_read(tmp_path: Path) -> None:
+def test_a_hand_written_flo_is_read(tmp_path: Path) -> None:
     path = tmp_path / "hand.flo"
     path.write_bytes(flo_bytes())
     assert struct.unpack("<f", b"PIEH")[0] == 202021.25
@@ -43,10 +43,10 @@ def test_a_flo_made_by_hand_is_read(tmp_path: Path) -> None:
 
 
 def test_a_flo_has_the_bytes_of_the_format(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "made.FLO"
+    path = tmp_path / "folder" / "flow.FLO"
     write_flow(path, flow_of(VECTORS))
     assert path.read_bytes() == flo_bytes()
-    assert [file.name for file in path.parent.iterdir()] == ["made.FLO"]
+    assert [file.name for file in path.parent.iterdir()] == ["flow.FLO"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (33, 17)])
@@ -69,7 +69,7 @@ def test_kitti_samples_are_those_of_the_formula(tmp_path: Path) -> None:
             assert samples[row, column].tolist() == [x * 64 + 2**15, y * 64 + 2**15, 1]
 
 
-def test_a_kitti_file_made_by_hand_is_read(tmp_path: Path) -> None:
+def test_a_hand_written_kitti_file_is_read(tmp_path: Path) -> None:
     samples = np.array([[[32768 + 64, 32768 - 128, 1], [0, 65535, 1], [12345, 999, 0]]], np.uint16)
     flow = read_flow(write_png(tmp_path / "a.png", samples))
     assert flow[0, :, 0, 0].tolist() == [1.0, -2.0]
@@ -118,7 +118,7 @@ def test_kitti_refuses_what_it_cannot_hold_and_says_where(
     assert not list(tmp_path.iterdir())
 
 
-def test_kittis_outermost_vectors_are_held(tmp_path: Path) -> None:
+def test_kittis_outermost_vectors_are_kept(tmp_path: Path) -> None:
     flow = torch.tensor([-512.0, 511.984375]).view(1, 2, 1, 1)
     write_flow(tmp_path / "a.png", flow)
     assert torch.equal(read_flow(tmp_path / "a.png"), flow)
@@ -150,15 +150,15 @@ def test_damaged_flo_files_are_refused(tmp_path: Path, content: bytes, message: 
         read_flow(path)
 
 
-def test_pictures_are_not_taken_for_flow(tmp_path: Path) -> None:
+def test_images_are_not_taken_for_flow(tmp_path: Path) -> None:
     rgb = np.full((4, 5, 3), 32768, np.uint16)
     with pytest.raises(InputError, match="RGB png of 16 bit"):
         read_flow(write_png(tmp_path / "eight.png", rgb.astype(np.uint8)))
     with pytest.raises(InputError, match="RGB png of 16 bit"):
-        read_flow(write_png(tmp_path / "grey.png", rgb[..., 0]))
+        read_flow(write_png(tmp_path / "gray.png", rgb[..., 0]))
     with pytest.raises(InputError, match="blue of every pixel must be 1"):
         read_flow(write_png(tmp_path / "photo.png", rgb))
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     with pytest.raises(InputError, match="is no flow"):
         read_flow(tmp_path / "text.png")
 
@@ -186,7 +186,7 @@ def test_names_that_are_no_flow(tmp_path: Path) -> None:
         write_flow(tmp_path / "folder.flo", torch.zeros(2, 1, 1))
 
 
-def test_existing_files_are_kept_unless_told_otherwise(tmp_path: Path) -> None:
+def test_existing_files_are_kept_unless_overwriting_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "a.flo"
     write_flow(path, torch.zeros(2, 1, 1))
     with pytest.raises(OutputError, match="exists: give --overwrite"):

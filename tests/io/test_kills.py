@@ -1,9 +1,12 @@
-"""A run that is killed at any moment is resumed to the same bytes; two runs never share one output."""
+"""A run that is killed at any time is resumed to the same bytes; two runs never write one output."""
 
 from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ CASES = [(kind, seed) for kind in KINDS for seed in (1, 2)]
 SLOW_CASES = [pytest.param(KINDS[seed % 3], seed, marks=pytest.mark.slow) for seed in range(100, 300)]
 
 
-def make_source(kind: str, folder: Path) -> Path:
+def write_source(kind: str, folder: Path) -> Path:
     if kind == "film":
         return write_video(folder / "in.mp4", 6, audio_seconds=0.2)
     if kind == "images":
@@ -28,30 +31,56 @@ def make_source(kind: str, folder: Path) -> Path:
     return folder / "in"
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A run that was not interrupted."""
+
+    source: Path
+    output: Path
+    accesses: int
+    """Number of accesses to the output's files."""
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Whole]:
+    """A function that returns the uninterrupted run of a kind, which is done once for all tests."""
+
+    @cache
+    def run(kind: str) -> Whole:
+        folder = tmp_path_factory.mktemp(kind)
+        source, output = write_source(kind, folder), folder / "whole" / output_name(kind)
+        output.parent.mkdir()
+        code, count = start(source, output).finish()
+        assert code == 0, count
+        return Whole(source, output, int(count))
+
+    return run
+
+
+def output_name(kind: str) -> str:
+    return "out.mp4" if kind == "film" else "out"
+
+
 @pytest.mark.parametrize(("kind", "seed"), [*CASES, *SLOW_CASES])
-def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, seed: int) -> None:
+def test_a_killed_run_is_resumed_to_the_same_bytes(
+    tmp_path: Path, whole_run: Callable[[str], Whole], kind: str, seed: int
+) -> None:
     chance = random.Random(f"{kind} {seed}")
-    source = make_source(kind, tmp_path)
-    suffix = ".mp4" if kind == "film" else ""
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    whole, killed = tmp_path / "whole" / f"out{suffix}", tmp_path / "killed" / f"out{suffix}"
-    code, count = start(source, whole).finish()
-    assert code == 0, count
+    whole, killed = whole_run(kind), tmp_path / output_name(kind)
     if kind == "images" and chance.random() < 0.5:  # the images then move one by one
         killed.mkdir()
     for attempt in range(chance.randint(1, 3)):
-        moment = chance.randint(1, int(count))
-        code, message = start(source, killed, access=moment, resume=attempt > 0).finish()
+        access = chance.randint(1, whole.accesses)
+        code, message = start(whole.source, killed, access=access, resume=attempt > 0).finish()
         assert code in (0, KILLED), message
-    code, message = start(source, killed, resume=True).finish()
+    code, message = start(whole.source, killed, resume=True).finish()
     assert code == 0, message
-    assert contents(killed) == contents(whole)
+    assert contents(killed) == contents(whole.output)
     assert [path.name for path in killed.parent.iterdir()] == [killed.name]
 
 
 @pytest.mark.parametrize(
-    ("kind", "share"),
+    ("kind", "part"),
     [
         ("film", 0.3),
         ("images", 0.8),
@@ -61,22 +90,16 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path: Path, kind: str, se
 )
 @pytest.mark.parametrize("options", [{}, {"resume": True, "overwrite": True}])
 def test_of_two_runs_on_one_output_the_second_is_refused(
-    tmp_path: Path, kind: str, share: float, options: dict[str, bool]
+    tmp_path: Path, whole_run: Callable[[str], Whole], kind: str, part: float, options: dict[str, bool]
 ) -> None:
-    source = make_source(kind, tmp_path)
-    suffix = ".mp4" if kind == "film" else ""
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "both").mkdir()
-    whole, both = tmp_path / "whole" / f"out{suffix}", tmp_path / "both" / f"out{suffix}"
-    code, count = start(source, whole).finish()
-    assert code == 0, count
-    first = start(source, both, access=max(8, round(share * int(count))), wait=True)
+    whole, both = whole_run(kind), tmp_path / output_name(kind)
+    first = start(whole.source, both, access=max(8, round(part * whole.accesses)), wait=True)
     assert first.pipe.recv() == "there"
-    code, message = start(source, both, **options).finish()
+    code, message = start(whole.source, both, **options).finish()
     assert code == 2
     assert f"is being written by another run (process {first.process.pid} on " in message
     first.pipe.send("go on")
     code, message = first.finish()
     assert code == 0, message
-    assert contents(both) == contents(whole)
+    assert contents(both) == contents(whole.output)
     assert [path.name for path in both.parent.iterdir()] == [both.name]

@@ -40,7 +40,7 @@ def read(path: Path, **options: Any) -> tuple[SourceInfo, list[SourceFrame], str
 
 
 def numbers(frames: list[SourceFrame]) -> list[int]:
-    return [frame_number(frame.picture.luma()) for frame in frames]
+    return [frame_number(frame.image.luma()) for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_odd_sizes_and_single_frames(tmp_path: Path, pixel_format: str) -> None:
     info, frames, damage = read(path)
     assert damage is None
     assert (info.height, info.width, len(frames)) == (47, 63, 1)
-    assert frames[0].picture.rgb().shape == (47, 63, 3)
+    assert frames[0].image.rgb().shape == (47, 63, 3)
     assert frames[0].duration > 0
-    assert Picture.from_rgb(frames[0].picture.rgb()).to_video_frame(pixel_format).width == 63
+    assert Picture.from_rgb(frames[0].image.rgb()).to_video_frame(pixel_format).width == 63
 
 
 @pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mkv"])
@@ -181,12 +181,12 @@ def test_depth_and_alpha(
     )
     info, frames, _ = read(path)
     assert (info.bits, info.has_alpha, len(frames)) == (bits, alpha, 4)
-    picture = frames[2].picture
-    assert (picture.bits, picture.has_alpha) == (bits, alpha)
-    assert picture.rgb().dtype == (np.uint8 if bits == 8 else np.uint16)
-    assert picture.rgb().shape == (HEIGHT, WIDTH, 4 if alpha else 3)
+    image = frames[2].image
+    assert (image.bits, image.has_alpha) == (bits, alpha)
+    assert image.rgb().dtype == (np.uint8 if bits == 8 else np.uint16)
+    assert image.rgb().shape == (HEIGHT, WIDTH, 4 if alpha else 3)
     if alpha:
-        assert picture.tensor()[0, 3].mean() == pytest.approx(0.5, abs=0.01)
+        assert image.tensor()[0, 3].mean() == pytest.approx(0.5, abs=0.01)
 
 
 def _middle_frame(number: int, pixel_format: str) -> av.VideoFrame:
@@ -209,13 +209,13 @@ def test_lossless_samples_arrive_untouched(tmp_path: Path) -> None:
 
     path = write_video(tmp_path / "a.mkv", 3, codec="ffv1", pixel_format="yuv420p10le", make_frame=noisy)
     for frame, original in zip(read(path)[1], originals, strict=True):
-        written = frame.picture.to_video_frame("yuv420p10le")
-        assert written is frame.picture.frame
+        written = frame.image.to_video_frame("yuv420p10le")
+        assert written is frame.image.frame
         assert np.array_equal(convert.planes(written)[0], original)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation_is_told_and_pictures_stay_as_stored(tmp_path: Path, degrees: int) -> None:
+def test_rotation_is_reported_and_frames_stay_as_stored(tmp_path: Path, degrees: int) -> None:
     def corner(number: int, pixel_format: str) -> av.VideoFrame:
         frame = gray_frame(20, pixel_format)
         convert.planes(frame)[0][:16, :16] = 220
@@ -227,11 +227,11 @@ def test_rotation_is_told_and_pictures_stay_as_stored(tmp_path: Path, degrees: i
     info, frames, _ = read(path)
     assert info.rotation == degrees
     assert (info.height, info.width) == (HEIGHT, WIDTH)
-    turned = degrees != 180
-    assert (info.display_height, info.display_width) == ((WIDTH, HEIGHT) if turned else (HEIGHT, WIDTH))
-    picture = frames[0].picture
-    assert picture.luma()[:12, :12].mean() > 200
-    upright = picture.upright().luma()
+    rotated = degrees != 180
+    assert (info.display_height, info.display_width) == ((WIDTH, HEIGHT) if rotated else (HEIGHT, WIDTH))
+    image = frames[0].image
+    assert image.luma()[:12, :12].mean() > 200
+    upright = image.upright().luma()
     assert upright.shape == (info.display_height, info.display_width)
     # Counter-clockwise: top left goes to bottom left, bottom right, top right.
     rows, columns = {90: (-12, 0), 180: (-12, -12), 270: (0, -12)}[degrees]
@@ -251,7 +251,7 @@ def test_colour_tags_and_aspect_are_read(tmp_path: Path) -> None:
     )  # fmt: skip
     info, frames, _ = read(path)
     assert info.color == ColorTags(9, 16, 9, full_range=False)
-    assert frames[0].picture.color == info.color
+    assert frames[0].image.color == info.color
     assert info.sample_aspect_ratio == Fraction(4, 3)
     assert info.content_light == ContentLight(1000, 400)
     display = info.mastering_display
@@ -289,7 +289,7 @@ def test_no_frame_is_left_in_the_decoder_where_the_video_is_the_second_stream(tm
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_a_cover_picture_is_not_the_video(tmp_path: Path, name: str) -> None:
+def test_a_cover_image_is_not_the_video(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with av.open(str(path), "w") as container:
         cover: Any = None
@@ -323,7 +323,7 @@ def test_inputs_that_are_no_videos(tmp_path: Path) -> None:
         frame.sample_rate = 48000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(InputError, match=r"sound\.m4a holds sound but no moving pictures"):
+    with pytest.raises(InputError, match=r"sound\.m4a holds sound but no video"):
         open_source(sound)
     for name, content, reason in [
         ("notes.txt", b"hello\n" * 100, "a video"),
@@ -341,7 +341,7 @@ def test_inputs_that_are_no_videos(tmp_path: Path) -> None:
         open_source(tmp_path / ("x" * 300 + ".mp4"))
 
 
-def test_metadata_of_single_pictures_is_named_once() -> None:
+def test_metadata_of_single_frames_is_named_once() -> None:
     kinds = ["DOVI_RPU_BUFFER", "DOVI_METADATA", "MASTERING_DISPLAY_METADATA", "DYNAMIC_HDR_PLUS"]
     entries = [SimpleNamespace(type=SimpleNamespace(name=kind)) for kind in kinds]
     frame = cast("av.VideoFrame", SimpleNamespace(side_data=entries))

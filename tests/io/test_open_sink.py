@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.media import write_video
-from tests.support.outputs import frames, native_picture, source, write_all
+from tests.support.outputs import frames, native_frame, source, write_all
 from vfi.errors import ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import open_sink
 from vfi.io.pixels.picture import Picture
 from vfi.io.pixels.tags import SRGB
 
-PICTURES: list[Picture] = [native_picture(number) for number in range(2)]
+FRAMES: list[Picture] = [native_frame(number) for number in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_existing_output_is_kept_unless_overwriting(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"out\.mp4 exists: give --overwrite"):
         open_sink(path, source())
     assert path.read_text() == "precious"
-    write_all(path, source(), frames(PICTURES), overwrite=True)
+    write_all(path, source(), frames(FRAMES), overwrite=True)
     assert path.stat().st_size > 100
     assert [found.name for found in tmp_path.iterdir()] == ["out.mp4"]
 
@@ -62,7 +62,7 @@ def test_an_existing_output_is_kept_unless_overwriting(tmp_path: Path) -> None:
 def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     with open_sink(path, source()) as sink:
-        for frame in frames(PICTURES):
+        for frame in frames(FRAMES):
             sink.write(frame)
         path.write_text("precious")
         with pytest.raises(OutputError, match="appeared meanwhile"):
@@ -107,9 +107,9 @@ def test_a_folder_in_the_place_of_a_file_and_the_reverse(tmp_path: Path) -> None
         open_sink(tmp_path / "frames", source(), SinkOptions(overwrite=True))
 
 
-def test_missing_folders_are_made(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     for name in ("a/b/out.mp4", "c/d/out.gif", "e/f/frames"):
-        write_all(tmp_path / name, source(color=SRGB, pixel_format="rgb24"), frames(PICTURES))
+        write_all(tmp_path / name, source(color=SRGB, pixel_format="rgb24"), frames(FRAMES))
         assert (tmp_path / name).exists()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.outputs import feed, frames, native_picture, rgb_picture, source, write_all
+from tests.support.outputs import feed, frames, native_frame, rgb_frame, source, write_all
 from vfi.errors import AlreadyComplete, ConfigError, OutputError
 from vfi.io.base import SinkOptions
 from vfi.io.open import find_clips, open_sink
@@ -18,8 +18,8 @@ NAMES = ("out.mp4", "out", "out.gif")
 
 
 def make(name: str, count: int = 4) -> list[Any]:
-    picture = native_picture if name.endswith("mp4") else rgb_picture
-    return list(frames([picture(number) for number in range(count)]))
+    create = native_frame if name.endswith("mp4") else rgb_frame
+    return list(frames([create(number) for number in range(count)]))
 
 
 def begun(path: Path, count: int = 4) -> None:
@@ -52,7 +52,7 @@ def test_a_foreign_folder_is_refused_by_name_and_kept(
     (folder / "000000.mkv").write_text("mine")
     if content is not None:
         (folder / "state.json").write_text(content)
-    with pytest.raises(OutputError, match=r"\.part is in the way and was not made by vfi: move it away"):
+    with pytest.raises(OutputError, match=r"\.part is in the way and was not created by vfi: move it away"):
         open_sink(tmp_path / name, source(), SinkOptions(resume=resume))
     assert (folder / "000000.mkv").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1
@@ -62,7 +62,7 @@ def test_a_foreign_file_in_our_folder_is_never_deleted(tmp_path: Path) -> None:
     begun(tmp_path / "out.mp4")
     precious = tmp_path / "out.mp4.part" / "precious.txt"
     precious.write_text("mine")
-    with pytest.raises(OutputError, match=r"precious\.txt is in the way and was not made by vfi"):
+    with pytest.raises(OutputError, match=r"precious\.txt is in the way and was not created by vfi"):
         open_sink(tmp_path / "out.mp4", source(), SinkOptions(fingerprint="g"))
     with open_sink(
         tmp_path / "out.mp4", source(), SinkOptions(resume=True, fingerprint="f", segment_frames=2)
@@ -74,13 +74,13 @@ def test_a_foreign_file_in_our_folder_is_never_deleted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
 @pytest.mark.parametrize("content", [b"", b"\0" * 60, b"[]", b"7", b"\xff\xfe\x80", b"{"])
-def test_a_damaged_state_is_one_sentence_and_starting_anew_works(
+def test_a_damaged_state_is_one_sentence_and_starting_over_works(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
     begun(tmp_path / name)
     (tmp_path / f"{name}.part" / "state.json").write_bytes(content)
     options: dict[str, Any] = {"fingerprint": "f", "segment_frames": 2}
-    with pytest.raises(ConfigError, match="is damaged: leave --resume out to start anew"):
+    with pytest.raises(ConfigError, match="is damaged: leave --resume out to start over"):
         open_sink(tmp_path / name, source(), SinkOptions(resume=True, **options))
     write_all(tmp_path / name, source(), make(name), **options)
     assert is_complete(tmp_path / name)
@@ -104,7 +104,17 @@ def test_killed_before_the_cleaning_up_is_complete(
         patched.setattr(PartialFolder, "clear", lambda _: None)
         write_all(tmp_path / name, source(), make(name))
     assert not is_complete(tmp_path / name)
-    with pytest.raises(AlreadyComplete, match="what was left of the work on it is deleted"):
+    with pytest.raises(AlreadyComplete, match="the remains of the work on it are deleted"):
+        open_sink(tmp_path / name, source(), SinkOptions(resume=True))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_before_the_lock_was_deleted_is_complete(tmp_path: Path, name: str) -> None:
+    write_all(tmp_path / name, source(), make(name))
+    (tmp_path / f"{name}.part.lock").write_text('{"program": "vfi lock"}')
+    assert not is_complete(tmp_path / name)
+    with pytest.raises(AlreadyComplete):
         open_sink(tmp_path / name, source(), SinkOptions(resume=True))
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -133,7 +143,7 @@ def test_a_lock_file_without_a_lock_is_taken_over_or_refused(tmp_path: Path, con
     lock = tmp_path / "out.mp4.part.lock"
     lock.write_bytes(content)
     if content.strip(b"\0"):
-        with pytest.raises(OutputError, match=r"\.lock is in the way and was not made by vfi"):
+        with pytest.raises(OutputError, match=r"\.lock is in the way and was not created by vfi"):
             open_sink(tmp_path / "out.mp4", source())
         assert lock.read_bytes() == content
     else:

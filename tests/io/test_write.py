@@ -29,7 +29,7 @@ def test_lossless_video_of_even_time(tmp_path: Path) -> None:
         assert source.info.rate == Fraction(24000, 1001)
         read = list(source)
     for frame, written in zip(read, frames(24), strict=True):
-        np.testing.assert_array_equal(frame.picture.rgb(), written)
+        np.testing.assert_array_equal(frame.image.rgb(), written)
         assert frame.time == frame.index / Fraction(24000, 1001)
 
 
@@ -45,7 +45,7 @@ def test_tensors_are_written_as_well(tmp_path: Path) -> None:
     write_video(tmp_path / "folder", [tensors[0], tensors[1][None]], 24)
     with open_source(tmp_path / "folder") as source:
         for frame, written in zip(source, frames()[:2], strict=True):
-            np.testing.assert_array_equal(frame.picture.rgb(), written)
+            np.testing.assert_array_equal(frame.image.rgb(), written)
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:

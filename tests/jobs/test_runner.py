@@ -17,6 +17,7 @@ from tests.support.outputs import video_packets
 from vfi.errors import Interrupted
 from vfi.interpolation import interpolate_video
 from vfi.io.base import FrameSource
+from vfi.io.partial import DECISIONS_FILE, partial_path
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def stopped(source: Path, output: Path, pairs: int, **options: Any) -> None:
     model = StoppingBlender(pairs)
     with pytest.raises(Interrupted, match="--resume"):
         interpolate_video(source, output, model, **options)
-    assert output.with_name(f"{output.name}.part.decisions").exists()
+    assert (partial_path(output) / DECISIONS_FILE).exists()
 
 
 @pytest.mark.parametrize("duplicates", [False, True])
@@ -58,7 +59,7 @@ def test_the_source_is_read_from_where_it_is_needed(
     assert video_packets(tmp_path / "out.mkv") == video_packets(tmp_path / "whole.mkv")
     logs = [json.loads((tmp_path / name).read_text())["pairs"] for name in ("out.json", "whole.json")]
     assert logs[0] == logs[1]
-    assert not list(tmp_path.glob("*.decisions"))
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_without_its_decisions_a_run_is_resumed_by_reading_everything(
@@ -68,7 +69,7 @@ def test_without_its_decisions_a_run_is_resumed_by_reading_everything(
     options: dict[str, Any] = {"codec": "ffv1", "inter_frames": 3}
     whole = interpolate_video(source, tmp_path / "whole.mkv", Blender(), **options)
     stopped(source, tmp_path / "out.mkv", 55, **options)
-    (tmp_path / "out.mkv.part.decisions").unlink()
+    (partial_path(tmp_path / "out.mkv") / DECISIONS_FILE).unlink()
     model = Blender()
     report = interpolate_video(source, tmp_path / "out.mkv", model, resume=True, **options)
     assert begun == [0, 0, 0]

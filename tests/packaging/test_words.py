@@ -47,7 +47,9 @@ NAME_WORDS = {
 """Words that stand in no name; in a sentence they are ordinary English."""
 
 # The class of decoded samples keeps its name, and its module with it.
-ALLOWED = re.compile(r"\bPicture\b|\bpixels[./]picture\b|\.picture\b|\btest_picture\b")
+ALLOWED = re.compile(r"\bPicture\b|\bpixels[./]picture\b|\btest_picture\b")
+FOREIGN = {"picture", "push"}
+"""Names behind a dot: that module, and a method of PyAV's filters."""
 _TEXT_TOKENS = {"STRING", "FSTRING_MIDDLE", "COMMENT"}
 
 
@@ -76,23 +78,15 @@ def problems_in_python(path: Path) -> Iterator[str]:
     """A line for each word of the tables in a Python file, with what to write instead."""
     with tokenize.open(path) as file:
         tokens = list(tokenize.generate_tokens(file.readline))
-    if in_name(path.stem):
+    if path.stem not in FOREIGN and in_name(path.stem):
         yield f"{path}: the name of the module: {', '.join(in_name(path.stem))}"
-    for index, token in enumerate(tokens):
+    for before, token in zip([tokens[0], *tokens], tokens, strict=False):
         kind = tokenize.tok_name[token.type]
-        if kind == "NAME" and not is_field(tokens, index):
+        if kind == "NAME" and not (before.string == "." and token.string in FOREIGN):
             yield from (_problem(path, token.start[0], word, IN_NAMES) for word in in_name(token.string))
         elif kind in _TEXT_TOKENS:
             for line, text in enumerate(token.string.split("\n"), token.start[0]):
                 yield from (_problem(path, line, word, IN_TEXT) for word in words_of(text) if word in IN_TEXT)
-
-
-def is_field(tokens: list[tokenize.TokenInfo], index: int) -> bool:
-    """Whether a token is the field ``picture`` of a record: read, passed as a keyword, or declared."""
-    token, before, after = tokens[index], tokens[index - 1], tokens[index + 1 : index + 3]
-    keyword = after[0].string == "=" and after[0].start == token.end
-    declared = [part.string for part in after] == [":", "Picture"]
-    return token.string == "picture" and (before.string == "." or keyword or declared)
 
 
 def problems_in_text(path: Path) -> Iterator[str]:

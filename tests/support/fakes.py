@@ -80,7 +80,7 @@ def source_frames(
             index=number,
             time=stamps[number],
             duration=stamps[number + 1] - stamps[number],
-            picture=Picture.from_rgb(scene_array(*shift)),
+            image=Picture.from_rgb(scene_array(*shift)),
             name=f"{number + 1:03d}",
         )
         for number, shift in enumerate(listed)

@@ -28,7 +28,7 @@ def gray_frame(
 
 
 def numbered_frame(number: int, pixel_format: str = "yuv420p") -> av.VideoFrame:
-    """A frame that tells its number by its brightness: 10 codes per frame from 20 on, repeating after 20."""
+    """A frame that encodes its number in its brightness: 20, 30, 40, ..., repeating after 20 frames."""
     return gray_frame(20 + 10 * (number % 20), pixel_format)
 
 
@@ -55,18 +55,18 @@ def write_video(
     """Encode a small video.
 
     Args:
-        path: Where to; the suffix names the container.
+        path: File to write; the suffix names the container.
         count: Number of frames.
-        codec: FFmpeg's encoder.
+        codec: FFmpeg's name of the encoder.
         rate: Frames per second.
-        pixel_format: FFmpeg's name.
-        stamps: Time stamps in units of ``time_base``; None: one after the other.
-        time_base: Unit of the stamps; None: one over the rate.
-        options: Of the encoder.
-        container_options: Of the muxer.
-        make_frame: Makes frame number n in a pixel format.
-        prepare: Called with the new stream, to set tags.
-        audio_seconds: Length of a tone beside the pictures.
+        pixel_format: FFmpeg's name of the sample layout.
+        stamps: Timestamps in units of ``time_base``; None: 0, 1, 2, ...
+        time_base: Unit of the timestamps in seconds; None: one over the rate.
+        options: Options of the encoder.
+        container_options: Options of the muxer.
+        make_frame: Function that returns frame number n in a pixel format.
+        prepare: Function that is called with the new stream, to set tags.
+        audio_seconds: Length of a tone in seconds; 0: no audio.
     """
     default = {"preset": "ultrafast"} if codec.startswith("libx26") else {}
     quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
@@ -152,7 +152,7 @@ def interlaced_frame(number: int, pixel_format: str) -> av.VideoFrame:
 
 
 def write_interlaced(path: Path, count: int = 12) -> Path:
-    """An interlaced MPEG-2 film, 25 frames and 50 fields per second, bottom field first."""
+    """An interlaced MPEG-2 video, 25 frames and 50 fields per second, bottom field first."""
 
     def two_fields(stream: Any) -> None:
         stream.codec_context.flags |= 0x20000000 | 0x00040000  # FFmpeg's +ilme +ildct
@@ -175,8 +175,8 @@ def hostile_input(folder: Path, number: int) -> Path:
     """One of :data:`HOSTILE_COUNT` files that are damaged, cut off, misnamed, or not what they claim to be.
 
     Args:
-        folder: Where to; empty.
-        number: Which one, from 0; the same number gives the same file.
+        folder: Empty folder to write to.
+        number: Number of the file, from 0; the same number gives the same file.
     """
     random = np.random.default_rng(number)
     name, codec = _HOSTILE_KINDS[number % len(_HOSTILE_KINDS)]

@@ -83,7 +83,7 @@ def write_natural_clips(folder: Path) -> None:
 def natural_window(path: Path, height: int, width: int) -> Window:
     """The first four frames of a clip, resized."""
     with open_source(path) as source:
-        frames = [frame.picture.tensor() for frame, _ in zip(source, range(4), strict=False)]
+        frames = [frame.image.tensor() for frame, _ in zip(source, range(4), strict=False)]
     resized = [F.interpolate(frame, (height, width), mode="bicubic").clamp(0, 1) for frame in frames]
     return Window.from_frames(resized)
 

@@ -1,4 +1,4 @@
-"""Sources, frames and ways to read files back for the tests of the writing side of ``vfi.io``."""
+"""Sources, frames, and functions that read files back, for tests of writing."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ INFO = SourceInfo(
 
 
 def source(**changes: Any) -> Any:
-    """What :func:`open_sink` needs of a source: its information. ``images`` unless a path is given."""
+    """A stand-in for a source with the information for :func:`open_sink`; images unless a path is given."""
     kind = "video" if "path" in changes else "images"
     return SimpleNamespace(info=replace(INFO, **{"kind": kind, **changes}))
 
 
-def native_picture(
+def native_frame(
     number: int, pixel_format: str = "yuv420p", height: int = HEIGHT, width: int = WIDTH
 ) -> Picture:
-    """A picture with a moving ramp as a decoder would give it, tagged BT.709."""
+    """A decoded frame with a moving ramp, tagged BT.709."""
     frame = av.VideoFrame(width, height, pixel_format)
     bits = frame.format.components[0].bits
     for plane in frame.planes:
@@ -56,10 +56,10 @@ def native_picture(
     return Picture.from_frame(frame, tags=BT709)
 
 
-def rgb_picture(
+def rgb_frame(
     number: int, channels: int = 3, bits: int = 8, height: int = HEIGHT, width: int = WIDTH
 ) -> Picture:
-    """A picture made by us: smooth colours that move with ``number``."""
+    """An RGB frame: smooth colours that move with ``number``."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin((x + 3 * number) / 9 + c) * np.cos(y / 7 + c) for c in range(channels)]
     unit = np.stack(waves, axis=2) * 0.4 + 0.5
@@ -68,13 +68,13 @@ def rgb_picture(
 
 
 def frames(
-    pictures: Sequence[Picture], rate: Fraction | int = 24, start: int = 0, offset: Fraction = Fraction(0)
+    images: Sequence[Picture], rate: Fraction | int = 24, start: int = 0, offset: Fraction = Fraction(0)
 ) -> Iterator[OutputFrame]:
     """Output frames of a constant rate, from index ``start`` on."""
     duration = 1 / Fraction(rate)
-    for index in range(start, len(pictures)):
+    for index in range(start, len(images)):
         time = offset + index * duration
-        yield OutputFrame(index, time, duration, pictures[index], f"{index:06d}")
+        yield OutputFrame(index, time, duration, images[index], f"{index:06d}")
 
 
 def write_all(
@@ -93,7 +93,7 @@ def feed(sink: FrameSink, output: Sequence[OutputFrame] | Iterator[OutputFrame])
 
 
 def video_packets(path: Path) -> list[tuple[int | None, int | None, int | None, str]]:
-    """(pts, dts, duration, digest of the content) of all packets of the pictures."""
+    """(pts, dts, duration, digest of the content) of all video packets."""
     with av.open(str(path)) as container:
         return [
             (packet.pts, packet.dts, packet.duration, hashlib.sha256(bytes(packet)).hexdigest())
@@ -103,13 +103,13 @@ def video_packets(path: Path) -> list[tuple[int | None, int | None, int | None, 
 
 
 def decoded(path: Path) -> list[av.VideoFrame]:
-    """All pictures of a file."""
+    """All frames of a file."""
     with av.open(str(path)) as container:
         return list(container.decode(video=0))
 
 
 def times(path: Path) -> list[Fraction]:
-    """Time stamps of all pictures in seconds."""
+    """Timestamps of all frames in seconds."""
     return [
         frame.pts * frame.time_base for frame in decoded(path) if frame.pts is not None and frame.time_base
     ]

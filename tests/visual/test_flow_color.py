@@ -1,4 +1,4 @@
-"""The colour wheel: its hues where they are known, white for rest, black for the unknown."""
+"""The colour wheel: published hues, white for no motion, black for unknown flow."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def color_of(x: float, y: float, largest: float = 1.0) -> Tensor:
     return flow_to_color(torch.tensor([x, y]).view(1, 2, 1, 1), largest=largest).flatten()
 
 
-def at_place(place: float) -> Tensor:
-    """The full colour at a place of the wheel, 0 to 54."""
-    angle = 2 * math.pi * place / 54
+def color_at(position: float) -> Tensor:
+    """The saturated colour at a position of the wheel, 0 to 54."""
+    angle = 2 * math.pi * position / 54
     return color_of(math.cos(angle), math.sin(angle), largest=1 + 1e-6)
 
 
 @pytest.mark.parametrize(
-    ("place", "rgb"),
+    ("position", "rgb"),
     [
         (0, (1, 0, 0)),  # red
         (15, (1, 1, 0)),  # yellow
@@ -37,8 +37,8 @@ def at_place(place: float) -> Tensor:
         (52, (1, 0, 1 / 2)),
     ],
 )
-def test_the_hues_of_the_wheel(place: float, rgb: tuple[float, float, float]) -> None:
-    torch.testing.assert_close(at_place(place), torch.tensor(rgb, dtype=torch.float32), atol=1e-4, rtol=0)
+def test_the_hues_of_the_wheel(position: float, rgb: tuple[float, float, float]) -> None:
+    torch.testing.assert_close(color_at(position), torch.tensor(rgb, dtype=torch.float32), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_sign_of_zero_does_not_matter() -> None:
     assert torch.equal(color_of(-1.0, -0.0), color_of(-1.0, 0.0))
 
 
-def test_rest_is_white() -> None:
+def test_no_motion_is_white() -> None:
     assert bool((flow_to_color(torch.zeros(2, 2, 3, 4)) == 1).all())
     assert bool((flow_to_color(torch.zeros(1, 2, 3, 4), largest=5.0) == 1).all())
 
@@ -77,7 +77,7 @@ def test_saturation_grows_with_the_length() -> None:
     assert bool((colors.amax(dim=1) > 0.99).all())
 
 
-def test_what_is_longer_than_the_largest_is_darker() -> None:
+def test_vectors_longer_than_the_largest_are_darker() -> None:
     torch.testing.assert_close(color_of(3.0, 0.0), torch.tensor([0.75, 0.0, 0.0]))
 
 
@@ -93,7 +93,7 @@ def test_the_largest_is_that_of_each_sample() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1.7e9])
-def test_the_unknown_is_black_and_does_not_count(value: float) -> None:
+def test_unknown_vectors_are_black_and_are_not_the_largest(value: float) -> None:
     flow = torch.zeros(1, 2, 1, 3)
     flow[0, 0, 0] = torch.tensor([2.0, 1.0, value])
     color = flow_to_color(flow)

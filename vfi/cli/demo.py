@@ -26,8 +26,8 @@ from vfi.errors import ConfigError, InputError, OutputError
 from vfi.evaluation.clips import Comparison, compare, read_rgb
 from vfi.io import open_source
 from vfi.registry import find
-from vfi.visual.comparison import comparison_picture
-from vfi.visual.panels import save_picture
+from vfi.visual.comparison import comparison_sheet
+from vfi.visual.panels import save_sheet
 
 TRUE_RATE = Fraction(48)
 """Frame rate of the rendered clip."""
@@ -194,7 +194,7 @@ def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> No
         copy: Path of a second copy, if any.
     """
     example = comparison.example
-    image = comparison_picture(
+    sheet = comparison_sheet(
         comparison.example_gap,
         name=name,
         ours_psnr=comparison.ours.psnr[example],
@@ -204,7 +204,7 @@ def draw(comparison: Comparison, name: str, path: Path, copy: Path | None) -> No
     )
     for target in (path, copy):
         if target is not None:
-            save_picture(image, target)
+            save_sheet(sheet, target)
             print_lines(f"Comparison of the frame with the median PSNR: {target}")
 
 

@@ -133,7 +133,7 @@ def read_frames(inputs: Sequence[Path], numbers: Sequence[int] | None) -> Frames
         for frame in source:
             count += 1
             if frame.index in wanted:
-                found[frame.index] = frame.picture.upright().tensor()[:, :3]
+                found[frame.index] = frame.image.upright().tensor()[:, :3]
                 names[frame.index] = str(inputs[frame.index]) if pair else f"{inputs[0]} [{frame.name}]"
             if len(found) == len(wanted):
                 break

@@ -88,7 +88,7 @@ def read_rgb(path: Path) -> Iterator[np.ndarray]:
     """Yield the upright frames of a video or a folder of images, uint8 ``[H, W, 3]``, RGB."""
     with open_source(path) as source:
         for frame in source:
-            yield rgb8(frame.picture.upright())
+            yield rgb8(frame.image.upright())
 
 
 def _odd(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -105,10 +105,10 @@ def read_clip(path: Path, factor: int, limit: int | None = None) -> Clip:
         for frame in source:
             if limit is not None and frame.index >= limit:
                 break
-            frames[frame.index] = rgb8(frame.picture)
+            frames[frame.index] = rgb8(frame.image)
             if frame.index % factor == 0:
-                assert frame.picture.frame is not None
-                kept.append(frame.picture.frame)
+                assert frame.image.frame is not None
+                kept.append(frame.image.frame)
     last = (len(kept) - 1) * factor
     return Clip(factor, kept, {number: rgb for number, rgb in frames.items() if number <= last})
 

@@ -47,7 +47,7 @@ class Transform:
 
     def apply(self, frame: SourceFrame) -> SourceFrame:
         """The frame with resized and cropped samples; with the same samples where they have that size."""
-        samples = frame.picture
+        samples = frame.image
         height, width = self.output_size(samples.height, samples.width)
         unchanged = self.resize in (None, (samples.width, samples.height))
         if unchanged and (height, width) == (samples.height, samples.width):

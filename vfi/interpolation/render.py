@@ -80,7 +80,7 @@ class Renderer:
             if note is not None and interval.end is not None:
                 note(self._decision(interval, sum(isinstance(content, Fraction) for _, content in contents)))
             wanted = [(item, content) for item, content in contents if item.index >= first]
-            count = frames_at_once(interval.start.picture)
+            count = frames_at_once(interval.start.image)
             for part in (wanted[begin : begin + count] for begin in range(0, len(wanted), count)):
                 new = iter(self._synthesize(interval, [t for _, t in part if isinstance(t, Fraction)]))
                 for item, content in part:
@@ -92,27 +92,27 @@ class Renderer:
         """The content of an output frame: a source frame's samples, or the t in (0, 1) to interpolate at."""
         start, end = interval.start, interval.end
         if end is None or interval.change is Change.HOLD or item.kind is Kind.HOLD:
-            return start.picture
+            return start.image
         if interval.change is Change.MOTION:
             t = (item.source_time - start.time) / (end.time - start.time)
-            return t or start.picture
+            return t or start.image
         if item.t == 0 or item.source != interval.sources[-1]:
-            return start.picture
+            return start.image
         if interval.change is Change.PAUSE or self.rules.blend_cuts:
             return item.t
-        return (start if item.t <= HALF else end).picture
+        return (start if item.t <= HALF else end).image
 
     def _synthesize(self, interval: Interval, fractions: list[Fraction]) -> list[Picture]:
         """Interpolate, or across a cut blend, at these t between start and end."""
         start, end = interval.start, interval.end
-        if not fractions or end is None or start.picture.equals(end.picture):
-            return [start.picture] * len(fractions)
+        if not fractions or end is None or start.image.equals(end.image):
+            return [start.image] * len(fractions)
         times = [float(t) for t in fractions]
         frames = (start, end, interval.prev, interval.next)
         self._tensors = {
             frame.index: self._tensors[frame.index]
             if frame.index in self._tensors
-            else frame.picture.tensor(self.model.device)
+            else frame.image.tensor(self.model.device)
             for frame in frames
             if frame is not None
         }  # each frame is converted once
@@ -128,9 +128,7 @@ class Renderer:
         else:
             tensors = self.model.interpolate_window(window, times, tile=self.rules.tile, check_finite=False)
         return [
-            Picture.from_tensor(
-                tensor, like=start.picture, end=end.picture, t=t, rounding=self.rules.rounding
-            )
+            Picture.from_tensor(tensor, like=start.image, end=end.image, t=t, rounding=self.rules.rounding)
             for tensor, t in zip(tensors, times, strict=True)
         ]
 

@@ -121,7 +121,7 @@ def find_intervals(
             start = before = frame
             continue
         paused = plan is not None and plan.pause(before.index) > 0
-        repeated = rules.merge_duplicates and scene.is_duplicate(before.picture.luma(), frame.picture.luma())
+        repeated = rules.merge_duplicates and scene.is_duplicate(before.image.luma(), frame.image.luma())
         if repeated and not holding and not paused and repeats < LONGEST_RUN:
             repeats += 1
         else:
@@ -141,7 +141,7 @@ def _compare(before: SourceFrame, frame: SourceFrame, rules: SceneRules) -> tupl
     """The change between two different frames, and its cut score where it is measured."""
     if not rules.find_cuts:
         return Change.MOTION, None
-    score = scene.cut_score(before.picture.luma(), frame.picture.luma())
+    score = scene.cut_score(before.image.luma(), frame.image.luma())
     return (Change.CUT if score > rules.cut_threshold else Change.MOTION), score
 
 

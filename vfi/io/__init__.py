@@ -1,4 +1,4 @@
-"""Pictures in and out: videos, folders of images, pairs and animations, with exact times; files of flow.
+"""Reads and writes frames (videos, image folders, pairs, animations) with exact times, and flow files.
 
 Public names are loaded when they are first used, so that importing a record does not load FFmpeg.
 """

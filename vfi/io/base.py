@@ -1,4 +1,4 @@
-"""What every source of pictures is: information, frames read ahead in a thread of its own, and a close."""
+"""Base class of frame sources, protocol of frame sinks, and the options of an output."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class FrameSource(ABC):
-    """A source of pictures with time stamps: a context manager that can be iterated once."""
+    """A source of frames with timestamps: a context manager that can be iterated once."""
 
     def __init__(self, info: SourceInfo, read_ahead: int) -> None:
-        """Keep what is known; nothing is decoded before the iteration starts.
+        """Store the information; nothing is decoded before the iteration starts.
 
         Args:
-            info: What is known before the first frame.
-            read_ahead: How many decoded frames may wait for the consumer.
+            info: Properties of the source that are known before its first frame is decoded.
+            read_ahead: Greatest number of decoded frames that wait for the consumer.
         """
         self.info = info
         self.damage: str | None = None
-        """After the iteration: one sentence about what was broken, or None. Frames before (and, where
-        possible, after) the damage were delivered."""
+        """One sentence about damage that the iteration found, or None. Frames before (and, where possible,
+        after) the damage were delivered."""
         self._read_ahead = read_ahead
         self._prefetch: Prefetch[SourceFrame] | None = None
         self._closed = False
@@ -43,11 +43,11 @@ class FrameSource(ABC):
         """All frames in order; runs in the reading thread."""
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """The frames in order of time; as :meth:`stream`."""
+        """The frames in order of time; the same as :meth:`stream`."""
         return self.stream()
 
     def stream(self, first: int = 0) -> Iterator[SourceFrame]:
-        """The frames from one on, decoded a few ahead in a thread; once per source.
+        """The frames from ``first`` on, decoded a few ahead in a thread; possible once per source.
 
         Args:
             first: Index of the first frame, from 0.
@@ -63,7 +63,7 @@ class FrameSource(ABC):
         return iter(self._prefetch)
 
     def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """Frames ``first`` to ``last``, as the iteration delivers them; may be called again and again.
+        """Frames ``first`` to ``last``, as the iteration delivers them; may be called repeatedly.
 
         Args:
             first: Index of the first frame, from 0.
@@ -73,6 +73,10 @@ class FrameSource(ABC):
             ValueError: If ``first`` is negative.
         """
         self._check_range(first)
+        return self._read(first, last)
+
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`; overridden by sources that can begin in the middle."""
         yield from islice(self._frames(), first, None if last is None else max(first, last + 1))
 
     def timestamps(self) -> list[tuple[Fraction, Fraction]]:
@@ -87,7 +91,7 @@ class FrameSource(ABC):
             raise ValueError(f"frames are counted from 0, so {first} cannot be the first one")
 
     def close(self) -> None:
-        """Stop reading and free everything; may be called twice."""
+        """Stop reading and free all resources; may be called twice."""
         self._closed = True
         if self._prefetch is not None:
             self._prefetch.close()
@@ -105,30 +109,30 @@ class FrameSource(ABC):
 
 @dataclass(frozen=True)
 class SinkOptions:
-    """How an output is written. Everything has a default that suits most."""
+    """How an output is written. Every option has a default."""
 
     codec: str = "auto"
     """A key of :data:`vfi.io.video.writing.encoders.CODECS`, FFmpeg's name of an encoder, or ``"auto"``."""
     quality: float | None = None
-    """On the codec's own scale (CRF; ProRes profile number; 1 to 100 for jpg and webp); None: a good one."""
+    """Quality on the codec's own scale (CRF, ProRes profile number, 1 to 100 for jpg and webp) or None."""
     preset: str | None = None
-    """The encoder's own name of how slow it works; None: a good one."""
+    """The encoder's own name of its speed setting; None: default."""
     pixel_format: str = "auto"
-    """FFmpeg's name; ``"auto"``: the source's, or the nearest that loses least."""
+    """FFmpeg's name of the sample layout; ``"auto"``: that of the source, or the one that loses least."""
     audio: Literal["copy", "stretch", "drop"] = "copy"
-    """What becomes of sound: packets copied; slowed down by ``time_scale`` with its pitch kept; left out."""
+    """Treatment of the audio: packets copied; slowed down by ``time_scale`` at constant pitch; left out."""
     time_scale: Fraction = Fraction(1)
     """Output seconds per source second."""
     rate: Fraction | None = None
-    """Frames per second of the output where it is constant; None where only the timestamps state it."""
+    """Frames per second of the output where it is constant; None for a variable rate."""
     divisions: int = 1
-    """Into how many parts the intervals of the source are divided where there is no constant rate."""
+    """Number of parts that the source's frame intervals are divided into, where the rate is not constant."""
     overwrite: bool = False
     """Replace an existing output."""
     resume: bool = False
     """Continue where an interrupted run with the same fingerprint stopped."""
     fingerprint: str = ""
-    """Stands for everything that the frames depend on; runs of equal fingerprints give equal frames."""
+    """Digest of everything that the frames depend on; runs of equal fingerprints give equal frames."""
     start: Fraction | None = None
     """Source time that became output time 0; None: the source was not trimmed at its start."""
     end: Fraction | None = None
@@ -136,24 +140,24 @@ class SinkOptions:
     size: tuple[int, int] | None = None
     """Height and width of the frames in pixels, if not those of the source."""
     image_format: str = "png"
-    """For a folder of images: one of :data:`vfi.io.images.sink.IMAGE_FORMATS`."""
+    """Format of images in a folder, one of :data:`vfi.io.images.sink.IMAGE_FORMATS`."""
     png_compression: int = 1
-    """0 (none) to 9 (smallest, slow)."""
+    """Compression level of png images, from 0 (none) to 9 (smallest, slow)."""
     loop: int = -1
-    """How often an animation is played; 0: for ever; -1: as often as the source, for ever if that is none."""
+    """Number of plays of an animation; 0: endless; -1: as the source, endless if it has none."""
     first_frame: int = 0
     """Index of the first output frame that is written: a shard of an output begins there."""
     segment_frames: int = 120
-    """Frames per resumable piece of a video: what an interruption loses at most."""
+    """Frames per segment of a video: an interruption loses at most the segment in work."""
 
 
 class FrameSink(Protocol):
-    """What frames are written to. A context manager: leaving it without :meth:`finish` aborts."""
+    """Destination of frames. A context manager: leaving it without :meth:`finish` aborts."""
 
     completed: int
-    """Frames safely done by interrupted runs, from the first on; the caller starts with this index."""
-    held: tuple[range, ...]
-    """Indices of all frames safely done by interrupted runs: the caller may leave them out or write them
+    """Index of the frame that the caller starts with: all before were written by interrupted runs."""
+    written: tuple[range, ...]
+    """Indices of all frames that interrupted runs have completed: the caller may leave them out or write them
     again, which does nothing."""
 
     def write(self, frame: OutputFrame) -> None:
@@ -165,11 +169,11 @@ class FrameSink(Protocol):
         ...
 
     def finish(self) -> list[str]:
-        """Complete the output under its final name; returns one sentence for everything it does not keep."""
+        """Complete the output under its final name; returns one sentence per property that it cannot keep."""
         ...
 
     def suspend(self) -> None:
-        """Stop before the end; what was written is complete and kept for resuming or joining."""
+        """Stop before the end; the frames written so far are kept for resuming or joining."""
         ...
 
     def adopt(self, folder: Path) -> None:
@@ -177,7 +181,7 @@ class FrameSink(Protocol):
         ...
 
     def abort(self) -> list[str]:
-        """Give up; returns a sentence that states what can be resumed, or nothing."""
+        """Stop without an output; returns a sentence on what can be resumed, or nothing."""
         ...
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Names of files and folders: natural order, and which of them are pictures or videos."""
+"""Names of files and folders: natural order, and which of them are images or videos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pnm"}
 )
 ANIMATION_SUFFIXES = frozenset({".gif", ".apng", ".webp", ".png"})
-"""Image formats that can hold several pictures."""
+"""Image formats that can hold several frames."""
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mkv", ".mov", ".webm", ".avi", ".ts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".gif"}
 )
@@ -21,7 +21,7 @@ UNREAD_IMAGE_SUFFIXES = frozenset(
         ".psd", ".svg", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
     }
 )  # fmt: skip
-"""Images that are not read from folders: other formats, raw files of cameras, animations."""
+"""Image formats that are not read from folders: unsupported ones, camera raw files, animations."""
 _MOST_NAMED = 3
 _DIGITS = re.compile(r"(\d+)")
 
@@ -30,12 +30,12 @@ def natural_key(name: str | Path) -> tuple[tuple[tuple[int, int, str], ...], str
     """Sorting key under which ``frame2`` comes before ``frame10``, and case does not matter.
 
     Args:
-        name: A file name, or a path, of which only the last part counts.
+        name: File name, or a path, of which only the last part counts.
     """
     text = Path(name).name
     parts = _DIGITS.split(text)
     keys = tuple(
-        (0, int(part), "") if place % 2 else (1, 0, part.casefold()) for place, part in enumerate(parts)
+        (0, int(part), "") if number % 2 else (1, 0, part.casefold()) for number, part in enumerate(parts)
     )
     return keys, text
 
@@ -46,7 +46,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def unread_images_note(folder: Path) -> str | None:
-    """One sentence on the files directly in a folder that are images, but of no format that is read."""
+    """One sentence on the images directly in a folder whose format cannot be read; None if there are none."""
     names = [printable(path.name) for path in _sorted_files(folder, UNREAD_IMAGE_SUFFIXES)]
     if not names:
         return None

@@ -1,11 +1,11 @@
-"""Files of optical flow: Middlebury's ``.flo`` and KITTI's 16-bit png.
+"""Optical flow files: Middlebury's ``.flo`` and KITTI's 16-bit png.
 
-In memory a flow is ``[1, 2, H, W]`` float32, channels (x right, y down), pixels; a vector that is not known
-is NaN in both channels. :func:`known_vectors` gives the mask that :mod:`vfi.evaluation.metrics` wants.
+In memory a flow is ``[1, 2, H, W]`` float32, channels (x right, y down), pixels; an unknown vector
+is NaN in both channels. :func:`known_vectors` gives the mask that :mod:`vfi.evaluation.metrics` takes.
 
 * ``.flo`` (Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011): little-endian;
   the number 202021.25 (which reads ``PIEH``), width and height as int32, then x and y of every pixel as
-  float32, row by row. A component beyond 1e9 means "not known".
+  float32, row by row. A component beyond 1e9 means "unknown".
 * ``.png`` (Menze and Geiger, "Object Scene Flow for Autonomous Vehicles", CVPR 2015): red and green hold
   ``64 x + 2^15`` and ``64 y + 2^15`` in 16 bit, blue is 1 where the vector is known and 0 where not. Steps of
   1/64 px, from -512 to 511.98 px.
@@ -31,7 +31,7 @@ FLOW_SUFFIXES = (".flo", ".png")
 
 FLO_MARK = b"PIEH"
 FLO_LONGEST_SIDE = 99_999  # pixels, Middlebury's own limit
-FLO_UNKNOWN = 1.666666752e9  # what Middlebury writes for a vector that is not known
+FLO_UNKNOWN = 1.666666752e9  # written by Middlebury for an unknown vector
 UNKNOWN_BEYOND = 1e9  # px
 _FLO_HEADER = struct.Struct("<4sii")
 
@@ -51,22 +51,22 @@ def known_vectors(flow: Tensor) -> Tensor:
         flow: ``[B, 2, H, W]``, pixels.
 
     Returns:
-        ``[B, 1, H, W]`` bool, as the metrics want it for ``valid``.
+        ``[B, 1, H, W]`` bool, the ``valid`` mask of the metrics.
     """
     return (flow.abs() <= UNKNOWN_BEYOND).all(dim=1, keepdim=True)  # false for NaN
 
 
 def read_flow(path: str | Path) -> Tensor:
-    """Read a flow.
+    """Read a flow file.
 
     Args:
-        path: A ``.flo`` or a KITTI ``.png``.
+        path: Middlebury ``.flo`` or KITTI ``.png`` file.
 
     Returns:
-        ``[1, 2, H, W]`` float32, pixels; NaN where the vector is not known.
+        ``[1, 2, H, W]`` float32, pixels; NaN where the vector is unknown.
 
     Raises:
-        InputError: If the file is missing, damaged, or not what its name says.
+        InputError: If the file is missing, damaged, or of another format than its name says.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -84,16 +84,16 @@ def read_flow(path: str | Path) -> Tensor:
 
 
 def write_flow(path: str | Path, flow: Tensor, *, overwrite: bool = False) -> None:
-    """Write a flow, whole or not at all.
+    """Write a flow file, whole or not at all.
 
     Args:
-        path: A ``.flo``, or a ``.png`` that becomes KITTI's; folders above it are made.
-        flow: ``[1, 2, H, W]`` or ``[2, H, W]``, pixels; where it is not finite it is written as not known.
-        overwrite: Replace an existing file.
+        path: Output ``.flo`` (Middlebury) or ``.png`` (KITTI); missing folders are created.
+        flow: ``[1, 2, H, W]`` or ``[2, H, W]``, pixels; vectors that are not finite are written as unknown.
+        overwrite: Whether an existing file is replaced.
 
     Raises:
-        OutputError: If the name is another, the file exists or cannot be written, or the format cannot hold
-            a vector (the first one is named).
+        OutputError: If the suffix is another one, the file exists or cannot be written, or the format cannot
+            hold a vector (the first one is named).
         ValueError: If ``flow`` is not one flow.
     """
     path = Path(path)
@@ -131,12 +131,12 @@ def encode_kitti(flow: Tensor) -> bytes:
 
 
 def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
-    """Write a small file under a temporary name, then rename it; folders above it are made.
+    """Write a small file under a temporary name, then rename it; missing folders are created.
 
     Args:
-        path: Its final name.
-        content: All of it.
-        overwrite: Replace an existing file.
+        path: Final name of the file.
+        content: Complete content of the file.
+        overwrite: Whether an existing file is replaced.
 
     Raises:
         OutputError: If the file exists or cannot be written; then nothing has changed.
@@ -184,7 +184,7 @@ def _read_kitti(path: Path, head: bytes) -> np.ndarray:
     # Decoders turn other kinds of png into 16-bit RGB without a word, so the header decides.
     fields = _PNG_HEADER.unpack(head) if len(head) == _PNG_HEADER.size else None
     if fields is None or fields[0] != _PNG_MARK or fields[5:] != (16, _PNG_RGB):
-        raise InputError(f"{path} is no flow: KITTI's are RGB png of 16 bit; a colour picture holds no flow.")
+        raise InputError(f"{path} is no flow: KITTI's are RGB png of 16 bit; a colour image holds no flow.")
     samples = read_image(path)  # [H, W, 3] uint16
     if samples.shape[2] != 3 or samples[..., 2].max() > 1:
         raise InputError(f"{path} is no flow of KITTI: the blue of every pixel must be 1 (known) or 0.")

@@ -1,4 +1,4 @@
-"""The records that both sides of video input and output share: plain numbers, no open files.
+"""Records that readers and writers have in common: plain values, no open files.
 
 All times are :class:`fractions.Fraction` seconds.
 """
@@ -43,12 +43,12 @@ class ContentLight:
 
 @dataclass(frozen=True)
 class StreamRecord:
-    """One stream of the container beside the pictures, for carrying it over and for messages."""
+    """One stream of the container other than the frames, for copying it and for messages."""
 
     index: int
     """Number of the stream in its container."""
     kind: Literal["audio", "subtitle", "data", "attachment", "video", "cover", "unknown"]
-    """``"cover"`` is an attached picture, ``"video"`` a further video stream."""
+    """``"cover"`` is a cover image, ``"video"`` a further video stream."""
     codec: str
     """FFmpeg's codec name, or an empty string."""
     language: str | None = None
@@ -56,7 +56,7 @@ class StreamRecord:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """Everything that is known of a source before its first frame is decoded."""
+    """Properties of a source that are known before its first frame is decoded."""
 
     path: Path
     kind: Literal["video", "images", "pair"]
@@ -64,9 +64,9 @@ class SourceInfo:
     """Pixels, as stored: before rotation for display."""
     width: int
     rate: Fraction | None
-    """Nominal frames per second; None where the rate varies and only the time stamps tell."""
+    """Nominal frames per second; None for a variable rate, which only the timestamps state."""
     duration: Fraction | None
-    """Seconds of the part that will be read, as far as the container tells."""
+    """Seconds of the part that will be read, as far as the container states them."""
     frame_count: int | None
     """Frames of the part that will be read: exact for images, an estimate for video."""
     bits: int
@@ -76,32 +76,32 @@ class SourceInfo:
     """FFmpeg's name of the sample layout."""
     color: ColorTags
     sample_aspect_ratio: Fraction | None = None
-    """Width of a pixel over its height; None where not told."""
+    """Width of a pixel over its height; None where not stated."""
     rotation: int = 0
-    """Degrees counter-clockwise by which players turn the stored picture: 0, 90, 180 or 270."""
+    """Degrees counter-clockwise by which players rotate the stored frame: 0, 90, 180 or 270."""
     display_matrix: tuple[int, ...] = ()
-    """The nine numbers by which players turn, mirror and move the stored frame, as FFmpeg has them (ISO/IEC
+    """The nine numbers by which players rotate, flip and move the stored frame, as FFmpeg has them (ISO/IEC
     14496-12, the first two columns in 16.16, the last in 2.30 fixed point); empty: as it is stored."""
-    mirrored: bool = False
-    """Whether players mirror the stored frame left to right before they turn it by ``rotation``."""
+    flipped: bool = False
+    """Whether players flip the stored frame left to right before they rotate it by ``rotation``."""
     has_audio: bool = False
     start: Fraction = Fraction(0)
-    """Time of the first picture of the whole stream (before trimming), on the source's clock."""
+    """Time of the first frame of the whole stream (before trimming), on the source's clock."""
     clock_zero: Fraction = Fraction(0)
     """Container time that counts as 0 on the source's clock: recordings of broadcasts start at any number.
     Packets that are copied from the container have to be moved back by it, too."""
     codec: str = ""
-    """FFmpeg's name of the codec of the pictures; empty for images."""
+    """FFmpeg's name of the video codec; empty for images."""
     mastering_display: MasteringDisplay | None = None
     content_light: ContentLight | None = None
     lost_metadata: tuple[str, ...] = ()
-    """Names of what the pictures carry one by one and no output can: new pictures have none of it."""
+    """Names of metadata that single frames carry and outputs cannot, because new frames have none."""
     color_profiles: tuple[str, ...] = ()
-    """Names of the colour profiles of images, once each; an empty one stands for sRGB."""
+    """Distinct names of the images' colour profiles; an empty name stands for sRGB."""
     streams: tuple[StreamRecord, ...] = ()
-    """All streams but the one that is read."""
+    """All streams except the one that is read."""
     notes: tuple[str, ...] = ()
-    """One sentence for everything about the input that its user should know."""
+    """Sentences about the input that its user should know."""
 
     @property
     def display_height(self) -> int:
@@ -116,7 +116,7 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """One picture of a source with its place in time."""
+    """One frame of a source with its time."""
 
     index: int
     """Counts delivered frames from 0."""
@@ -124,26 +124,26 @@ class SourceFrame:
     """Seconds on the source's own clock; strictly increasing."""
     duration: Fraction
     """Seconds until the next frame; positive."""
-    picture: Picture
+    image: Picture
     name: str
     """File stem of an image, or the zero-padded number of a video frame."""
 
 
 @dataclass(frozen=True)
 class OutputFrame:
-    """One picture to be written, with its place in the output's time."""
+    """One frame to be written, with its time in the output."""
 
     index: int
     time: Fraction
     """Seconds on the output's clock; strictly increasing."""
     duration: Fraction
-    picture: Picture
+    image: Picture
     name: str
-    """File stem under which an image folder keeps it."""
+    """File stem of the frame in a folder of images."""
 
 
 def check_trim(start: Fraction | None, end: Fraction | None) -> None:
-    """Refuse a part that cannot hold anything.
+    """Refuse a part that cannot contain any frame.
 
     Raises:
         ConfigError: If ``start`` is negative or ``end`` is not after it.
@@ -157,15 +157,15 @@ def check_trim(start: Fraction | None, end: Fraction | None) -> None:
 
 
 def trimmed_info(info: SourceInfo, start: Fraction | None, end: Fraction | None) -> SourceInfo:
-    """The information about a whole source, narrowed to the part from ``start`` to ``end``.
+    """The information on the part of a source from ``start`` to ``end``.
 
     Args:
-        info: Of the whole source.
+        info: Information on the whole source.
         start: Seconds on the source's clock, inclusive; None: from the beginning.
         end: Seconds, exclusive; None: to the end.
 
     Raises:
-        ConfigError: If the part cannot hold anything.
+        ConfigError: If the part cannot contain any frame.
         InputError: If the source ends before the part begins.
     """
     check_trim(start, end)

@@ -1,6 +1,6 @@
-"""A lock on an output, held by the operating system: it ends with its process, so a kill leaves no lock.
+"""A lock on an output, kept by the operating system: it ends with its process, so a kill leaves no lock.
 
-Written here rather than taken from ``filelock``, which leaves its file behind for ever, may truncate the
+Written here rather than taken from ``filelock``, which never deletes its file, may truncate the
 owner's record in older releases, and falls back to locks that outlive their process.
 """
 
@@ -24,8 +24,8 @@ else:
     import fcntl
 
 _LOGGER = logging.getLogger(__name__)
-_HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
-_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+_LOCKED_ERRORS = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
+_UNSUPPORTED_ERRORS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _PROGRAM = "vfi lock"
 _LONGEST_RECORD = 4096  # bytes
 _LOCKED_BYTE = 1 << 30  # Windows refuses to read what is locked: a byte far behind the owner's record
@@ -39,18 +39,18 @@ class OutputLock:
 
         Args:
             path: Lock file.
-            output: Final file or folder that it guards, for messages.
+            output: Final file or folder that the lock guards, for messages.
         """
         self.path = path
         self.output = output
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or refuse at once.
+        """Take the lock, or fail at once if another run has it.
 
         Raises:
-            OutputError: If another run holds it, or if a file of another origin has its name.
-            OSError: If the lock file cannot be made.
+            OutputError: If another run holds the lock, or if a file of another origin has its name.
+            OSError: If the lock file cannot be created.
         """
         while self._descriptor is None:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -65,7 +65,7 @@ class OutputLock:
                     os.close(descriptor)
 
     def release(self) -> None:
-        """Delete the lock file and give up the lock; does nothing where it is not held."""
+        """Delete the lock file and release the lock; does nothing where it is not held."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
@@ -83,18 +83,19 @@ class OutputLock:
         try:
             _lock(descriptor)
         except OSError as error:
-            if error.errno in _HELD:
+            if error.errno in _LOCKED_ERRORS:
                 raise OutputError(
                     f"{self.output} is being written by another run{_owner(descriptor)}: wait for its end, "
                     "stop it, or choose another output."
                 ) from None
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in _UNSUPPORTED_ERRORS:
                 raise
             _LOGGER.warning("%s: the file system has no locks; a second run goes unnoticed", self.path)
         content = _read(descriptor)
         if content.strip(b"\0") and _parse(content) is None:
             raise OutputError(
-                f"{self.path} is in the way and was not made by vfi: move it away or choose another output."
+                f"{self.path} is in the way and was not created by vfi: move it away or choose another "
+                "output."
             )
 
 
@@ -135,7 +136,7 @@ def _parse(content: bytes) -> dict[str, Any] | None:
 
 
 def _owner(descriptor: int) -> str:
-    """The holder of a lock in words, or nothing where it has not written its record yet."""
+    """The holder of a lock for messages; empty where it has not written its record yet."""
     try:
         record = _parse(_read(descriptor))
     except OSError:

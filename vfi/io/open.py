@@ -1,4 +1,4 @@
-"""Opens sources and sinks: from a path to frames with times, and from frames to a path."""
+"""Opens frame sources and sinks by path."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def open_source(
     """Open frames for reading.
 
     Args:
-        path: A video file, an animated image, a folder of images, or one image.
-        second: A second image, which makes a pair with ``path``.
-        start: Time of the first wanted frame, seconds on the source's clock, inclusive.
-        end: Time before which the last wanted frame begins, seconds.
-        rate: Frames per second of what has no time of its own: images (None: 24) and bare streams such as
-            ``.h264`` (None: what they state).
+        path: Video file, animated image, folder of images, or single image.
+        second: Second image of a pair, of which ``path`` is the first.
+        start: Time of the first wanted frame, seconds on the source's clock, inclusive; None: the beginning.
+        end: Time before which the last wanted frame begins, seconds; None: the end.
+        rate: Frames per second of sources without timestamps: images (None: 24) and bare streams such as
+            ``.h264`` (None: the rate in their headers).
         mixed_sizes: Whether images may differ in size; the source then has that of the first.
-        deinterlace: Treatment of interlaced film: ``"auto"`` adds a note to ``info.notes`` and leaves it
-            as it is, ``"off"`` leaves it without a note, ``"bwdif"`` makes every field a frame.
+        deinterlace: Treatment of interlaced video: ``"auto"`` adds a note to ``info.notes`` and leaves it
+            interlaced, ``"off"`` omits the note, ``"bwdif"`` turns every field into a frame.
 
     Returns:
         A context manager that can be iterated once; see :class:`~vfi.io.base.FrameSource`.
 
     Raises:
-        InputError: If the input cannot be used; the message names it and the remedy.
+        InputError: If the input cannot be used; the message names the file and the remedy.
         ConfigError: If the options contradict each other.
     """
     if deinterlace not in DEINTERLACING:
@@ -91,13 +91,13 @@ def find_clips(path: str | Path) -> list[Path]:
         The folders in natural order; empty if ``path`` is not such a dataset.
     """
     folder = Path(path)
-    if not os.path.isdir(folder) or images_in(folder):  # unlike Path.is_dir, it bears names of any length
+    if not os.path.isdir(folder) or images_in(folder):  # unlike Path.is_dir, it accepts names of any length
         return []
     return clips_in(folder)
 
 
 def _existing(path: str | Path) -> Path:
-    """The path of a file or folder; refuses at once what cannot be opened as one, or would never end."""
+    """The path of a file or folder; refuses what cannot be opened as one, and pipes that may never end."""
     text, path = str(path), Path(path)
     if text == "-":
         raise InputError("Standard input (-) cannot be read: save it to a file and give the name of that.")
@@ -105,23 +105,23 @@ def _existing(path: str | Path) -> Path:
         mode = path.stat().st_mode
     except PermissionError as error:
         raise InputError(f"{text} may not be read: change its permissions.") from error
-    except (OSError, ValueError) as error:  # not there, or a name that the file system refuses
+    except (OSError, ValueError) as error:  # missing, or a name that the file system refuses
         raise InputError(_missing(text, path)) from error
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return path
     kind = _special_kind(mode)
-    raise InputError(f"{text} is a {kind}, not a file: save what it delivers to a file, and give that.")
+    raise InputError(f"{text} is a {kind}, not a file: save its content to a file, and give that.")
 
 
 def _special_kind(mode: int) -> str:
-    """What a path is that is neither a file nor a folder, by its mode."""
+    """The kind of a path that is neither a file nor a folder, by its mode."""
     if stat.S_ISFIFO(mode):
         return "pipe"
     return "socket" if stat.S_ISSOCK(mode) else "device"
 
 
 def _missing(text: str, path: Path) -> str:
-    """The sentence on a path that is not there, by what its name looks like."""
+    """The sentence on a missing path, by the form of its name."""
     if _ADDRESS.match(text):
         return f"{text} is an address, and vfi reads only files: download it first."
     if _PATTERN.search(path.name):
@@ -158,19 +158,19 @@ def _folder_images(folder: Path) -> list[Path]:
 
 
 def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None = None) -> FrameSink:
-    """Open an output; everything that can be refused is refused here, before any work is done.
+    """Open an output; all that can be refused is refused here, before any frame is computed.
 
     Args:
-        path: A file with the suffix of a video or an animation, or a folder for images (existing, or a name
+        path: File with the suffix of a video or an animation, or folder for images (existing, or a name
             without suffix).
-        source: Where the pictures come from; its information is used, and its file for sound and the rest.
-        options: How to write; None: the defaults.
+        source: Source of the frames; its information is used, and its file for audio and other streams.
+        options: Options of the output; None: the defaults.
 
     Raises:
-        AlreadyComplete: If the output shall be resumed and is complete.
+        AlreadyComplete: If a run is to be resumed whose output is complete.
         ConfigError: If an option is wrong.
-        OutputError: If the output exists, is being written by another run, cannot be written, or cannot be
-            made as asked.
+        OutputError: If the output exists, is being written by another run, or cannot be
+            written with these options.
     """
     ffmpeg.keep_from_python()
     options = options or SinkOptions()
@@ -190,12 +190,12 @@ def open_sink(path: Path | str, source: FrameSource, options: SinkOptions | None
 
 
 def is_image_folder(output: Path) -> bool:
-    """Whether an output is a folder of images rather than a film."""
+    """Whether an output is a folder of images, not a file."""
     return output.suffix[1:].lower() not in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
 
 
 def _sink_for(path: Path) -> type[VideoSink] | type[AnimationSink] | type[ImageSink]:
-    """The kind of output that a name stands for."""
+    """The sink class of an output name."""
     if path.name == "-":
         raise ConfigError("Standard output (-) cannot be written to: give the name of a file or a folder.")
     if _ADDRESS.match(str(path)):
@@ -248,7 +248,7 @@ def _check_folder(path: Path, info: SourceInfo) -> None:
 
 
 def _check_names(source: FrameSource) -> None:
-    """Refuse images whose names differ in their suffixes alone: they would become one file.
+    """Refuse images whose names differ only in their suffixes: they would overwrite each other.
 
     Raises:
         InputError: If there are such images.

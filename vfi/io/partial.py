@@ -1,9 +1,9 @@
 """The unfinished output on disk: a locked, marked folder beside the final file or folder.
 
-Everything that is computed gathers in ``NAME.part``. The folder is recognised by a marker file and by a mark
-in its state; nothing is ever deleted that does not bear a name which this program gives. The finished result
-gets its final name by one rename, before which the folder is marked: so a run that is killed at any moment
-leaves either an output that is complete or a folder that tells how to go on.
+Everything that is computed is collected in ``NAME.part``. The folder is recognised by a marker file and by an
+entry in its state; only files with names that this program gives are ever deleted. The finished result gets
+its final name by one rename, before which the folder is marked: a run that is killed at any time leaves
+either a complete output or a folder from which it can be resumed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ STATE_FILE = "state.json"
 MARKER_FILE = "vfi-unfinished-output"
 IMAGE_FOLDER = "images"
 UNFINISHED = ".unfinished"
+DECISIONS_FILE = "decisions.jsonl"
+"""Journal of the job that writes the output, see :mod:`vfi.jobs.journal`."""
 _PUBLISHING_FILE = "publishing.json"
 _PROGRAM = "vfi unfinished output"
 _VERSION = 2
 _LAST_REMOVED = (STATE_FILE, _PUBLISHING_FILE, MARKER_FILE)
 _OWN_FILE = re.compile(
-    r"(\d{6,}\.(mkv|json)|\d{6,}|(state|publishing|animation)\.json|(joined|animation)\.\w+|images\.jsonl)"
+    r"(\d{6,}\.(mkv|json)|\d{6,}|(state|publishing|animation)\.json|(joined|animation)\.\w+|(images|decisions)\.jsonl)"
     rf"({re.escape(UNFINISHED)})?|{MARKER_FILE}"
 )
 _OWN_IMAGE = re.compile(rf".*(\.(png|jpg|tif|webp)|{re.escape(UNFINISHED)})", re.DOTALL)
@@ -40,27 +42,27 @@ _CHUNK_BYTES = 1 << 20
 
 
 class PartialFolder:
-    """The folder of an unfinished output. From :meth:`begin` to :meth:`release` no other run can use it."""
+    """Folder of an unfinished output. From :meth:`begin` to :meth:`release` no other run can use it."""
 
     def __init__(self, output: Path, result: str) -> None:
-        """Name the folder; nothing is touched yet.
+        """Set the names; nothing is touched yet.
 
         Args:
             output: Final file or folder.
-            result: Name, inside the folder, of what becomes the output.
+            result: Name, inside the folder, of the file or folder that becomes the output.
         """
         self.output = output
         self.path = partial_path(output)
         self.result = self.path / result
-        self._lock = OutputLock(output.with_name(f"{self.path.name}.lock"), output)
+        self._lock = OutputLock(_lock_path(output), output)
 
     def begin(self, identity: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
-        """Lock the output and make the folder ready: empty, or with what an interrupted run left.
+        """Lock the output and prepare the folder: empty, or with the work of an interrupted run.
 
         Args:
-            identity: What must be equal for a run to be continued; JSON values.
-            resume: Continue if there is something to continue.
-            overwrite: An existing output may be replaced.
+            identity: JSON values that must be equal for a run to be resumed.
+            resume: Whether to resume an interrupted run, if there is one.
+            overwrite: Whether an existing output may be replaced.
 
         Raises:
             AlreadyComplete: If ``resume`` finds the output complete.
@@ -83,7 +85,7 @@ class PartialFolder:
         write_json(self.path / _PUBLISHING_FILE, {"result": self.result.name})
 
     def publish(self) -> None:
-        """Give the result its final name, by one rename, and delete the rest."""
+        """Give the result its final name by one rename, and delete everything else."""
         self.mark_moving()
         self.result.replace(self.output)
         synchronise_folder(self.output.parent)
@@ -93,7 +95,7 @@ class PartialFolder:
         """Move one file of a result that is a folder into the output, an existing folder.
 
         Args:
-            name: Name of the file; nothing is done if it has been moved already.
+            name: Name of the file; a file that has been moved already is skipped.
         """
         file, target = self.result / name, self.output / name
         if not file.exists():
@@ -111,7 +113,7 @@ class PartialFolder:
             file.unlink()
 
     def clear(self) -> None:
-        """Delete everything in the folder that bears a name of ours, and the folder if that empties it."""
+        """Delete everything in the folder that has one of our names, then the folder if it is empty."""
         if not self.path.is_dir():
             return
         own = [path for path in self.path.iterdir() if _OWN_FILE.fullmatch(path.name)]
@@ -124,18 +126,18 @@ class PartialFolder:
                 if _OWN_IMAGE.fullmatch(path.name):
                     path.unlink()
             images.rmdir()
-        for name in _LAST_REMOVED:  # what makes the folder recognised goes last
+        for name in _LAST_REMOVED:  # the files by which the folder is recognised go last
             (self.path / name).unlink(missing_ok=True)
-        with suppress(OSError):  # something of the user's is in it
+        with suppress(OSError):  # it contains a file of the user
             self.path.rmdir()
 
     def release(self) -> None:
-        """Let other runs in; may be called twice."""
+        """Unlock the output; may be called twice."""
         self._lock.release()
 
     @contextmanager
     def released_on_error(self) -> Iterator[None]:
-        """Let other runs in if the block fails, such as the rest of an output's opening."""
+        """Unlock the output if the block fails, such as the rest of opening a sink."""
         try:
             yield
         except BaseException:
@@ -149,28 +151,28 @@ class PartialFolder:
         begun = found is not None or (self.path / _PUBLISHING_FILE).exists()
         if resume and present and self._was_published():
             self.clear()
-            raise AlreadyComplete(f"{self.output} is complete; what was left of the work on it is deleted.")
+            raise AlreadyComplete(f"{self.output} is complete; the remains of the work on it are deleted.")
         if resume and present and not begun and not overwrite:
             self.clear()
             raise AlreadyComplete(
-                f"{self.output} is complete: there is nothing to resume; give --overwrite to make it anew."
+                f"{self.output} is complete: there is nothing to resume; give --overwrite to repeat it."
             )
-        entering = self.output.is_dir() and self.is_moving  # then it was allowed before
+        entering = self.output.is_dir() and self.is_moving  # overwriting was allowed before
         if present and not overwrite and not (resume and entering and found == state):
             raise OutputError(self._exists_message(begun=begun and resume))
         if resume and found == state:
             if not self.result.is_dir():
-                (self.path / _PUBLISHING_FILE).unlink(missing_ok=True)  # the result is made again
+                (self.path / _PUBLISHING_FILE).unlink(missing_ok=True)  # the result is written again
             return
         if resume and found is not None:
             raise ConfigError(self._other_settings_message(found))
-        self._start_anew(state)
+        self._start_over(state)
 
-    def _start_anew(self, state: Mapping[str, Any]) -> None:
+    def _start_over(self, state: Mapping[str, Any]) -> None:
         foreign = next(self._foreign_files(), None)
         if foreign is not None:
             raise OutputError(
-                f"{foreign} is in the way and was not made by vfi: move it away or choose another output."
+                f"{foreign} is in the way and was not created by vfi: move it away or choose another output."
             )
         self.clear()
         self.path.mkdir(exist_ok=True)
@@ -198,7 +200,7 @@ class PartialFolder:
         if marked and not isinstance(state, dict):
             return {}
         raise OutputError(
-            f"{self.path} is in the way and was not made by vfi: move it away or choose another output."
+            f"{self.path} is in the way and was not created by vfi: move it away or choose another output."
         )
 
     def _was_published(self) -> bool:
@@ -207,7 +209,7 @@ class PartialFolder:
         return isinstance(mark, dict) and mark.get("result") == self.result.name and not self.result.exists()
 
     def _foreign_files(self) -> Iterator[Path]:
-        """What is in the folder and bears no name that this program gives."""
+        """The paths in the folder whose names this program does not give."""
         if self.path.is_dir():
             images = self.path / IMAGE_FOLDER
             own_folder = images.is_dir() and not images.is_symlink()
@@ -229,29 +231,34 @@ class PartialFolder:
 
     def _other_settings_message(self, found: Mapping[str, Any]) -> str:
         if not found:
-            return f"The state in {self.path / STATE_FILE} is damaged: leave --resume out to start anew."
+            return f"The state in {self.path / STATE_FILE} is damaged: leave --resume out to start over."
         if found.get("version") != _VERSION:
-            return f"{self.path} was begun by another version of vfi: leave --resume out to start anew."
+            return f"{self.path} was created by another version of vfi: leave --resume out to start over."
         return (
-            f"{self.path} was begun with other settings or another input: give the same ones to "
-            "resume it, or leave --resume out to start anew."
+            f"{self.path} was created with other settings or another input: give the same ones to "
+            "resume it, or leave --resume out to start over."
         )
 
 
 def partial_path(output: Path) -> Path:
-    """The folder in which the unfinished ``output`` gathers."""
+    """The folder in which the unfinished ``output`` is collected."""
     return output.with_name(output.name + ".part")
 
 
+def _lock_path(output: Path) -> Path:
+    """The lock file of an unfinished ``output``."""
+    return output.with_name(output.name + ".part.lock")
+
+
 def require_same_work(folder: Path, other: Path) -> None:
-    """Make sure that two unfinished outputs hold frames of the same input and settings.
+    """Verify that two unfinished outputs contain frames of the same input and settings.
 
     Args:
         folder: Folder of one unfinished output.
-        other: Folder of the other one.
+        other: Folder of the other unfinished output.
 
     Raises:
-        OutputError: If they do not.
+        OutputError: If their states differ or are missing.
     """
     state = read_json(folder / STATE_FILE)
     if state is None or state != read_json(other / STATE_FILE):
@@ -262,34 +269,36 @@ def require_same_work(folder: Path, other: Path) -> None:
 
 
 def is_complete(output: Path) -> bool:
-    """Whether a finished output is there, without the remains of an interrupted run beside it.
+    """Whether a finished output exists, without the remains of an interrupted run beside it.
 
     Args:
         output: Final file or folder.
     """
-    return is_filled(output) and not partial_path(output).exists()
+    remains = partial_path(output), _lock_path(output)
+    return is_filled(output) and not any(path.exists() for path in remains)
 
 
 def is_filled(output: Path) -> bool:
-    """Whether a file or a folder with something in it has this name."""
+    """Whether a file or a folder that is not empty has this name."""
     return any(output.iterdir()) if output.is_dir() else output.exists()
 
 
 def file_record(path: Path) -> dict[str, Any]:
     """Size in bytes and SHA-256 of a file, for :func:`matches_record`."""
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
-        return {"size": file.tell(), "sha256": digest.hexdigest()}
+            size += len(chunk)
+    return {"size": size, "sha256": digest.hexdigest()}
 
 
 def matches_record(path: Path, record: Mapping[str, Any]) -> bool:
-    """Whether a file is there and has the recorded size and content.
+    """Whether a file exists and has the recorded size and content.
 
     Args:
         path: File, which may be missing.
-        record: Entries ``size`` and ``sha256``; others are ignored.
+        record: Record with the entries ``size`` and ``sha256``; others are ignored.
     """
     try:
         if path.stat().st_size != record.get("size"):
@@ -308,7 +317,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file, whole or not at all."""
     unfinished = path.with_name(path.name + UNFINISHED)
     unfinished.write_text(json.dumps(content), "utf-8")
     synchronise(unfinished)

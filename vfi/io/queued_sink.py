@@ -1,4 +1,4 @@
-"""A sink that writes in a thread of its own, and errors of writing as one sentence."""
+"""Base class of sinks that write in their own thread; write errors as one sentence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REMEDIES = {
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn what the system or FFmpeg says about writing into one :class:`OutputError` on ``path``."""
+    """Turn write errors of the system or of FFmpeg into one :class:`OutputError` on ``path``."""
     try:
         yield
     except VfiError:
@@ -45,28 +45,28 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 class QueuedSink(ABC):
-    """Frames in order in, one output out. Subclasses say what is done with a frame, and at the end.
+    """A sink that takes frames in order. Subclasses define how a frame is written and the output completed.
 
     ``_consume`` and ``_end`` run in the sink's thread; everything else in the caller's.
     """
 
-    def __init__(self, path: Path, folder: PartialFolder, held: Sequence[range], first: int = 0) -> None:
+    def __init__(self, path: Path, folder: PartialFolder, written: Sequence[range], first: int = 0) -> None:
         """Start the thread.
 
         Args:
             path: Output, for messages.
             folder: Folder of the unfinished output; it is locked, and is released at the end.
-            held: Indices of frames that interrupted runs have done, as ascending ranges with gaps between.
-            first: Index of the first frame that is written here; more than 0 for a shard.
+            written: Indices of frames that interrupted runs completed, as ascending ranges with gaps between.
+            first: Index of the first frame of this sink; greater than 0 for a shard.
         """
         self.path = path
-        self.held: tuple[range, ...] = ()
-        """Frames that were safely done before; they may be written again, which does nothing, or left out."""
+        self.written: tuple[range, ...] = ()
+        """Frames that were completed before; they may be left out or written again, which does nothing."""
         self.completed = first
-        """Index of the frame that the caller goes on with: all before were safely done, from the first on."""
+        """Index of the frame that the caller continues with: all before it were completed."""
         self._first = first
         self._folder = folder
-        self._hold(held)
+        self._mark_written(written)
         self._queue: BoundedQueue[OutputFrame] = BoundedQueue(QUEUE_FRAMES)
         self._closed = False
         self._kept: list[str] = []
@@ -74,7 +74,7 @@ class QueuedSink(ABC):
         self._thread.start()
 
     def write(self, frame: OutputFrame) -> None:
-        """Take the next frame; waits while the encoder is behind. Frames of :attr:`held` may be left out.
+        """Take the next frame; waits while the encoder is behind. Frames in :attr:`written` may be left out.
 
         Raises:
             ValueError: If the frame is not the next one.
@@ -82,11 +82,11 @@ class QueuedSink(ABC):
         """
         self._check_open()
         expected = self._expected
-        while expected < frame.index and self._is_held(expected):
+        while expected < frame.index and self._is_written(expected):
             expected += 1
         if frame.index != expected:
             raise ValueError(f"frame {expected} is next for {self.path}, not {frame.index}")
-        if not self._is_held(frame.index):
+        if not self._is_written(frame.index):
             self._queue.put(frame)
         self._expected = expected + 1
 
@@ -94,19 +94,19 @@ class QueuedSink(ABC):
         """Wait until every frame that was handed over is encoded.
 
         Raises:
-            OutputError: If one could not be written.
+            OutputError: If a frame could not be written.
         """
         self._check_open()
         self._queue.wait_until_done()
 
     def finish(self) -> list[str]:
-        """Complete the output under its final name; waits until that is done.
+        """Complete the output under its final name; returns when that is done.
 
         Returns:
-            One sentence for everything that the output does not keep of its source.
+            One sentence per property of the source that the output does not keep.
 
         Raises:
-            OutputError: If it cannot be written; what was complete is kept for resuming.
+            OutputError: If it cannot be written; completed frames are kept for resuming.
         """
         self._check_open()
         try:
@@ -114,7 +114,7 @@ class QueuedSink(ABC):
             with output_errors(self.path):
                 notes = self._complete()
         except BaseException:
-            with suppress(OutputError):  # the first error is the one to be told
+            with suppress(OutputError):  # the first error is reported
                 self.abort()
             raise
         self._closed = True
@@ -122,11 +122,11 @@ class QueuedSink(ABC):
         return notes
 
     def abort(self) -> list[str]:
-        """Give up: nothing appears under the final name; what can be resumed is kept.
+        """Stop without an output under the final name; work that can be resumed is kept.
 
         Returns:
-            One sentence that states what was kept, or nothing; the same again when called again, as after a
-            :meth:`finish` that failed.
+            One sentence on the work that was kept, or nothing; a second call, as after a :meth:`finish` that
+            failed, returns the same.
         """
         if self._closed:
             return self._kept
@@ -141,7 +141,7 @@ class QueuedSink(ABC):
         return self._kept
 
     def suspend(self) -> None:
-        """Stop before the end and keep all that was written, complete, for a run that resumes or joins it.
+        """Stop before the end and keep all frames written so far for a run that resumes or joins them.
 
         Raises:
             OutputError: If it cannot be written.
@@ -154,14 +154,14 @@ class QueuedSink(ABC):
         """Take over the frames of another run of the same output, such as a shard that was suspended.
 
         Args:
-            folder: Folder of the other run's unfinished output; it is left as it is.
+            folder: Folder of the other run's unfinished output; it is not changed.
 
         Raises:
             OutputError: If that run had other settings or another input, or nothing can be taken over.
         """
         self._check_open()
         with output_errors(self.path):
-            self._hold(self._adopt(folder))
+            self._mark_written(self._adopt(folder))
 
     def __enter__(self) -> Self:
         """The sink itself."""
@@ -180,35 +180,35 @@ class QueuedSink(ABC):
 
     @abstractmethod
     def _end(self) -> None:
-        """Write what is left after the last frame."""
+        """Write what the encoder still has after the last frame."""
 
     @abstractmethod
     def _complete(self) -> list[str]:
-        """Put the finished output in its place and return the notes."""
+        """Give the finished output its final name; returns the notes."""
 
     @abstractmethod
     def _discard(self) -> list[str]:
-        """Release everything, delete what cannot be resumed; return what shall be said."""
+        """Release all resources and delete what cannot be resumed; returns the notes."""
 
     def _adopt(self, folder: Path) -> Sequence[range]:
-        """Copy what another run has done; returns all frames that are there then."""
-        raise OutputError(f"{self.path} cannot be joined of parts: choose a film or a folder of images.")
+        """Copy the frames of another run; returns the indices of all frames that exist then."""
+        raise OutputError(f"{self.path} cannot be joined from parts: choose a video or a folder of images.")
 
-    def _hold(self, held: Sequence[range]) -> None:
-        """Take frames as done."""
-        self.held = tuple(held)
-        self.completed = next((part.stop for part in held if self._first in part), self._first)
+    def _mark_written(self, written: Sequence[range]) -> None:
+        """Record which frames are complete."""
+        self.written = tuple(written)
+        self.completed = next((part.stop for part in written if self._first in part), self._first)
         self._expected = self.completed
 
     def _close_queue(self) -> None:
-        """Have the thread write what it was given, and wait for its end."""
+        """Let the thread write all waiting frames, and wait for its end."""
         self._queue.close()
         while self._thread.is_alive():  # in steps, so that Ctrl-C is heard
             self._thread.join(POLL_SECONDS)
         self._queue.wait_until_done()
 
-    def _is_held(self, index: int) -> bool:
-        return any(index in part for part in self.held)
+    def _is_written(self, index: int) -> bool:
+        return any(index in part for part in self.written)
 
     def _check_open(self) -> None:
         if self._closed:

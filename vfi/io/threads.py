@@ -1,4 +1,4 @@
-"""Threads of sources and sinks: a bounded queue between them, and errors that reach the caller."""
+"""Threads of sources and sinks, and the bounded queue between them, which passes errors on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Item = TypeVar("Item")
 READ_AHEAD_BYTES = 64 << 20
 _FEWEST_AHEAD, _MOST_AHEAD = 2, 8
 POLL_SECONDS = 0.2
-"""Waiting is done in steps, because Windows hears Ctrl-C only between them."""
+"""Length of one wait: Windows receives Ctrl-C only between waits."""
 
 
 def read_ahead_count(height: int, width: int, bytes_per_pixel: float) -> int:
-    """How many images of a size to hold ready: small ones by number, large ones by memory.
+    """The number of decoded images to keep ready: limited by count for small ones, by memory for large ones.
 
     Args:
         height: Image height in pixels.
         width: Image width in pixels.
-        bytes_per_pixel: Memory of a decoded pixel.
+        bytes_per_pixel: Memory of a decoded pixel in bytes.
     """
     fitting = READ_AHEAD_BYTES / max(1.0, height * width * bytes_per_pixel)
     return max(_FEWEST_AHEAD, min(_MOST_AHEAD, int(fitting)))
@@ -30,12 +30,13 @@ def read_ahead_count(height: int, width: int, bytes_per_pixel: float) -> int:
 class BoundedQueue(Generic[Item]):
     """A queue of limited length from one thread to another, which either side can end.
 
-    The producer ends it with :meth:`close`: the consumer still gets what waits. Either side ends it with
-    :meth:`cancel`: what waits is dropped. An error given to either surfaces on the other side.
+    The producer ends it with :meth:`close`: the consumer still gets the waiting items. Either side ends it
+    with :meth:`cancel`: waiting items are dropped. An error passed to either method is raised on the other
+    side.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Make an empty queue.
+        """Create an empty queue.
 
         Args:
             capacity: Greatest number of waiting items.
@@ -57,10 +58,10 @@ class BoundedQueue(Generic[Item]):
         """Add an item; waits while the queue is full.
 
         Returns:
-            Whether it was taken; False once the queue is cancelled.
+            Whether the item was taken; False once the queue is cancelled.
 
         Raises:
-            BaseException: The error that the queue was cancelled with.
+            BaseException: If the queue was cancelled with an error; it is that error.
         """
         with self._changed:
             self._wait(lambda: len(self._items) < self._capacity)
@@ -72,10 +73,10 @@ class BoundedQueue(Generic[Item]):
             return True
 
     def close(self, error: BaseException | None = None) -> None:
-        """End the queue behind the items that wait.
+        """End the queue behind the waiting items.
 
         Args:
-            error: What the consumer gets behind them.
+            error: Error that is raised in the consumer behind them; None: none.
         """
         with self._changed:
             self._closed = True
@@ -83,10 +84,10 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
 
     def cancel(self, error: BaseException | None = None) -> None:
-        """End the queue at once and drop what waits.
+        """End the queue at once and drop the waiting items.
 
         Args:
-            error: What the producer gets.
+            error: Error that is raised in the producer; None: none.
         """
         with self._changed:
             self._cancelled = True
@@ -95,20 +96,20 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
 
     def wait_until_done(self) -> None:
-        """Wait until the consumer has come back for more after the last item.
+        """Wait until the consumer has asked for another item after the last one.
 
         Raises:
-            BaseException: The error that the queue was cancelled with.
+            BaseException: If the queue was cancelled with an error; it is that error.
         """
         with self._changed:
             self._wait(lambda: not self._items and not self._in_work)
             self._raise_error()
 
     def __iter__(self) -> Iterator[Item]:
-        """The items in order, until the queue is ended; holds no reference to any that it has handed over.
+        """The items in order, until the queue is ended; keeps no reference to an item once it is yielded.
 
         Raises:
-            BaseException: The error that the queue was closed with.
+            BaseException: If the queue was closed with an error; it is that error.
         """
         while True:
             with self._changed:
@@ -137,9 +138,9 @@ class BoundedQueue(Generic[Item]):
 
 
 class Prefetch(Generic[Item]):
-    """Runs an iterator in a thread and hands its items over through a bounded queue.
+    """Runs an iterator in a thread and passes its items on through a bounded queue.
 
-    An exception of the iterator surfaces in the consumer, after the items before it. The thread is gone
+    An exception of the iterator is raised in the consumer after the items before it. The thread has ended
     when the iterator is exhausted or :meth:`close` has returned; the iterator is closed in its own thread.
     """
 
@@ -147,7 +148,7 @@ class Prefetch(Generic[Item]):
         """Start reading ahead.
 
         Args:
-            produce: Makes the iterator; called in the new thread.
+            produce: Function that creates the iterator; called in the new thread.
             capacity: Greatest number of waiting items.
             name: Name of the thread.
         """
@@ -157,7 +158,7 @@ class Prefetch(Generic[Item]):
         self._thread.start()
 
     def __iter__(self) -> Iterator[Item]:
-        """The items in order; holds no reference to any that it has handed over."""
+        """The items in order; keeps no reference to an item once it is yielded."""
         try:
             yield from self._queue
         except Exception:

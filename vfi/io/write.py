@@ -1,4 +1,4 @@
-"""Writing of frames that exist in memory, through the same sinks as films."""
+"""Writes frames from memory, through the same sinks as interpolated videos."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vfi.io.pixels.picture import Picture
 
 
 class _MemorySource(FrameSource):
-    """What a sink has to know of a source where there is no file."""
+    """The information that a sink needs of a source, where there is no file."""
 
     def _frames(self) -> Iterator[SourceFrame]:
         return iter(())
@@ -34,11 +34,11 @@ def write_video(
     """Write frames of a constant rate to a video, an animation, or a folder of images.
 
     Args:
-        path: Output, see :func:`vfi.io.open_sink`.
+        path: Output as of :func:`vfi.io.open_sink`.
         frames: RGB frames of one size: uint8 or uint16 arrays ``[H, W, 3]``, or float tensors ``[3, H, W]``
             or ``[1, 3, H, W]`` in [0, 1]. Read one at a time.
         rate: Frames per second.
-        options: Codec, quality and the like; None: the defaults. ``rate`` in it is not looked at.
+        options: Codec, quality and the like; None: the defaults. Its ``rate`` is ignored.
 
     Returns:
         The number of frames.
@@ -46,13 +46,13 @@ def write_video(
     Raises:
         InputError: If there is no frame, or a frame has another size than the first.
         ConfigError: If an option is wrong or the rate is not positive.
-        OutputError: If the output exists, or cannot be written like this.
+        OutputError: If the output exists, or cannot be written with these options.
     """
     rate = Fraction(rate).limit_denominator(1 << 20)
     if rate <= 0:
         raise ConfigError(f"A rate of {rate} frames per second is not positive: give a positive one.")
-    pictures = (Picture.from_tensor(f) if isinstance(f, Tensor) else Picture.from_rgb(f) for f in frames)
-    first = next(pictures, None)
+    images = (Picture.from_tensor(f) if isinstance(f, Tensor) else Picture.from_rgb(f) for f in frames)
+    first = next(images, None)
     if first is None:
         raise InputError(f"There is no frame to write to {path}.")
     info = SourceInfo(
@@ -70,13 +70,13 @@ def write_video(
     )
     count = 0
     with open_sink(path, _MemorySource(info, 1), replace(options or SinkOptions(), rate=rate)) as sink:
-        for picture in chain((first,), pictures):
-            if (picture.height, picture.width) != (first.height, first.width):
+        for image in chain((first,), images):
+            if (image.height, image.width) != (first.height, first.width):
                 raise InputError(
-                    f"Frame {count} is {picture.width} x {picture.height} pixels, the first is "
+                    f"Frame {count} is {image.width} x {image.height} pixels, the first is "
                     f"{first.width} x {first.height}: give frames of one size."
                 )
-            sink.write(OutputFrame(count, count / rate, 1 / rate, picture, f"{count:06d}"))
+            sink.write(OutputFrame(count, count / rate, 1 / rate, image, f"{count:06d}"))
             count += 1
         sink.finish()
     return count

@@ -53,7 +53,7 @@ class AssemblyJob(Job):
         self._read = first
         for frame in self.source.stream(first):
             self._read = frame.index + 1
-            yield OutputFrame(frame.index, frame.time, frame.duration, frame.picture, frame.name)
+            yield OutputFrame(frame.index, frame.time, frame.duration, frame.image, frame.name)
 
 
 def assemble_video(

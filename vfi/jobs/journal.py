@@ -1,7 +1,8 @@
 """The decision on each pair of source frames and its reason: a journal while a job runs, a log at its end.
 
-The journal lies beside the unfinished output, one line per pair, so that its length costs no memory and an
-interrupted run loses nothing of it. The JSON log that the user may ask for is written from it at the end.
+The journal lies in the folder of the unfinished output, one line per pair, so that its length costs no memory
+and an interrupted run loses nothing of it. It is deleted with that folder when the output is complete; before
+that, the JSON log that the user may ask for is written from it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vfi.errors import OutputError
+from vfi.io.partial import DECISIONS_FILE, partial_path
 from vfi.jobs.report import Report
 
 CUT_ACTIONS = ("repeated", "blended")
@@ -53,8 +55,7 @@ class Journal:
             output: Output of the job.
             resume: Whether an interrupted run of the same output continues; else its decisions are dropped.
         """
-        output = output.absolute()
-        self.path = output.with_name(f"{output.name}.part.decisions")
+        self.path = partial_path(output.absolute()) / DECISIONS_FILE
         self._file: TextIO | None = None
         self._resume = resume
 
@@ -120,11 +121,6 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def remove(self) -> None:
-        """Delete the file."""
-        self.close()
-        self.path.unlink(missing_ok=True)
-
 
 class Log:
     """The user's log: a JSON object with ``"run"`` (options and source), ``"pairs"`` and ``"report"``.
@@ -150,8 +146,28 @@ class Log:
                 self._file = self._partial(path).open("w", encoding="utf-8")
                 self._file.write(f'{{"run": {json.dumps(run, ensure_ascii=False, indent=1)},\n"pairs": [')
 
-    def finish(self, journal: Journal, report: Report) -> None:
+    def add_pairs(self, journal: Journal) -> None:
+        """Write the decisions of a journal, which is deleted when its output is complete.
+
+        Args:
+            journal: Journal with all decisions of the run.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
+        if self._file is None or self.path is None:
+            return
+        with _errors(self.path, "the log "):
+            separator = "\n"
+            for entry in journal.entries():
+                self._file.write(separator + json.dumps(entry))
+                separator = ",\n"
+
+    def finish(self, report: Report) -> None:
         """Complete the file under its own name.
+
+        Args:
+            report: Report of the finished run.
 
         Raises:
             OutputError: If the file cannot be written.
@@ -160,10 +176,6 @@ class Log:
             return
         summary = {**asdict(report), "output": str(report.output)}
         with _errors(self.path, "the log "):
-            separator = "\n"
-            for entry in journal.entries():
-                self._file.write(separator + json.dumps(entry))
-                separator = ",\n"
             self._file.write(f'\n],\n"report": {json.dumps(summary, ensure_ascii=False, indent=1)}}}\n')
             self._file.close()
             self._partial(self.path).replace(self.path)

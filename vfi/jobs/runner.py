@@ -14,7 +14,7 @@ from pathlib import Path
 from typing_extensions import Self
 
 from vfi.config import Configuration
-from vfi.errors import AlreadyComplete, DamagedInputError, Interrupted, OutputError
+from vfi.errors import DamagedInputError, Interrupted, OutputError
 from vfi.io.base import FrameSink, FrameSource, SinkOptions
 from vfi.io.frames import OutputFrame
 from vfi.io.open import open_sink
@@ -87,7 +87,7 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
             the output is complete as far as the input could be read.
         Interrupted: If the user stopped the run.
     """
-    with Log(job.log, job.description) as log, _opened(job) as sink:
+    with Log(job.log, job.description) as log, open_sink(job.output, job.source, job.options) as sink:
         journal = Journal(job.output, resume=sink.completed > 0)
         meter = ProgressMeter(job.output.name, job.expected, sink.completed, progress)
         meter.update(sink.completed)
@@ -97,18 +97,20 @@ def run(job: Job, progress: ProgressCallback | None = None) -> Report:
                 sink.write(frame)
                 count = frame.index + 1
                 meter.update(count)
+            log.add_pairs(journal)
+            cuts, pauses = journal.cuts(), journal.notes()
+            journal.close()
             notes = sink.finish()
         report = Report(
             output=job.output,
             frames_in=job.frames_in,
             frames_out=count,
-            cuts=journal.cuts(),
+            cuts=cuts,
             seconds=round(meter.seconds, 3),
-            notes=(*job.notes, *journal.notes(), *notes),
+            notes=(*job.notes, *pauses, *notes),
             damage=job.source.damage,
         )
-        log.finish(journal, report)
-        journal.remove()
+        log.finish(report)
         meter.update(count, finished=True)
     if report.damage:
         raise DamagedInputError(f"{report.damage} What could be read is in {job.output}.")
@@ -133,15 +135,6 @@ def sink_options(config: Configuration, identity: str) -> SinkOptions:
     )
 
 
-def _opened(job: Job) -> FrameSink:
-    """The sink of a job; what a run that was killed after its last rename left behind is removed."""
-    try:
-        return open_sink(job.output, job.source, job.options)
-    except AlreadyComplete:
-        Journal(job.output, resume=True).remove()
-        raise
-
-
 @contextmanager
 def stopping(sink: FrameSink, journal: Journal) -> Iterator[None]:
     """Stop cleanly on Ctrl-C and on errors of disk and input, and report what was kept.
@@ -158,11 +151,9 @@ def stopping(sink: FrameSink, journal: Journal) -> Iterator[None]:
         yield
     except BaseException as error:
         kept: list[str] = []
+        journal.close()  # which lies in the folder that the sink may delete
         with suppress(OutputError) if not isinstance(error, OutputError) else nullcontext():
             kept = sink.abort()
-        journal.close()
-        if not kept:
-            journal.remove()
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(" ".join(["Stopped.", *kept])) from error
         if isinstance(error, OutputError):

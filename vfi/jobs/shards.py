@@ -110,8 +110,8 @@ def run_shard(job: Job, shard: Shard, folder: Path, progress: ProgressCallback |
                 sink.write(frame)
                 done = frame.index - shard.first + 1
                 meter.update(done)
+            journal.close()
             sink.suspend()
-        journal.close()
         meter.update(done, finished=True)
     result = {"frames_in": job.frames_in, "frames": done, "damage": job.source.damage}
     (output.parent / _RESULT_FILE).write_text(json.dumps(result), "utf-8")
@@ -148,19 +148,21 @@ def join_shards(
             journal = Journal(job.output, resume=False)
             with stopping(sink, journal):
                 journal.join([Journal(output, resume=True) for output in outputs])
+                log.add_pairs(journal)
+                cuts, pauses = journal.cuts(), journal.notes()
+                journal.close()
                 notes = sink.finish()
         damage = next((result["damage"] for result in results if result["damage"]), None)
         report = Report(
             output=job.output,
             frames_in=results[-1]["frames_in"],
             frames_out=total,
-            cuts=journal.cuts(),
+            cuts=cuts,
             seconds=round(meter.seconds, 3),
-            notes=(*job.notes, *journal.notes(), *notes),
+            notes=(*job.notes, *pauses, *notes),
             damage=damage,
         )
-        log.finish(journal, report)
-        journal.remove()
+        log.finish(report)
         meter.update(total, finished=True)
     shutil.rmtree(folder)
     if damage:

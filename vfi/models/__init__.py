@@ -1,6 +1,6 @@
 """The networks. In a clone they live in ``models/`` at the top; in the wheel that folder is this package.
 
-The one statement below makes ``import vfi.models.<anything>`` find that folder when Python runs from a
+With the one statement below, ``import vfi.models.<anything>`` finds that folder when Python runs from a
 clone. ``pyproject.toml`` maps ``models/`` to ``vfi.models`` for the wheel, where this file is not present.
 """
 

@@ -1,1 +1,1 @@
-"""Images that show what happened: flow in colour, panels, comparisons, how a frame came about."""
+"""Visualizations: flow in colour, sheets of panels, comparisons, and diagnostics of one frame."""

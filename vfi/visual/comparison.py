@@ -1,4 +1,4 @@
-"""Comparison image: an interpolated frame beside blending and the truth."""
+"""Comparison sheet: an interpolated frame beside blending and the ground truth."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from PIL import Image
 from vfi.evaluation.clips import Gap
 from vfi.visual.panels import ACCENTS, Panel, sheet
 
-DETAIL_FRACTION = 0.21  # height of the magnified part, relative to the frame
+DETAIL_FRACTION = 0.21  # height of the magnified region, relative to the frame
 ERROR_FULL_SCALE = 64.0  # of 255: an error this large gets the brightest colour
 
 
-def comparison_picture(
+def comparison_sheet(
     gap: Gap, *, name: str, ours_psnr: float, blending_psnr: float, number: int, width: int
 ) -> Image.Image:
-    """Draw six panels: the two inputs, ours over blending, truth over our error.
+    """Draw six panels: the two inputs, ours over blending, ground truth over our error.
 
     Args:
-        gap: Frames to show.
+        gap: Interpolated frame, its neighbours and the ground truth.
         name: Name of the model.
         ours_psnr: PSNR of the interpolated frame in dB.
         blending_psnr: PSNR of blending in dB.
@@ -27,29 +27,29 @@ def comparison_picture(
         width: Width of the image in pixels.
 
     Returns:
-        The image.
+        The sheet.
     """
     rows = [
         [
             Panel(gap.before, "Input", f"frame {number - 1}", ACCENTS["plain"]),
             Panel(gap.ours, f"vfi {name}", f"PSNR {ours_psnr:.1f} dB", ACCENTS["ours"], True),
-            Panel(gap.truth, "Truth", f"frame {number}, left out", ACCENTS["truth"], True),
+            Panel(gap.truth, "Ground truth", f"frame {number}, left out", ACCENTS["truth"], True),
         ],
         [
             Panel(gap.after, "Input", f"frame {number + 1}", ACCENTS["plain"]),
             Panel(gap.blended(), "Frame blending", f"PSNR {blending_psnr:.1f} dB", ACCENTS["blending"], True),
             Panel(
-                error_picture(gap.ours, gap.truth),
+                error_map(gap.ours, gap.truth),
                 f"Error of vfi {name}",
                 f"brightest: {ERROR_FULL_SCALE:.0f} of 255",
                 ACCENTS["ours"],
             ),
         ],
     ]
-    return sheet(rows, width, hardest_place(gap))
+    return sheet(rows, width, hardest_region(gap))
 
 
-def error_picture(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def error_map(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Colour-code the error, black where there is none: uint8 ``[H, W, 3]``."""
     error = np.abs(estimate.astype(np.float32) - truth).mean(axis=2)
     level = np.clip(error * (255 / ERROR_FULL_SCALE), 0, 255).astype(np.uint8)
@@ -57,7 +57,7 @@ def error_picture(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(colours[..., ::-1])
 
 
-def hardest_place(gap: Gap) -> tuple[int, int, int, int]:
+def hardest_region(gap: Gap) -> tuple[int, int, int, int]:
     """Region where blending errs most, ``(top, bottom, left, right)``: motion had to be estimated there."""
     height, width = gap.truth.shape[:2]
     rows = max(round(height * DETAIL_FRACTION), 8)

@@ -1,4 +1,4 @@
-"""One new frame, and a sheet of diagnostics: flows, blend, and whatever else the model computes."""
+"""Diagnostics of one interpolated frame: a sheet of its flows, its blend and the model's other maps."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ POINT_COLOR = (80, 255, 120)
 
 
 class Explanation(NamedTuple):
-    """A new frame and the sheet that explains it."""
+    """An interpolated frame and its sheet of diagnostics."""
 
     frame: np.ndarray
     """``[H, W, 3]`` uint8 RGB."""
-    picture: Image.Image
-    """The two frames, the new one, and the model's diagnostics, with captions."""
+    sheet: Image.Image
+    """The two input frames, the interpolated one, and the model's diagnostics, with captions."""
 
 
 def explain(
@@ -45,8 +45,8 @@ def explain(
 
     Args:
         model: Interpolator of the frame.
-        frame_0: Frame ``[H, W, 3]`` uint8 RGB, or ``[1, 3, H, W]`` float in [0, 1].
-        frame_1: Frame of the same kind and size.
+        frame_0: Start frame, ``[H, W, 3]`` uint8 RGB, or ``[1, 3, H, W]`` float in [0, 1].
+        frame_1: End frame of the same type and size.
         t: Time in (0, 1).
         width: Width of the sheet in pixels.
 
@@ -54,26 +54,27 @@ def explain(
         The frame and the sheet.
 
     Raises:
-        ValueError: As for :meth:`~vfi.base.interpolator.Interpolator.interpolate`.
+        ValueError: If the arguments are not what :meth:`~vfi.base.interpolator.Interpolator.interpolate`
+            requires.
     """
     (start, end), _ = as_tensors([frame_0, frame_1])
-    found = require_interpolator(model).diagnostics(Window(start, end), t)
-    inside = {name: value.float().cpu() for name, value in found.items()}
-    frame = as_array(inside["frame"].clamp(0, 1))
+    computed = require_interpolator(model).diagnostics(Window(start, end), t)
+    maps = {name: value.float().cpu() for name, value in computed.items()}
+    frame = as_array(maps["frame"].clamp(0, 1))
     panels = [
         Panel(as_array(start), "Frame 0", "", ACCENTS["plain"]),
         Panel(as_array(end), "Frame 1", "", ACCENTS["plain"]),
         Panel(frame, "New frame", f"t = {t:g}", ACCENTS["ours"]),
-        *_flow_panels(inside),
-        *_map_panels(inside),
+        *_flow_panels(maps),
+        *_map_panels(maps),
     ]
     rows = [panels[i : i + PANELS_PER_ROW] for i in range(0, len(panels), PANELS_PER_ROW)]
     return Explanation(frame, sheet(rows, width))
 
 
-def _flow_panels(inside: dict[str, Tensor]) -> list[Panel]:
-    """Both flows from the new frame, in colours of one scale."""
-    flows = {f"Flow to frame {i}": inside[f"flow_t{i}"] for i in (0, 1) if f"flow_t{i}" in inside}
+def _flow_panels(maps: dict[str, Tensor]) -> list[Panel]:
+    """Panels of both flows from the new frame, in colours of one scale."""
+    flows = {f"Flow to frame {i}": maps[f"flow_t{i}"] for i in (0, 1) if f"flow_t{i}" in maps}
     if not flows:
         return []
     largest = max(float(flow.norm(dim=1).max()) for flow in flows.values())
@@ -88,29 +89,29 @@ def _flow_panels(inside: dict[str, Tensor]) -> list[Panel]:
     ]
 
 
-def _map_panels(inside: dict[str, Tensor]) -> list[Panel]:
-    """Everything that has one channel; positions that were chosen lie over the map of the same frame."""
+def _map_panels(maps: dict[str, Tensor]) -> list[Panel]:
+    """Panels of all one-channel maps; matched positions are drawn on the importance map of their frame."""
     panels: list[Panel] = []
-    for name, values in inside.items():
+    for name, values in maps.items():
         if values.shape[1] != 1 or name.startswith("points"):
             continue
         fixed = name == "blend"
         top = 1.0 if fixed else max(float(values.max()), 1e-9)
         level = (values[0, 0] * (255 / top)).clamp(0, 255).to(torch.uint8).numpy()
-        picture = np.ascontiguousarray(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1])
-        points = inside.get(name.replace("importance", "points")) if "importance" in name else None
+        colored = np.ascontiguousarray(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1])
+        points = maps.get(name.replace("importance", "points")) if "importance" in name else None
         detail = "brightest: all from frame 0" if fixed else f"brightest: {top:.3g}"
         if points is not None:
-            picture = _mark(picture, points[0, 0].numpy() > 0)
+            colored = _mark(colored, points[0, 0].numpy() > 0)
             detail = "green: matched over the whole frame"
         panels.append(
-            Panel(picture, name.replace("_", " of frame ").capitalize(), detail, ACCENTS["blending"])
+            Panel(colored, name.replace("_", " of frame ").capitalize(), detail, ACCENTS["blending"])
         )
     return panels
 
 
-def _mark(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Tint the positions."""
-    marked = picture.copy()
+def _mark(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Tint an image where ``points`` is true."""
+    marked = image.copy()
     marked[points] = (marked[points] * 0.4 + np.array(POINT_COLOR) * 0.6).astype(np.uint8)
     return marked

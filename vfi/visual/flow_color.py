@@ -1,4 +1,4 @@
-"""Flow as colours: the wheel of the Middlebury benchmark.
+"""Colour coding of flow, with the colour wheel of the Middlebury benchmark.
 
 Source: Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011. The hue shows the
 direction, the saturation the length. The wheel has more hues where the eye distinguishes more: red to yellow
@@ -25,22 +25,22 @@ WHEEL = (
 """Corners of the wheel, clockwise from "right" as seen in the image, and the steps to the next one."""
 
 BEYOND_FACTOR = 0.75
-"""Vectors longer than the largest shown get their hue darkened so."""
+"""Factor on the colour of vectors longer than the largest shown."""
 
 
 def flow_to_color(flow: Tensor, *, largest: float | None = None) -> Tensor:
     """Colour-code a flow: white is no motion; right red, down yellow, left blue-green, up violet.
 
     Args:
-        flow: ``[B, 2, H, W]``, pixels.
+        flow: Flow ``[B, 2, H, W]`` in pixels.
         largest: Length in pixels that gets the full colour; longer vectors become darker. None: the longest
-            known vector of each sample. Images that are to be compared need the same.
+            known vector of each sample. Images to be compared need the same value.
 
     Returns:
         ``[B, 3, H, W]`` float32 RGB in [0, 1]; black where the flow is unknown.
 
     Raises:
-        ValueError: If ``flow`` is no flow, or ``largest`` is not positive.
+        ValueError: If ``flow`` has another shape, or ``largest`` is not positive.
     """
     if flow.ndim != 4 or flow.shape[1] != 2:
         raise ValueError(f"wanted a flow [B, 2, H, W], got {tuple(flow.shape)}")
@@ -49,7 +49,7 @@ def flow_to_color(flow: Tensor, *, largest: float | None = None) -> Tensor:
     known = known_vectors(flow)
     x, y = torch.where(known, flow.detach().float(), 0.0).split(1, dim=1)  # [B, 1, H, W]
     length = torch.hypot(x, y)
-    # A flow without motion has no longest vector to divide by; any number makes it white.
+    # A flow without motion has no longest vector to divide by; any divisor gives white.
     longest = length.amax(dim=(1, 2, 3), keepdim=True) if largest is None else length.new_tensor(largest)
     length = length / longest.clamp(min=torch.finfo(length.dtype).tiny)
     hue = _hues(torch.atan2(y, x))
@@ -58,7 +58,7 @@ def flow_to_color(flow: Tensor, *, largest: float | None = None) -> Tensor:
 
 
 def _hues(angle: Tensor) -> Tensor:
-    """The full colours ``[B, 3, H, W]`` of directions ``[B, 1, H, W]``, radians clockwise from the right."""
+    """Saturated colours ``[B, 3, H, W]`` of directions ``[B, 1, H, W]``, radians clockwise from the right."""
     wheel = _wheel().to(angle.device)
     # The benchmark spreads the circle from the first hue to the last, not on to the first again.
     position = torch.remainder(angle, 2 * math.pi) / (2 * math.pi) * (len(wheel) - 1)

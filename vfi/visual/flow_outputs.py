@@ -1,4 +1,4 @@
-"""The files of ``vfi flow``: which ones, under which names, and what goes into them."""
+"""The output files of ``vfi flow``: kinds, names and contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vfi.types import FlowPair
 
-PICTURE_FORMATS = {
+IMAGE_FORMATS = {
     ".png": "png",
     ".jpg": "jpg",
     ".jpeg": "jpg",
@@ -26,8 +26,8 @@ PICTURE_FORMATS = {
 SUFFIXES = {
     "flo": (".flo",),
     "kitti": (".png",),
-    "color": tuple(PICTURE_FORMATS),
-    "occlusion": tuple(PICTURE_FORMATS),
+    "color": tuple(IMAGE_FORMATS),
+    "occlusion": tuple(IMAGE_FORMATS),
 }
 TITLES = {
     "flo": "flow, Middlebury",
@@ -47,17 +47,17 @@ class Output:
     backward: bool = False
     """The flow from the second frame to the first."""
     asked: bool = True
-    """Whether the user named this file; otherwise it is left out, with a note, where it cannot be made."""
+    """Whether the user named this file; otherwise it is left out, with a note, if it cannot be written."""
 
 
 def plan_outputs(options: argparse.Namespace) -> list[Output]:
     """All files that are to be written.
 
     Args:
-        options: The arguments of ``vfi flow``.
+        options: Parsed arguments of ``vfi flow``.
 
     Raises:
-        ConfigError: If a name does not fit what is to be written, or two are the same.
+        ConfigError: If a suffix does not fit the kind of output, or two names are equal.
     """
     named = [Output(path, kind) for kind in SUFFIXES if (path := getattr(options, kind)) is not None]
     if options.output is not None:
@@ -80,7 +80,7 @@ def refuse_outputs(outputs: Sequence[Output], options: argparse.Namespace) -> No
     """Refuse files that must not be written, before any work is done.
 
     Raises:
-        OutputError: If a file exists and shall not be replaced, is a folder, or is one of the inputs.
+        OutputError: If a file exists and may not be replaced, is a folder, or is one of the inputs.
     """
     inputs = [path.resolve() for path in (*options.inputs, options.truth) if path is not None]
     for path in (output.path for output in outputs):
@@ -95,15 +95,15 @@ def refuse_outputs(outputs: Sequence[Output], options: argparse.Namespace) -> No
 def encode_outputs(
     outputs: Sequence[Output], pair: FlowPair, *, largest: float | None
 ) -> tuple[list[tuple[Path, str, bytes]], list[str]]:
-    """The contents of all files, so that nothing is written if one of them cannot be made.
+    """Encode all files first, so that nothing is written if one of them cannot be encoded.
 
     Args:
-        outputs: What is wanted.
-        pair: Both flows, and the occlusions where they are wanted.
-        largest: Motion of full colour, pixels; None: the largest of the flows shown.
+        outputs: Files to encode.
+        pair: Both flows, with the occlusions if they are an output.
+        largest: Motion of full colour in pixels; None: the largest of the flows shown.
 
     Returns:
-        For each file its name, what it is, and its content; and what was left out, in sentences.
+        Path, title and content of each file, and a sentence on each that was left out.
 
     Raises:
         OutputError: If a format that the user asked for cannot hold the flow.
@@ -126,13 +126,13 @@ def encode_outputs(
 
 
 def _outputs_of(name: Path) -> list[Output]:
-    """What ``--output`` stands for: one file by its suffix, or one of each kind."""
+    """Files of ``--output``: one by its suffix, or one of each kind."""
     suffix = name.suffix.lower()
     if name.is_dir() or not name.name:
         raise ConfigError(f"{name} is a folder: give a name in it, such as {name / 'flow'}.")
     if suffix == ".png":
         raise ConfigError(f"{name} may be an image or KITTI's flow: give --color {name} or --kitti {name}.")
-    if suffix == ".flo" or suffix in PICTURE_FORMATS:
+    if suffix == ".flo" or suffix in IMAGE_FORMATS:
         return [Output(name, "flo" if suffix == ".flo" else "color")]
     if suffix:
         raise ConfigError(
@@ -146,13 +146,13 @@ def _outputs_of(name: Path) -> list[Output]:
 
 
 def _default_stem(source: Path) -> Path:
-    """A name in the working folder: beside the frames it would become a frame of their folder."""
+    """A name in the working folder, since a file beside the input would count as one of its frames."""
     named = source if source.name and source.name != ".." else source.resolve()
     return Path(f"{named.name if named.is_dir() else named.stem}_flow".replace(".", "_"))
 
 
 def _other_direction(output: Output) -> Output:
-    """The same for the flow from the second frame to the first."""
+    """The same output for the flow from the second frame to the first."""
     ending = next(
         ending
         for ending in ("_kitti.png", "_color.png", output.path.suffix)
@@ -167,7 +167,7 @@ def _flow_of(output: Output, pair: FlowPair) -> Tensor:
 
 
 def _encode(output: Output, pair: FlowPair, largest: float) -> bytes:
-    """The content of one file."""
+    """Encode one file."""
     from vfi.io.flow import encode_flo, encode_kitti
     from vfi.visual.flow_color import flow_to_color
 
@@ -184,12 +184,12 @@ def _encode(output: Output, pair: FlowPair, largest: float) -> bytes:
 
 
 def _encode_image(image: Tensor, path: Path) -> bytes:
-    """``[1, 3, H, W]`` in [0, 1] as the content of an image file of the suffix of ``path``."""
+    """Encode ``[1, 3, H, W]`` in [0, 1] to the image format of the suffix of ``path``."""
     from vfi.io import Picture, SinkOptions
     from vfi.io.images.sink import encode_image
     from vfi.io.queued_sink import output_errors
 
     with output_errors(path):
         return encode_image(
-            Picture.from_tensor(image), PICTURE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
+            Picture.from_tensor(image), IMAGE_FORMATS[path.suffix.lower()], SinkOptions(png_compression=6)
         )

@@ -1,4 +1,4 @@
-"""Pictures with captions beside and beneath each other, on one sheet."""
+"""Sheets of images with captions, in rows."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ JPEG_QUALITY = 90
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture with its caption."""
+    """An image with its caption."""
 
-    picture: np.ndarray
-    """``[H, W, 3]`` uint8 RGB; all of one sheet have one shape of frame."""
+    image: np.ndarray
+    """``[H, W, 3]`` uint8 RGB; all images of a sheet have the same aspect ratio."""
     title: str
     detail: str
     accent: str
     magnified: bool = False
-    """Whether the sheet's chosen part is shown magnified as well."""
+    """Whether the chosen region of the sheet is shown magnified as well."""
 
 
 def sheet(
     rows: Sequence[Sequence[Panel]], width: int, where: tuple[int, int, int, int] | None = None
 ) -> Image.Image:
-    """Panels in rows.
+    """Draw panels in rows.
 
     Args:
-        rows: All of the same number of panels, or fewer.
-        width: Of the sheet, pixels.
-        where: The part that is magnified, ``(top, bottom, left, right)``.
+        rows: Panels of each row; the longest row sets the number of columns.
+        width: Width of the sheet in pixels.
+        where: Region that is magnified, ``(top, bottom, left, right)`` in pixels; None: none.
     """
     columns = max(map(len, rows))
     panel_width = (width - (columns + 1) * MARGIN) // columns
-    height, full_width = rows[0][0].picture.shape[:2]
+    height, full_width = rows[0][0].image.shape[:2]
     panel_height = max(round(panel_width * height / full_width), 1)
     pitch = panel_height + CAPTION_HEIGHT + MARGIN
     canvas = Image.new("RGB", (width, MARGIN + len(rows) * pitch), BACKGROUND)
@@ -56,16 +56,16 @@ def sheet(
     return canvas
 
 
-def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a picture as its suffix says.
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a sheet in the format of the path's suffix.
 
     Raises:
-        OutputError: the folder is missing, not writable, or the suffix is unknown.
+        OutputError: If the folder is missing or not writable, or the suffix is unknown.
     """
     try:
-        picture.save(path, quality=JPEG_QUALITY, optimize=True)
+        sheet.save(path, quality=JPEG_QUALITY, optimize=True)
     except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: the picture cannot be written ({error}).") from error
+        raise OutputError(f"{path}: the image cannot be written ({error}).") from error
 
 
 def _draw_panel(
@@ -75,10 +75,10 @@ def _draw_panel(
     size: tuple[int, int],
     where: tuple[int, int, int, int] | None,
 ) -> None:
-    """Place a picture with its caption beneath, and its magnified part where wanted."""
+    """Draw an image, the caption beneath it, and its magnified region where wanted."""
     draw = ImageDraw.Draw(canvas)
-    picture = Image.fromarray(panel.picture).resize(size, Image.Resampling.LANCZOS)
-    canvas.paste(picture, corner)
+    image = Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS)
+    canvas.paste(image, corner)
     if panel.magnified and where is not None:
         _draw_detail(canvas, panel, corner, size, where)
     x, y = corner[0], corner[1] + size[1] + 7
@@ -95,12 +95,12 @@ def _draw_detail(
     size: tuple[int, int],
     where: tuple[int, int, int, int],
 ) -> None:
-    """Frame the chosen part and show it magnified in the corner farthest from it."""
+    """Outline the chosen region and show it magnified in the corner farthest from it."""
     draw = ImageDraw.Draw(canvas)
-    scale = size[0] / panel.picture.shape[1]
+    scale = size[0] / panel.image.shape[1]
     top, bottom, left, right = (round(value * scale) for value in where)
     zoomed = (round((right - left) * MAGNIFICATION), round((bottom - top) * MAGNIFICATION))
-    source = Image.fromarray(panel.picture[where[0] : where[1], where[2] : where[3]])
+    source = Image.fromarray(panel.image[where[0] : where[1], where[2] : where[3]])
     inset = source.resize(zoomed, Image.Resampling.BICUBIC)
     x = corner[0] + (size[0] - zoomed[0] if left + right < size[0] else 0)
     y = corner[1] + (size[1] - zoomed[1] if top + bottom < size[1] else 0)

@@ -44,7 +44,9 @@ def test_colour_bars_have_the_published_codes() -> None:
 @pytest.mark.parametrize(
     ("matrix", "full_range", "bits"), [*product((1, 6, 9), (False, True), (8, 10, 12, 16))]
 )
-def test_matrices_agree_with_their_closed_form_on_both_ways(matrix: int, full_range: bool, bits: int) -> None:
+def test_matrices_agree_with_their_closed_form_in_both_directions(
+    matrix: int, full_range: bool, bits: int
+) -> None:
     top, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
     samples = np.concatenate([BARS, BARS * 0.75, np.random.default_rng(3).random((200, 3))])
     rgb = np.rint(samples * top).astype(dtype)[None]
@@ -66,22 +68,22 @@ def test_ten_bit_white_and_black_reach_the_ends_of_sixteen_bit() -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 16])
-def test_spreading_codes_can_be_undone(bits: int) -> None:
+def test_scaling_codes_to_the_full_range_is_reversible(bits: int) -> None:
     codes = np.arange(1 << bits).astype(np.uint8 if bits == 8 else np.uint16)
-    spread = color.unit_scaled(codes, bits)
-    assert spread[-1] == (255 if bits == 8 else 65535)
-    assert np.array_equal(color.code_scaled(spread, bits), codes)
+    scaled = color.unit_scaled(codes, bits)
+    assert scaled[-1] == (255 if bits == 8 else 65535)
+    assert np.array_equal(color.code_scaled(scaled, bits), codes)
 
 
-def test_widening_is_exact_and_narrowing_undoes_it() -> None:
+def test_conversion_to_sixteen_bit_is_exact_and_reversible() -> None:
     samples = np.arange(256, dtype=np.uint8)
-    assert color.widen(samples)[255] == 65535
-    assert np.array_equal(color.narrow(color.widen(samples)), samples)
+    assert color.to_uint16(samples)[255] == 65535
+    assert np.array_equal(color.to_uint8(color.to_uint16(samples)), samples)
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "truncate"])
 @pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535)])
-def test_every_code_survives_the_tensor(dtype: type, top: int, rounding: color.Rounding) -> None:
+def test_every_code_survives_the_tensor(dtype: color.SampleType, top: int, rounding: color.Rounding) -> None:
     codes = np.arange(256 if top == 255 else 65536).astype(dtype).reshape(16, -1, 1).repeat(3, axis=2)
     tensor = color.tensor_from_array(codes)
     assert tensor.shape == (1, 3, *codes.shape[:2])
@@ -89,7 +91,7 @@ def test_every_code_survives_the_tensor(dtype: type, top: int, rounding: color.R
     assert tensor.is_contiguous()
     assert float(tensor.max()) == 1
     if top == 255 or rounding == "nearest":
-        back = color.array_from_tensor(tensor, wide=top > 255, rounding=rounding)
+        back = color.array_from_tensor(tensor, dtype=dtype, rounding=rounding)
         assert back.dtype == dtype
         assert np.array_equal(back, codes)
 
@@ -109,7 +111,7 @@ def test_tensors_outside_the_range_are_clamped_and_rounded_as_asked() -> None:
     assert color.array_from_tensor(frame, rounding="truncate").ravel().tolist() == [0, 0, 255]
 
 
-def test_only_single_pictures_and_known_roundings_are_taken() -> None:
+def test_batches_and_unknown_roundings_are_refused() -> None:
     with pytest.raises(ValueError, match="batch of 2"):
         color.array_from_tensor(torch.zeros(2, 3, 4, 4))
     with pytest.raises(ValueError, match="floor"):
@@ -127,8 +129,8 @@ def test_truncation_agrees_with_the_stored_values_of_the_authors_code() -> None:
     )
 
 
-def test_grey_and_grey_with_alpha_become_rgb() -> None:
-    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert color.rgb_from_bgr(grey).shape == (2, 3, 3)
-    with_alpha = color.rgb_from_bgr(np.dstack([grey, grey + 1]))
+def test_gray_and_gray_with_alpha_become_rgb() -> None:
+    gray = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert color.rgb_from_bgr(gray).shape == (2, 3, 3)
+    with_alpha = color.rgb_from_bgr(np.dstack([gray, gray + 1]))
     assert with_alpha[1, 2].tolist() == [5, 5, 5, 6]

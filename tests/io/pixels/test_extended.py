@@ -1,4 +1,4 @@
-"""New frames of films: no code is lost that their neighbours keep."""
+"""New frames of a video keep all codes that their neighbours hold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model() -> Interpolator:
 
 
 def titles(pixel_format: str, tags: ColorTags, shift: int = 0) -> Picture:
-    """Sharp saturated colours over all codes, and below them a square that moves by ``shift``."""
+    """Sharp saturated colours over all codes in the upper half; a square below, moved by ``shift`` pixels."""
     frame = gray_frame(0, pixel_format, HEIGHT, WIDTH)
     frame = convert.as_planar(frame)
     top = (1 << convert.format_bits(pixel_format)) - 1
@@ -54,8 +54,8 @@ def between(model: Interpolator, start: Picture, end: Picture, t: float = 0.5) -
     return Picture.from_tensor(frame, like=start, end=end, t=t)
 
 
-def codes(picture: Picture, pixel_format: str) -> list[np.ndarray]:
-    return convert.planes(convert.as_planar(picture.to_video_frame(pixel_format)))
+def codes(frame: Picture, pixel_format: str) -> list[np.ndarray]:
+    return convert.planes(convert.as_planar(frame.to_video_frame(pixel_format)))
 
 
 @pytest.mark.parametrize("full_range", [False, True])
@@ -66,10 +66,10 @@ def test_still_titles_stay_still_code_for_code(
     tags = ColorTags(1, 1, 1, full_range=full_range)
     start, end = titles(pixel_format, tags), titles(pixel_format, tags)
     assert start.equals(end)
-    for made, kept in zip(
+    for new, kept in zip(
         codes(between(model, start, end), pixel_format), codes(start, pixel_format), strict=True
     ):
-        assert_array_equal(made, kept)
+        assert_array_equal(new, kept)
 
 
 @pytest.mark.parametrize("pixel_format", LAYOUTS)
@@ -78,15 +78,15 @@ def test_still_titles_above_something_that_moves_stay_within_one_code(
 ) -> None:
     start, end = titles(pixel_format, BT709), titles(pixel_format, BT709, shift=4)
     assert not start.equals(end)
-    for made, kept in zip(
+    for new, kept in zip(
         codes(between(model, start, end), pixel_format), codes(start, pixel_format), strict=True
     ):
-        rows = made.shape[0] // 2 - made.shape[0] // 16
-        assert np.abs(made[:rows].astype(int) - kept[:rows]).max() <= 1
+        rows = new.shape[0] // 2 - new.shape[0] // 16
+        assert np.abs(new[:rows].astype(int) - kept[:rows]).max() <= 1
 
 
 def wave(number: int, pixel_format: str, tags: ColorTags) -> Picture:
-    """A moving wave of luma from 6 to 250 (of 8 bit) that moves two pixels per frame."""
+    """A wave of luma from 6 to 250 (of 8 bit) that moves by two pixels per frame."""
     frame = gray_frame(0, pixel_format, HEIGHT, 160)
     step = 1 << (convert.format_bits(pixel_format) - 8)
     x = np.arange(160)
@@ -96,14 +96,14 @@ def wave(number: int, pixel_format: str, tags: ColorTags) -> Picture:
 
 @pytest.mark.parametrize("tags", [BT709, PQ])
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "yuv444p12le", "gray"])
-def test_light_and_dark_beyond_the_nominal_range_do_not_alternate(
+def test_levels_beyond_the_nominal_range_do_not_flicker(
     model: Interpolator, pixel_format: str, tags: ColorTags
 ) -> None:
-    pictures = [wave(number, pixel_format, tags) for number in range(6)]
+    frames = [wave(number, pixel_format, tags) for number in range(6)]
     step = 1 << (convert.format_bits(pixel_format) - 8)
-    for start, end in pairwise(pictures):
+    for start, end in pairwise(frames):
         new = codes(between(model, start, end), pixel_format)[0] / step
-        sides = np.stack([codes(picture, pixel_format)[0] / step for picture in (start, end)])
+        sides = np.stack([codes(frame, pixel_format)[0] / step for frame in (start, end)])
         assert abs(new.max() - sides.max()) <= 2
         assert abs(new.min() - sides.min()) <= 2
 
@@ -111,7 +111,7 @@ def test_light_and_dark_beyond_the_nominal_range_do_not_alternate(
 @pytest.mark.parametrize("site", ["left", "center"])
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p"])
 def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.ChromaSite) -> None:
-    """Given the true R'G'B', the new frame has the true samples: chroma is not blurred a second time."""
+    """A new frame with the correct R'G'B' gets the correct samples: chroma is not blurred a second time."""
     step = 1 << (convert.format_bits(pixel_format) - 8)
 
     def bars(shift: int) -> Picture:
@@ -121,9 +121,9 @@ def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.Ch
             plane[:] = np.where(columns // 16 % 2, high, low) * step
         return Picture.from_frame(frame, tags=BT709, chroma_site=site)
 
-    start, truth, end = bars(0), bars(2), bars(4)
-    made = Picture.from_tensor(truth.tensor(), like=start, end=end)
-    for new, true in zip(codes(made, pixel_format), codes(truth, pixel_format), strict=True):
+    start, expected, end = bars(0), bars(2), bars(4)
+    middle = Picture.from_tensor(expected.tensor(), like=start, end=end)
+    for new, true in zip(codes(middle, pixel_format), codes(expected, pixel_format), strict=True):
         difference = np.abs(new.astype(int) - true) / step
         assert difference.max() <= (8 if site == "center" else 1)
         assert difference.mean() <= (2 if site == "center" else 0.5)
@@ -131,7 +131,7 @@ def test_moving_saturated_edges_do_not_pulse(pixel_format: str, site: convert.Ch
 
 def test_extended_rgb_survives_its_storage() -> None:
     frame = torch.linspace(extended.LOWEST, extended.HIGHEST - 1e-4, 3 * 20 * 30).reshape(3, 20, 30)
-    back = torch.from_numpy(extended.unpack(extended.pack(frame))).permute(2, 0, 1)
+    back = torch.from_numpy(extended.unpack(extended.pack(frame)))
     assert float((back - frame).abs().max()) <= 0.51 / 32768
 
 
@@ -139,20 +139,20 @@ def test_extended_rgb_survives_its_storage() -> None:
 def test_images_of_new_frames_are_clamped_and_rounded_as_asked(rounding: str) -> None:
     like = Picture.from_frame(gray_frame(100), tags=BT709)
     values = torch.tensor([-0.2, 7 / 255, 7.6 / 255, 1.3]).repeat(48, 16).expand(3, 48, 64)
-    made = Picture.from_tensor(values, like=like, end=like, rounding=rounding)  # type: ignore[arg-type]  # a str
-    assert made.rgb()[0, :4, 0].tolist() == [0, 7, 8 if rounding == "nearest" else 7, 255]
+    new = Picture.from_tensor(values, like=like, end=like, rounding=rounding)  # type: ignore[arg-type]  # a str
+    assert new.rgb()[0, :4, 0].tolist() == [0, 7, 8 if rounding == "nearest" else 7, 255]
 
 
-def test_a_frame_unlike_its_neighbours_takes_nothing_from_them() -> None:
+def test_a_frame_unlike_its_neighbours_gets_no_residual() -> None:
     start, end = titles("yuv420p", BT709), titles("yuv420p", BT709)
-    made = Picture.from_tensor(torch.full((3, HEIGHT, WIDTH), 0.5), like=start, end=end)
-    plane = codes(made, "yuv420p")[1]
+    new = Picture.from_tensor(torch.full((3, HEIGHT, WIDTH), 0.5), like=start, end=end)
+    plane = codes(new, "yuv420p")[1]
     far = np.abs(codes(start, "yuv420p")[1].astype(int) - 128) > 60
     blurred = np.abs(plane.astype(int) - 128)[far]
     assert np.median(blurred) <= 1
 
 
-def test_equal_pictures_are_known_code_for_code() -> None:
+def test_frames_are_equal_only_code_for_code() -> None:
     one, same, other = (Picture.from_frame(gray_frame(level)) for level in (100, 100, 101))
     assert one.equals(same)
     assert not one.equals(other)
@@ -160,3 +160,38 @@ def test_equal_pictures_are_known_code_for_code() -> None:
     assert Picture.from_rgb(array).equals(Picture.from_rgb(array.copy()))
     assert not Picture.from_rgb(array).equals(Picture.from_rgb(array + 1))
     assert not Picture.from_rgb(array).equals(one)
+
+
+@pytest.mark.parametrize("height", [31, 33, 64, 97])
+def test_strips_leave_no_seams(height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(7)
+    frame = gray_frame(0, "yuv420p", height, 53)
+    for plane in convert.planes(frame):
+        plane[:] = random.integers(0, 256, plane.shape)
+
+    def converted() -> tuple[np.ndarray, list[np.ndarray]]:
+        rgb = extended.extended_rgb(frame, BT709, "left", alpha=False)
+        return rgb, extended.float_planes(rgb, "yuv420p", BT709, "left", interpolate=True)
+
+    rgb, planes = converted()
+    monkeypatch.setattr(extended, "_STRIP_ROWS", 1000)
+    whole_rgb, whole_planes = converted()
+    assert_array_equal(rgb, whole_rgb)
+    for plane, whole in zip(planes, whole_planes, strict=True):
+        assert_array_equal(plane, whole)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "p010le", "yuv422p12le"])
+@pytest.mark.parametrize("transfer", [16, 18])  # PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
+def test_hdr_frames_keep_depth_tags_and_still_codes(
+    model: Interpolator, pixel_format: str, transfer: int
+) -> None:
+    tags = ColorTags(9, transfer, 9, full_range=False)
+    start, end = titles(pixel_format, tags), titles(pixel_format, tags)
+    new = between(model, start, end)
+    frame = new.to_video_frame(pixel_format)
+    assert (new.bits, new.color) == (convert.format_bits(pixel_format), tags)
+    assert (frame.format.name, convert.frame_tags(frame)) == (pixel_format, tags)
+    for plane, kept in zip(codes(new, pixel_format), codes(start, pixel_format), strict=True):
+        assert_array_equal(plane, kept)
+    assert (codes(new, pixel_format)[0] % (1 << (new.bits - 8))).any()

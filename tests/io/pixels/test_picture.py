@@ -1,4 +1,4 @@
-"""Pictures: native samples untouched, R'G'B' by the book, depth and alpha kept."""
+"""Picture: native samples unchanged, R'G'B' as the standards define it, depth and alpha kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUND_TRIP = {8: 2.001, 10: 0.5, 12: 0.13, 16: 0.01}
 
 
 def smooth_rgb(height: int = 40, width: int = 56, dtype: type = np.uint8) -> np.ndarray:
-    """Slow waves of colour, so that subsampled chroma loses little."""
+    """Slow waves of colour, of which subsampled chroma loses little."""
     y, x = np.mgrid[:height, :width]
     waves = [0.5 + 0.4 * np.sin(x / 15 + 2 * c) * np.cos(y / 13 + c) for c in range(3)]
     return np.rint(np.stack(waves, -1) * np.iinfo(dtype).max).astype(dtype)
@@ -35,10 +35,10 @@ def test_444_round_trip_stays_within_the_rounding_of_the_format(pixel_format: st
     rgb = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     frame = Picture.from_rgb(rgb).to_video_frame(pixel_format, tags)
     assert convert.frame_tags(frame) == tags
-    picture = Picture.from_frame(frame)
-    error = np.abs(unit(picture.rgb()[..., :3]) - unit(rgb)) * 255
-    assert error.max() <= ROUND_TRIP[picture.bits]
-    assert error.mean() <= ROUND_TRIP[picture.bits] / 3
+    decoded = Picture.from_frame(frame)
+    error = np.abs(unit(decoded.rgb()[..., :3]) - unit(rgb)) * 255
+    assert error.max() <= ROUND_TRIP[decoded.bits]
+    assert error.mean() <= ROUND_TRIP[decoded.bits] / 3
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_rgb_formats_are_exact(pixel_format: str) -> None:
      "p010le", "yuv420p10be", "yuva420p", "yuva422p10le"],
 )  # fmt: skip
 @pytest.mark.parametrize("site", ["left", "center"])
-def test_subsampled_chroma_comes_back_where_it_was(pixel_format: str, site: convert.ChromaSite) -> None:
+def test_subsampled_chroma_keeps_its_position(pixel_format: str, site: convert.ChromaSite) -> None:
     rgb = smooth_rgb(dtype=np.uint16)
     frame = convert.frame_from_rgb(rgb, pixel_format, BT709, site)
     back = unit(convert.rgb_from_frame(frame, BT709, site, alpha=False))
@@ -87,7 +87,7 @@ def test_chroma_resampling_reproduces_a_plane_exactly(
     assert np.abs(down[3:-3, 3:-3].astype(int) - chroma[3:-3, 3:-3]).max() <= 1
 
 
-def test_untagged_pictures_are_taken_as_players_take_them() -> None:
+def test_untagged_samples_get_the_matrix_that_players_assume() -> None:
     unknown = ColorTags()
     assert unknown.matrix_for(480, 854) == 6
     assert unknown.matrix_for(720, 960) == 1
@@ -95,7 +95,7 @@ def test_untagged_pictures_are_taken_as_players_take_them() -> None:
     assert ColorTags(matrix=9).matrix_for(480, 854) == 9
 
 
-def test_layouts_that_imply_a_range_or_a_matrix_win() -> None:
+def test_range_and_matrix_are_those_that_the_layout_implies() -> None:
     assert convert.frame_tags(gray_frame(1, "yuvj420p")).full_range
     assert convert.frame_tags(gray_frame(1, "gray")).full_range
     assert not convert.frame_tags(gray_frame(1, "yuv420p")).full_range
@@ -104,22 +104,22 @@ def test_layouts_that_imply_a_range_or_a_matrix_win() -> None:
 
 @pytest.mark.parametrize(("pixel_format", "level"), [("gray", 77), ("gray10le", 308), ("gray16le", 20000)])
 def test_gray_becomes_equal_channels(pixel_format: str, level: int) -> None:
-    picture = Picture.from_frame(gray_frame(level, pixel_format))
-    rgb = picture.rgb()
-    top = (1 << picture.bits) - 1
+    decoded = Picture.from_frame(gray_frame(level, pixel_format))
+    rgb = decoded.rgb()
+    top = (1 << decoded.bits) - 1
     assert unit(rgb) == pytest.approx(level / top, abs=1e-4)
 
 
 def test_ten_bit_ramp_keeps_its_levels() -> None:
     frame = gray_frame(0, "yuv420p10le", height=16, width=880)
     convert.planes(frame)[0][:] = np.clip(np.arange(880) + 64, 64, 940)
-    picture = Picture.from_frame(frame)
-    assert picture.bits == 10
-    assert picture.rgb().dtype == np.uint16
-    assert len(np.unique(picture.tensor()[0, 0])) == 877
-    made = Picture.from_tensor(picture.tensor(), like=picture)
-    assert made.bits == 10
-    again = convert.planes(made.to_video_frame("yuv420p10le"))[0]
+    decoded = Picture.from_frame(frame)
+    assert decoded.bits == 10
+    assert decoded.rgb().dtype == np.uint16
+    assert len(np.unique(decoded.tensor()[0, 0])) == 877
+    new = Picture.from_tensor(decoded.tensor(), like=decoded)
+    assert new.bits == 10
+    again = convert.planes(new.to_video_frame("yuv420p10le"))[0]
     assert_array_equal(again, convert.planes(frame)[0])
 
 
@@ -130,11 +130,11 @@ def test_ten_bit_ramp_keeps_its_levels() -> None:
 )  # fmt: skip
 def test_alpha_survives(pixel_format: str, bits: int) -> None:
     rgba = np.random.default_rng(4).integers(0, 65536, (20, 30, 4), dtype=np.uint16)
-    picture = Picture.from_frame(Picture.from_rgb(rgba).to_video_frame(pixel_format))
-    assert picture.has_alpha
-    assert picture.rgb().shape == (20, 30, 4)
-    assert picture.tensor().shape == (1, 4, 20, 30)
-    assert np.abs(unit(picture.rgb()[..., 3]) - unit(rgba[..., 3])).max() <= 0.51 / ((1 << bits) - 1)
+    decoded = Picture.from_frame(Picture.from_rgb(rgba).to_video_frame(pixel_format))
+    assert decoded.has_alpha
+    assert decoded.rgb().shape == (20, 30, 4)
+    assert decoded.tensor().shape == (1, 4, 20, 30)
+    assert np.abs(unit(decoded.rgb()[..., 3]) - unit(rgba[..., 3])).max() <= 0.51 / ((1 << bits) - 1)
 
 
 def test_missing_alpha_becomes_opaque_and_known_opaque_alpha_can_be_ignored() -> None:
@@ -143,19 +143,19 @@ def test_missing_alpha_becomes_opaque_and_known_opaque_alpha_can_be_ignored() ->
     assert Picture.from_frame(frame, has_alpha=False).rgb().shape[2] == 3
 
 
-def test_a_fitting_decoded_frame_is_passed_on_untouched() -> None:
+def test_a_decoded_frame_that_fits_is_returned_unchanged() -> None:
     frame = gray_frame(100, "yuv420p10le")
-    picture = Picture.from_frame(frame, tags=BT709)
-    assert picture.to_video_frame("yuv420p10le") is frame
-    assert picture.to_video_frame("yuv420p10le", BT709) is frame
-    assert picture.to_video_frame("yuv420p10le", BT709_FULL) is not frame
+    decoded = Picture.from_frame(frame, tags=BT709)
+    assert decoded.to_video_frame("yuv420p10le") is frame
+    assert decoded.to_video_frame("yuv420p10le", BT709) is frame
+    assert decoded.to_video_frame("yuv420p10le", BT709_FULL) is not frame
 
 
 @pytest.mark.parametrize(
     "pixel_format", ["yuv420p10le", "yuv422p", "yuv444p10le", "nv12", "p010le", "yuva420p"]
 )
 def test_between_ycbcr_layouts_even_codes_outside_the_range_survive(pixel_format: str) -> None:
-    frame = gray_frame(5, "yuv420p")  # blacker than black: lost by any conversion to R'G'B'
+    frame = gray_frame(5, "yuv420p")  # below black: lost by any conversion to clamped R'G'B'
     convert.planes(frame)[1][:] = 200
     moved = Picture.from_frame(frame, tags=BT709).to_video_frame(pixel_format)
     back = Picture.from_frame(moved, tags=BT709).to_video_frame("yuv420p")
@@ -164,48 +164,48 @@ def test_between_ycbcr_layouts_even_codes_outside_the_range_survive(pixel_format
 
 
 def test_full_range_source_becomes_limited_when_asked() -> None:
-    picture = Picture.from_frame(gray_frame(255, "yuvj420p"))
-    assert convert.planes(picture.to_video_frame("yuv420p", BT709))[0].max() == 235
+    decoded = Picture.from_frame(gray_frame(255, "yuvj420p"))
+    assert convert.planes(decoded.to_video_frame("yuv420p", BT709))[0].max() == 235
 
 
 def test_luma_is_the_frames_own_and_eight_bit() -> None:
     assert Picture.from_frame(gray_frame(77, "yuv420p")).luma().max() == 77
     assert Picture.from_frame(gray_frame(77 * 4, "yuv420p10le")).luma().max() == 77
     assert Picture.from_frame(gray_frame(77, "nv12"), tags=BT709_FULL).luma().max() == 77
-    made = Picture.from_rgb(np.full((8, 8, 3), 65535, np.uint16)).luma()
-    assert made.dtype == np.uint8
-    assert made.min() == 255
+    luma = Picture.from_rgb(np.full((8, 8, 3), 65535, np.uint16)).luma()
+    assert luma.dtype == np.uint8
+    assert luma.min() == 255
 
 
-def test_made_pictures_share_what_their_model_says() -> None:
+def test_new_frames_copy_the_properties_of_their_template() -> None:
     like = Picture.from_frame(gray_frame(400, "yuv420p10le"), tags=BT709, rotation=90, chroma_site="center")
-    made = Picture.from_tensor(torch.full((1, 3, 48, 64), 0.5), like=like)
-    assert (made.bits, made.color, made.rotation, made.chroma_site) == (10, BT709, 90, "center")
-    assert (made.height, made.width, made.has_alpha, made.frame, made.path) == (48, 64, False, None, None)
+    new = Picture.from_tensor(torch.full((1, 3, 48, 64), 0.5), like=like)
+    assert (new.bits, new.color, new.rotation, new.chroma_site) == (10, BT709, 90, "center")
+    assert (new.height, new.width, new.has_alpha, new.frame, new.path) == (48, 64, False, None, None)
     eight = Picture.from_tensor(torch.full((1, 3, 48, 64), 0.5))
     assert eight.rgb().dtype == np.uint8
     assert eight.color == SRGB
 
 
-def test_upright_turns_counter_clockwise() -> None:
+def test_upright_rotates_counter_clockwise() -> None:
     rgb = np.zeros((4, 6, 3), np.uint8)
-    rgb[0, -1] = 255  # top right comes to lie top left
+    rgb[0, -1] = 255  # top right, which is rotated to top left
     like = Picture.from_frame(gray_frame(0), rotation=90)
-    turned = Picture.from_rgb(rgb, like).upright()
-    assert turned.rgb().shape == (6, 4, 3)
-    assert turned.rgb()[0, 0].tolist() == [255, 255, 255]
-    assert turned.rotation == 0
-    assert turned.upright() is turned
+    upright = Picture.from_rgb(rgb, like).upright()
+    assert upright.rgb().shape == (6, 4, 3)
+    assert upright.rgb()[0, 0].tolist() == [255, 255, 255]
+    assert upright.rotation == 0
+    assert upright.upright() is upright
 
 
-def test_pictures_cannot_be_written_through() -> None:
-    picture = Picture.from_rgb(smooth_rgb())
+def test_samples_are_read_only() -> None:
+    decoded = Picture.from_rgb(smooth_rgb())
     with pytest.raises(ValueError, match="read-only"):
-        picture.rgb()[0, 0] = 0
-    assert picture.tensor().add_(1).max() > 1  # the tensor is the caller's own
+        decoded.rgb()[0, 0] = 0
+    assert decoded.tensor().add_(1).max() > 1  # the tensor is the caller's own
 
 
-def test_arrays_that_are_no_pictures_are_refused() -> None:
+def test_arrays_of_another_shape_or_type_are_refused() -> None:
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 2), np.uint8)):
         with pytest.raises(ValueError, match="expected"):
             Picture.from_rgb(wrong)

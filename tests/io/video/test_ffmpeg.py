@@ -22,8 +22,8 @@ def reported_to_python() -> Iterator[None]:
 
 
 def test_reading_keeps_them_away(tmp_path: Path) -> None:
-    film = write_video(tmp_path / "film.mp4", 3)
-    with open_source(film) as source:
+    video = write_video(tmp_path / "video.mp4", 3)
+    with open_source(video) as source:
         assert av.logging.get_level() is None
         av.logging.set_level(av.logging.ERROR)  # while a model is loaded, before the first frame is wanted
         next(iter(source))
@@ -31,8 +31,8 @@ def test_reading_keeps_them_away(tmp_path: Path) -> None:
 
 
 def test_writing_keeps_them_away(tmp_path: Path) -> None:
-    film = write_video(tmp_path / "film.mp4", 3)
-    with open_source(film) as source:
+    video = write_video(tmp_path / "video.mp4", 3)
+    with open_source(video) as source:
         av.logging.set_level(av.logging.ERROR)
         with open_sink(tmp_path / "out.mp4", source):
             assert av.logging.get_level() is None

@@ -85,7 +85,7 @@ def test_constant_rate_does_not_fall_for_a_fine_grid() -> None:
         ([None] * 12, [n * 10 for n in range(12)]),
         ([0, 10, None, None], [0, 10, 20, 30]),
         ([0, 10, 10, 30], [0, 10, 20, 30]),  # a repeated stamp fills the hole
-        ([0, 10, 10, 20], [0, 10, 15, 20]),  # and where there is none, shares the time
+        ([0, 10, 10, 20], [0, 10, 15, 20]),  # and where there is none, divides the time
         ([0, 10, 5, 30], [0, 10, 20, 30]),
         ([0, 10, None, 100], [0, 10, 20, 100]),
         ([1000, 1010, 1020, 0, 10, 20], [1000, 1010, 1020, 1030, 1040, 1050]),  # the clock was restarted
@@ -98,7 +98,7 @@ def test_stamps_are_repaired(stamps: list[int | None], expected: list[int]) -> N
     assert times == sorted(set(times))
 
 
-def test_many_items_without_stamp_are_not_held_back() -> None:
+def test_many_items_without_stamp_are_not_delayed() -> None:
     taken = 0
 
     def items() -> object:

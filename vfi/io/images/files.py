@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vfi.errors import InputError
 from vfi.io.images.profile import read_profile
@@ -18,36 +18,36 @@ _ORIENTATION_TAG = 274
 _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
 _FORMATS = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tif"}
-# EXIF orientation -> (quarter turns counter-clockwise, then mirrored left to right).
+# EXIF orientation -> (quarter turns counter-clockwise, then whether to flip left to right).
 _ORIENTATIONS = {
     1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True),
     5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False),
 }  # fmt: skip
-# Every complete file of these formats ends with this mark.
+# First bytes of a format -> the mark at the end of every complete file.
 _END_MARKS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says before its pixels are decoded."""
+    """Properties of an image file, known before its pixels are decoded."""
 
     height: int
-    """Pixels, upright: after the orientation of EXIF was applied."""
+    """Height in pixels, upright: after the EXIF orientation was applied."""
     width: int
     bits: int
     """8 or 16."""
     has_alpha: bool
     orientation: int = 1
-    """EXIF's number; 1 = stored upright."""
+    """EXIF orientation; 1 = stored upright."""
     storage: ImageStorage | None = None
-    """How the file stores its samples; None for the rare file that only OpenCV reads."""
+    """How the file stores its samples; None for files that only OpenCV reads."""
 
 
 def read_header(path: Path) -> ImageHeader:
     """Read the header of an image file.
 
     Raises:
-        InputError: If it is missing or not an image.
+        InputError: If the file is missing or not an image.
     """
     try:
         with Image.open(path) as image:
@@ -62,17 +62,17 @@ def read_header(path: Path) -> ImageHeader:
             file_format = _FORMATS.get(name, name.lower())
             storage = ImageStorage(file_format, bits, gray, alpha, read_profile(path, image))
             return ImageHeader(height, width, bits, alpha, orientation, storage)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        # Pillow does not know every TIFF that OpenCV reads: the pixels decide.
+    except Exception:  # of any type, as Pillow raises them for damaged files
+        # Pillow does not support every TIFF that OpenCV reads.
         pixels = _decode(path)
     height, width, channels = pixels.shape
     return ImageHeader(height, width, 8 if pixels.dtype == np.uint8 else 16, channels == 4)
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number for the stored orientation; 1 where there is none."""
+    """EXIF orientation of an image; 1 where there is none."""
     if image.format == "PNG" and "exif" not in image.info:
-        return 1  # asking Pillow would decode the whole picture in search of a late chunk
+        return 1  # Pillow would decode the whole image to look for a chunk at its end
     orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     return orientation if orientation in _ORIENTATIONS else 1
 
@@ -84,16 +84,16 @@ def read_image(path: Path) -> np.ndarray:
         ``[H, W, 3]``, with alpha ``[H, W, 4]``, R'G'B'(A): uint8, or uint16 over the full 16-bit range.
 
     Raises:
-        InputError: If it is missing, not an image, cut off, or of another sample type.
+        InputError: If the file is missing, not an image, cut off, or of another sample type.
     """
     pixels = _decode(path)
     header = read_header(path)
     if header.has_alpha and pixels.shape[2] == 3:
         pixels = np.dstack([pixels, _transparency(path, pixels)])
-    turns, mirrored = _ORIENTATIONS[header.orientation]
+    turns, flip = _ORIENTATIONS[header.orientation]
     if turns:
         pixels = np.rot90(pixels, turns)
-    if mirrored:
+    if flip:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
 
@@ -102,8 +102,8 @@ def _transparency(path: Path, pixels: np.ndarray) -> np.ndarray:
     """Alpha ``[H, W]`` of a file that names one transparent colour (tRNS), which OpenCV leaves out.
 
     Args:
-        path: The file.
-        pixels: Its samples, ``[H, W, 3]``, uint8 or uint16.
+        path: Image file.
+        pixels: Samples of the file, ``[H, W, 3]``, uint8 or uint16.
     """
     with Image.open(path) as image:
         if pixels.dtype == np.uint8:
@@ -133,17 +133,17 @@ def _decode(path: Path) -> np.ndarray:
 
 
 def _refuse_cut_off(path: Path, content: bytes) -> None:
-    """Refuse a file without its end, of which decoders would make a half grey picture."""
+    """Refuse a truncated file, which decoders would complete with gray."""
     for start, end in _END_MARKS.items():
         if content.startswith(start) and content.rfind(end) < 0:
             raise InputError(f"{path} is cut off: replace it by the complete image, or remove it.")
 
 
 def animation_plays(path: Path) -> int:
-    """How often an animation is played; 0: for ever, and for everything that is no animation.
+    """How often an animation is played; 0: endlessly, or the file is not an animation.
 
     Args:
-        path: File, of any kind, or folder.
+        path: File of any kind, or folder.
     """
     if path.suffix.lower() not in (".gif", ".webp"):
         return 0
@@ -156,4 +156,4 @@ def animation_plays(path: Path) -> int:
         return 0
     if repeats is None:
         return 1
-    return repeats + 1 if repeats else 0  # gif counts what comes after the first time
+    return repeats + 1 if repeats else 0  # gif stores the repetitions after the first time

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP")
+_GIF_PROFILE = b"\x21\xff\x0bICCRGBG1012"  # the head of the extension with the ICC profile
 _EXIF_FOLDER, _EXIF_COLOR_SPACE = 0x8769, 0xA001
 _PQ, _HLG = 16, 18  # H.273 numbers of the HDR transfer functions
 
 
 def profile_name(profile: ColorProfile) -> str:
-    """The name of a colour description for messages; empty where it says sRGB or nothing."""
+    """The name of a colour description for messages; empty for sRGB or none."""
     if profile.icc:
         try:
             opened = ImageCms.ImageCmsProfile(BytesIO(profile.icc))
@@ -41,24 +42,38 @@ def read_profile(path: Path, image: Image.Image) -> ColorProfile:
     """Read the colour description of an image file.
 
     Args:
-        path: The file.
-        image: The same file, opened by Pillow.
+        path: Image file.
+        image: Image of that file, opened by Pillow.
     """
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     if image.format == "PNG":
         every = _png_chunks(path)
         chunks = tuple((kind, data) for kind, data in every if kind != b"eXIf")
-        exif = Image.Exif()  # asking Pillow would decode the whole image in search of a late chunk
+        exif = Image.Exif()  # Pillow would decode the whole image to look for a chunk at its end
         exif.load(b"Exif\0\0" + dict(every).get(b"eXIf", b""))
     else:
         exif = image.getexif()
     space = exif.get_ifd(_EXIF_FOLDER).get(_EXIF_COLOR_SPACE)
-    icc = image.info.get("icc_profile") or b""
+    icc = _gif_profile(path) if image.format == "GIF" else image.info.get("icc_profile") or b""
     return ColorProfile(icc, chunks, space if isinstance(space, int) else None)
 
 
+def _gif_profile(path: Path) -> bytes:
+    """The ICC profile of a GIF file, which Pillow does not read; empty where there is none."""
+    content = path.read_bytes()
+    position = content.find(_GIF_PROFILE)
+    if position < 0:
+        return b""
+    position += len(_GIF_PROFILE)
+    blocks: list[bytes] = []
+    while position < len(content) and (size := content[position]):
+        blocks.append(content[position + 1 : position + 1 + size])
+        position += 1 + size
+    return b"".join(blocks)
+
+
 def _png_chunks(path: Path) -> tuple[tuple[bytes, bytes], ...]:
-    """The colour chunks of a PNG file, before its samples, and EXIF, which may come after them."""
+    """The colour chunks of a PNG file, which precede its samples, and EXIF, which may follow them."""
     found: list[tuple[bytes, bytes]] = []
     with path.open("rb") as file:
         file.seek(len(_PNG_START))
@@ -73,10 +88,10 @@ def _png_chunks(path: Path) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def video_profile(tags: ColorTags) -> ColorProfile | None:
-    """The colour description of images made from a film: needed for HDR, whose samples look wrong without it.
+    """The colour description of images from an HDR video, which look wrong without one; None for others.
 
     Args:
-        tags: Colour tags of the film.
+        tags: Colour tags of the video.
     """
     if tags.transfer not in (_PQ, _HLG):
         return None
@@ -84,12 +99,12 @@ def video_profile(tags: ColorTags) -> ColorProfile | None:
 
 
 def add_profile(content: bytes, image_format: str, profile: ColorProfile) -> bytes:
-    """Write a colour description into an encoded image; its samples stay what they are.
+    """Write a colour description into an encoded image without changing its samples.
 
     Args:
-        content: A complete file without a colour description.
+        content: Bytes of a complete file without a colour description.
         image_format: ``"png"``, ``"jpg"``, ``"tif"`` or ``"webp"``.
-        profile: What it shall say; where the format has no place for it, it is left out.
+        profile: Colour description; what the format cannot store is left out.
     """
     if image_format == "png":
         return _with_png_chunks(content, profile)
@@ -161,12 +176,12 @@ def _riff(kind: bytes, data: bytes) -> bytes:
 
 
 def _with_tiff_profile(content: bytes, icc: bytes) -> bytes:
-    """A TIFF file whose first directory is written anew at the end, with tag 34675 (ICC profile)."""
+    """A TIFF file whose first directory is copied to its end, with tag 34675 (ICC profile) added."""
     order = "<" if content[:2] == b"II" else ">"
-    (place,) = struct.unpack_from(order + "I", content, 4)
-    (count,) = struct.unpack_from(order + "H", content, place)
-    entries = [content[place + 2 + 12 * i : place + 14 + 12 * i] for i in range(count)]
-    following = content[place + 2 + 12 * count : place + 6 + 12 * count]
+    (start,) = struct.unpack_from(order + "I", content, 4)
+    (count,) = struct.unpack_from(order + "H", content, start)
+    entries = [content[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count)]
+    following = content[start + 2 + 12 * count : start + 6 + 12 * count]
     content += b"\0" * (len(content) % 2)
     entries.append(struct.pack(order + "HHII", 34675, 7, len(icc), len(content)))
     content += icc + b"\0" * (len(icc) % 2)

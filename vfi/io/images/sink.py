@@ -1,4 +1,4 @@
-"""Writes a folder of images, one file per frame."""
+"""Sink that writes a folder of images, one file per frame."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ _WITHOUT_ALPHA = ("jpg",)
 class ImageSink(QueuedSink):
     """A folder of images named by the frames. See :class:`vfi.io.base.FrameSink`.
 
-    Images gather in a partial folder beside the final one; a journal records which are complete, with their
-    sizes and checksums. A new folder appears by one rename; into an existing one the images are moved under
-    a mark that lets an interrupted move go on.
+    Images are written to a partial folder beside the final one; a journal records which are complete, with
+    their sizes and checksums. A new folder is renamed at the end; into an existing one the images are moved
+    one by one, and a mark on the partial folder lets an interrupted move continue.
     """
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
         """Open the partial folder.
 
         Args:
-            path: Final folder; those above it are made if they are missing.
-            info: Source.
-            options: The user's wishes.
+            path: Final folder; its parents are created if they are missing.
+            info: Description of the source.
+            options: Options of the output.
 
         Raises:
-            AlreadyComplete: If the output shall be resumed and is complete.
+            AlreadyComplete: If the output is to be resumed and is complete.
             ConfigError: If an interrupted run to be resumed had other settings.
-            OutputError: If the folder cannot be made.
+            OutputError: If the folder cannot be created.
         """
         self._options = options
         self._format = options.image_format
@@ -79,15 +79,15 @@ class ImageSink(QueuedSink):
         if self._journal.holds_name(frame.name):
             raise OutputError(f"Two frames would be written to {frame.name}.{self._format} in {self.path}.")
         unfinished = self._folder.result / f"{frame.name}{UNFINISHED}"
-        picture = frame.picture
-        if picture.path is not None and _same_format(picture, self._format) and not picture.rotation:
-            shutil.copyfile(picture.path, unfinished)
+        image = frame.image
+        if image.path is not None and _same_format(image, self._format) and not image.rotation:
+            shutil.copyfile(image.path, unfinished)
         else:
-            unfinished.write_bytes(encode_image(picture, self._format, self._options))
+            unfinished.write_bytes(encode_image(image, self._format, self._options))
         self._journal.add(frame, unfinished)
 
     def _end(self) -> None:
-        """Every image is complete when it is consumed."""
+        """Do nothing: every image is complete when it is consumed."""
 
     def _adopt(self, folder: Path) -> list[range]:
         self._journal.adopt(folder)
@@ -100,7 +100,7 @@ class ImageSink(QueuedSink):
         for missing in gaps(self._journal.ranges()):
             raise OutputError(
                 f"The frames {missing.start} to {missing.stop - 1} of {self.path} are missing: give --resume "
-                "to make them."
+                "to write them."
             )
         files = [f"{entry.name}.{self._format}" for entry in entries.values()]
         for file in files:
@@ -143,7 +143,7 @@ class _Entry:
     """One complete image."""
 
     index: int
-    """Of the output frame."""
+    """Index of the output frame."""
     name: str
     """File name without its suffix."""
     record: dict[str, Any]
@@ -154,7 +154,7 @@ class _Journal:
     """Which images of an unfinished folder are complete: a file of one JSON object per line."""
 
     def __init__(self, folder: PartialFolder, image_format: str) -> None:
-        """Read the journal, drop the images that are missing or damaged, and write it anew.
+        """Read the journal, drop the images that are missing or damaged, and write it again.
 
         Args:
             folder: Folder of the unfinished output.
@@ -163,12 +163,12 @@ class _Journal:
         self._path = folder.path / _JOURNAL
         self._images = folder.result
         self._format = image_format
-        # While the images are being moved, some have reached the output.
-        places = [folder.result, folder.output] if folder.is_moving else [folder.result]
+        # While the images are being moved, some are in the output already.
+        folders = [folder.result, folder.output] if folder.is_moving else [folder.result]
         found = [
             entry
             for entry in self._read(self._path)
-            if any(matches_record(place / f"{entry.name}.{image_format}", entry.record) for place in places)
+            if any(matches_record(where / f"{entry.name}.{image_format}", entry.record) for where in folders)
         ]
         self.entries = {entry.index: entry for entry in sorted(found, key=lambda entry: entry.index)}
         self._names = {entry.name for entry in found}
@@ -178,19 +178,19 @@ class _Journal:
         self._discard_unknown()
 
     def ranges(self) -> list[range]:
-        """Which output frames are there: ranges of indices, ascending, with gaps between them."""
+        """Indices of the complete output frames: ranges, ascending, with gaps between them."""
         return join_ranges([range(index, index + 1) for index in self.entries])
 
     def holds_name(self, name: str) -> bool:
-        """Whether a complete image has this name, which is given without a suffix."""
+        """Whether a complete image has this name (without its suffix)."""
         return name in self._names
 
     def add(self, frame: OutputFrame, unfinished: Path) -> None:
         """Give a written image its name and record it.
 
         Args:
-            frame: What it shows.
-            unfinished: Its file.
+            frame: Output frame of the image.
+            unfinished: Written file of the image.
         """
         self._record(_Entry(frame.index, frame.name, file_record(unfinished)), unfinished)
 
@@ -218,7 +218,7 @@ class _Journal:
 
     @staticmethod
     def _read(path: Path) -> list[_Entry]:
-        """All entries that can be read; a damaged line stands for an image that is made again."""
+        """All entries that can be read; the image of a damaged line is written again."""
         entries: list[_Entry] = []
         content = path.read_bytes() if path.exists() else b""
         for line in content.splitlines():
@@ -243,26 +243,26 @@ def _line(entry: _Entry) -> str:
     return json.dumps({"index": entry.index, "name": entry.name, **entry.record}) + "\n"
 
 
-def encode_image(picture: Picture, image_format: str, options: SinkOptions) -> bytes:
-    """A picture as the content of an image file, turned upright.
+def encode_image(image: Picture, image_format: str, options: SinkOptions) -> bytes:
+    """Encode an image, rotated upright, to the bytes of an image file.
 
     Args:
-        picture: 16 bit and alpha are kept where the format has them.
+        image: Image or frame; 16 bit and alpha are kept where the format has them.
         image_format: One of :data:`IMAGE_FORMATS`.
-        options: Quality and compression.
+        options: Output options, of which quality and compression are used.
     """
-    samples, storage = picture.upright().rgb(), picture.storage
+    samples, storage = image.upright().rgb(), image.storage
     if image_format in _EIGHT_BIT or (storage is not None and storage.bits == 8):
-        samples = color.narrow(samples)
+        samples = color.to_uint8(samples)
     if image_format in _WITHOUT_ALPHA or (storage is not None and not storage.has_alpha):
         samples = samples[..., :3]
-    profile = video_profile(picture.color) if storage is None else storage.profile
+    profile = video_profile(image.color) if storage is None else storage.profile
     content = _encode_samples(samples, storage is not None and storage.gray, image_format, options)
     return content if profile is None else add_profile(content, image_format, profile)
 
 
 def _encode_samples(samples: np.ndarray, gray: bool, image_format: str, options: SinkOptions) -> bytes:
-    """Samples ``[H, W, 3|4]`` as the content of an image file, of one channel where they are gray."""
+    """Encode samples ``[H, W, 3|4]``; gray ones as one channel, where the format has it."""
     if gray and samples.shape[2] == 4 and samples.dtype == np.uint8 and image_format in ("png", "tif"):
         return _encode_gray_with_alpha(samples, image_format, options)
     parameters = {
@@ -271,24 +271,24 @@ def _encode_samples(samples: np.ndarray, gray: bool, image_format: str, options:
         "tif": [],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, int(options.quality or _WEBP_LOSSLESS)],
     }[image_format]
-    if gray and samples.shape[2] == 3 and image_format != "webp":  # WebP knows no gray
+    if gray and samples.shape[2] == 3 and image_format != "webp":  # WebP has no gray
         ordered = _gray(samples)
     else:
         ordered = color.reversed_channels(np.ascontiguousarray(samples))
-    fine, encoded = cv2.imencode(f".{image_format}", ordered, parameters)
-    if not fine:
+    success, encoded = cv2.imencode(f".{image_format}", ordered, parameters)
+    if not success:
         raise OSError(f"OpenCV cannot encode {image_format}")
     return encoded.tobytes()
 
 
 def _gray(samples: np.ndarray) -> np.ndarray:
-    """The one channel of gray R'G'B' samples; networks leave small differences between the three."""
+    """The mean of the three channels of gray R'G'B', between which networks leave small differences."""
     red, green, blue = (samples[..., channel].astype(np.uint32) for channel in range(3))
     return ((red + green + blue + 1) // 3).astype(samples.dtype)
 
 
 def _encode_gray_with_alpha(samples: np.ndarray, image_format: str, options: SinkOptions) -> bytes:
-    """Gray with alpha, which OpenCV does not write."""
+    """Encode gray with alpha, which OpenCV cannot."""
     file = BytesIO()
     image = Image.fromarray(np.dstack([_gray(samples), samples[..., 3]]), "LA")
     if image_format == "png":
@@ -298,12 +298,12 @@ def _encode_gray_with_alpha(samples: np.ndarray, image_format: str, options: Sin
     return file.getvalue()
 
 
-def _same_format(picture: Picture, image_format: str) -> bool:
-    """Whether the file of a picture has the format by its content; a name can be wrong."""
-    if picture.storage is not None:
-        return picture.storage.file_format == image_format
-    assert picture.path is not None
-    return picture.path.suffix[1:].lower() in _SAME_FORMAT.get(image_format, (image_format,))
+def _same_format(image: Picture, image_format: str) -> bool:
+    """Whether an image's file has a format, by its content, since a name can be wrong."""
+    if image.storage is not None:
+        return image.storage.file_format == image_format
+    assert image.path is not None
+    return image.path.suffix[1:].lower() in _SAME_FORMAT.get(image_format, (image_format,))
 
 
 def _loss_notes(info: SourceInfo, image_format: str) -> list[str]:
@@ -316,5 +316,7 @@ def _loss_notes(info: SourceInfo, image_format: str) -> list[str]:
         notes.append(f"Transparency was lost: {image_format} has none, png, tif and webp do.")
     if len(info.color_profiles) > 1:
         names = "; ".join(name or "sRGB" for name in info.color_profiles)
-        notes.append(f"The images have different colour profiles ({names}): new images take the one before.")
+        notes.append(
+            f"The images have different colour profiles ({names}): new images take that of the image before."
+        )
     return notes

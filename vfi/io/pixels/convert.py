@@ -1,12 +1,12 @@
-"""Between FFmpeg's frames and R'G'B' arrays: planes, chroma sampling, pixel formats.
+"""Converts FFmpeg's frames to R'G'B' arrays and back: planes, chroma sampling, pixel formats.
 
-Planar formats (all that decoders give for video worth keeping) are read and written here sample by
-sample; the matrix arithmetic is in :mod:`vfi.io.pixels.color`. swscale is used only to unpack exotic layouts
-into planar ones of the same depth and back: its conversion of more than 8 bit to R'G'B' puts white at 65280
-instead of 65535, it guesses the place of chroma differently on the two ways, and it is slower.
+Planar formats, which almost all decoders deliver, are read and written here sample by sample; the matrix
+arithmetic is in :mod:`vfi.io.pixels.color`. swscale is used only to unpack other layouts into planar ones of
+the same depth and back: its conversion of more than 8 bit to R'G'B' puts white at 65280 instead of 65535, it
+assumes different chroma positions in the two directions, and it is slower.
 
-Chroma is taken to sit where the standards put it: horizontally on the left luma sample ("left", MPEG-2,
-H.264, HEVC, VP9), or in the middle ("center", JPEG); vertically in the middle.
+Chroma samples lie where the standards put them: horizontally on the left luma sample ("left": MPEG-2,
+H.264, HEVC, VP9) or in the middle between two ("center": JPEG); vertically in the middle.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vfi.io.pixels.tags import MATRIX_RGB, UNSPECIFIED, ColorTags
 
 ChromaSite = Literal["left", "center"]
 
-# As numbers of FFmpeg: PyAV 17, the last one for Python 3.10, has no names for the last three.
+# FFmpeg's numbers: PyAV 17, the last version for Python 3.10, has no names for them.
 _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE_ROUNDING = 0x2000, 0x4000, 0x40000
 SWSCALE_QUALITY = Interpolation.BICUBIC | _ACCURATE_ROUNDING | _FULL_CHROMA_OUT | _FULL_CHROMA_IN
 _RANGE_LIMITED, _RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
@@ -59,12 +59,12 @@ def is_rgb_format(pixel_format: str) -> bool:
 
 
 def is_gray_format(pixel_format: str) -> bool:
-    """Whether there is luma alone, with or without alpha."""
+    """Whether the samples are luma only, with or without alpha."""
     return pixel_format.startswith(("gray", "ya8", "ya16", "mono"))
 
 
 def frame_tags(frame: av.VideoFrame) -> ColorTags:
-    """The colour tags of a decoded frame; layouts that imply a range or a matrix win over missing tags."""
+    """The colour tags of a decoded frame; a missing range or matrix is the one that its layout implies."""
     name = frame.format.name
     rgb = is_rgb_format(name)
     implied_full = rgb or name.startswith("yuvj") or (is_gray_format(name) and frame.color_range == 0)
@@ -77,7 +77,7 @@ def frame_tags(frame: av.VideoFrame) -> ColorTags:
 
 
 def _ycbcr_matrix(tag: int) -> int:
-    """The matrix tag of Y'CbCr samples; "RGB" and the reserved number 3 can only be mistakes there."""
+    """The matrix tag of Y'CbCr samples; "RGB" and the reserved number 3 must be mistakes there."""
     return UNSPECIFIED if tag in (MATRIX_RGB, 3) else tag
 
 
@@ -91,7 +91,7 @@ def tag_frame(frame: av.VideoFrame, tags: ColorTags) -> av.VideoFrame:
 
 
 def reformat(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """The frame in another layout, without change of matrix or range."""
+    """Convert a frame to another layout without changing its matrix or range."""
     if not hasattr(_local, "reformatter"):
         _local.reformatter = VideoReformatter()
     return _local.reformatter.reformat(
@@ -106,29 +106,29 @@ def reformat(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
 
 
 def is_planar(pixel_format: str) -> bool:
-    """Whether :func:`planes` can look at a layout directly."""
+    """Whether :func:`planes` supports a layout directly."""
     return _PLANAR.fullmatch(pixel_format) is not None
 
 
 def as_planar(frame: av.VideoFrame) -> av.VideoFrame:
-    """The frame in a layout that :func:`planes` can look at: itself where it is planar already."""
+    """Convert a frame to a layout that :func:`planes` supports; a planar frame is returned unchanged."""
     name = frame.format.name
-    return frame if is_planar(name) else reformat(frame, planar_relative(name))
+    return frame if is_planar(name) else reformat(frame, planar_equivalent(name))
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Views ``[h, w]`` of the planes of a planar frame (uint8 or uint16), in its own order."""
+    """Views ``[h, w]`` of the planes of a planar frame (uint8 or uint16), in the order of its layout."""
     dtype = np.dtype(np.uint8 if format_bits(frame.format.name) == 8 else "<u2")
     views = []
     for plane in frame.planes:
-        buffer: Any = plane  # it offers the buffer protocol, which its type stub does not say
+        buffer: Any = plane  # it has the buffer protocol, but its type stub does not say so
         rows = np.frombuffer(buffer, dtype=dtype, count=plane.height * plane.line_size // dtype.itemsize)
         views.append(rows.reshape(plane.height, -1)[:, : plane.width])
     return views
 
 
 def frame_from_planes(samples: list[np.ndarray], pixel_format: str) -> av.VideoFrame:
-    """A new frame of a planar format from its planes ``[h, w]``."""
+    """Build a frame of a planar format from its planes ``[h, w]``."""
     height, width = samples[0].shape
     frame = av.VideoFrame(width, height, pixel_format)
     for view, plane in zip(planes(frame), samples, strict=True):
@@ -145,13 +145,13 @@ def subsampling(pixel_format: str) -> tuple[int, int]:
 def upsample_chroma(
     chroma: np.ndarray, size: tuple[int, int], factors: tuple[int, int], site: ChromaSite
 ) -> np.ndarray:
-    """Bring a chroma plane to luma resolution by cubic interpolation.
+    """Upsample a chroma plane to luma resolution by cubic interpolation.
 
     Args:
-        chroma: ``[h, w]``, uint8 or uint16.
-        size: Height and width of luma.
+        chroma: Chroma plane ``[h, w]``, uint8, uint16 or float32.
+        size: Height and width of the luma plane.
         factors: Luma samples per chroma sample, (vertically, horizontally).
-        site: Horizontal place of the chroma samples.
+        site: Horizontal position of the chroma samples.
     """
     vertical, horizontal = factors
     chroma = np.ascontiguousarray(chroma)
@@ -159,17 +159,19 @@ def upsample_chroma(
         columns = [_filtered(chroma, kernel[None]) for kernel in _cubic_phases(horizontal, site)]
         chroma = cv2.merge(columns).reshape(chroma.shape[0], -1)
     if vertical > 1:
-        rows = [_filtered(chroma, kernel[:, None]) for kernel in _cubic_phases(vertical, "center")]
-        chroma = np.stack(rows, axis=1).reshape(-1, chroma.shape[1])
+        rows = np.empty((vertical * chroma.shape[0], chroma.shape[1]), chroma.dtype)
+        for first, kernel in enumerate(_cubic_phases(vertical, "center")):
+            _filtered(chroma, kernel[:, None], rows[first::vertical])
+        chroma = rows
     return chroma[: size[0], : size[1]]
 
 
-def _filtered(samples: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return cv2.filter2D(samples, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+def _filtered(samples: np.ndarray, kernel: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    return cv2.filter2D(samples, -1, kernel, dst=out, borderType=cv2.BORDER_REPLICATE)
 
 
 def _cubic_phases(factor: int, site: ChromaSite) -> list[np.ndarray]:
-    """Catmull-Rom kernels (five taps) for the luma positions that belong to one chroma sample."""
+    """Catmull-Rom kernels of five taps, one for each luma position of a chroma sample."""
     offset = 0.5 / factor - 0.5 if site == "center" else 0.0
     distances = np.abs(np.arange(-2, 3)[None] - (np.arange(factor)[:, None] / factor + offset))
     near = 1.5 * distances**3 - 2.5 * distances**2 + 1
@@ -178,12 +180,12 @@ def _cubic_phases(factor: int, site: ChromaSite) -> list[np.ndarray]:
 
 
 def downsample_chroma(chroma: np.ndarray, factors: tuple[int, int], site: ChromaSite) -> np.ndarray:
-    """Average a chroma plane at luma resolution down to its own; the counterpart of upsampling.
+    """Downsample chroma from luma resolution by averaging; the counterpart of :func:`upsample_chroma`.
 
     Args:
-        chroma: ``[H, W]``, uint8 or uint16.
+        chroma: Chroma at luma resolution, ``[H, W]``, uint8, uint16 or float32.
         factors: Luma samples per chroma sample, (vertically, horizontally).
-        site: Horizontal place of the chroma samples.
+        site: Horizontal position of the chroma samples.
     """
     vertical, horizontal = factors
     if factors == (1, 1):
@@ -214,10 +216,10 @@ def rgb_from_frame(frame: av.VideoFrame, tags: ColorTags, site: ChromaSite, alph
     """Convert a frame of any layout to R'G'B'.
 
     Args:
-        frame: As the decoder gives it.
-        tags: How its samples encode colour.
-        site: Horizontal place of the chroma samples.
-        alpha: Whether the frame has an alpha channel and it is wanted.
+        frame: Frame as decoded.
+        tags: Colour tags of its samples.
+        site: Horizontal position of the chroma samples.
+        alpha: Whether to return the alpha channel, which the frame then must have.
 
     Returns:
         ``[H, W, 3]``, with alpha ``[H, W, 4]``: uint8, or uint16 over the full range above 8 bit.
@@ -226,7 +228,7 @@ def rgb_from_frame(frame: av.VideoFrame, tags: ColorTags, site: ChromaSite, alph
     if is_rgb_format(name):
         return _rgb_from_rgb_frame(frame, alpha)
     if not is_planar(name):
-        return rgb_from_frame(reformat(frame, planar_relative(name)), tags, site, alpha)
+        return rgb_from_frame(reformat(frame, planar_equivalent(name)), tags, site, alpha)
     bits = format_bits(name)
     samples = planes(frame)
     size = samples[0].shape
@@ -246,7 +248,7 @@ def rgb_from_frame(frame: av.VideoFrame, tags: ColorTags, site: ChromaSite, alph
 
 
 def _rgb_from_rgb_frame(frame: av.VideoFrame, alpha: bool) -> np.ndarray:
-    """An R'G'B' frame, planar or packed, as an array."""
+    """Convert an R'G'B' frame, planar or packed, to an array."""
     name = frame.format.name
     bits = format_bits(name)
     if is_planar(name):
@@ -256,8 +258,8 @@ def _rgb_from_rgb_frame(frame: av.VideoFrame, alpha: bool) -> np.ndarray:
     return reformat(frame, packed).to_ndarray()
 
 
-def planar_relative(pixel_format: str) -> str:
-    """The planar layout that holds the same samples (or, for rare layouts, at least as many)."""
+def planar_equivalent(pixel_format: str) -> str:
+    """The planar layout that holds the same samples or, for rare layouts, at least as many."""
     if is_planar(pixel_format):
         return pixel_format
     if pixel_format in _UNPACKED:
@@ -275,20 +277,20 @@ def _sized_format(family: str, bits: int, alpha: bool) -> str:
 
 
 def frame_from_rgb(rgb: np.ndarray, pixel_format: str, tags: ColorTags, site: ChromaSite) -> av.VideoFrame:
-    """Convert R'G'B' to a frame of any layout that an encoder may want.
+    """Convert R'G'B' to a frame of any layout.
 
     Args:
-        rgb: ``[H, W, 3|4]``, uint8 or uint16 (full range). Alpha is dropped where the layout has none, and
-            opaque where the array has none.
-        pixel_format: FFmpeg's name.
-        tags: How the samples shall encode colour; written onto the frame.
-        site: Horizontal place of the chroma samples.
+        rgb: R'G'B'(A) array ``[H, W, 3|4]``, uint8 or uint16 (full range). Alpha is dropped if the layout has
+            none, and becomes opaque if only the layout has it.
+        pixel_format: FFmpeg's name of the layout.
+        tags: Colour tags of the frame, which decide the matrix and the range.
+        site: Horizontal position of the chroma samples.
     """
     bits = format_bits(pixel_format)
     if is_rgb_format(pixel_format):
         frame = _rgb_frame(rgb, pixel_format, bits)
     elif not is_planar(pixel_format):
-        frame = reformat(frame_from_rgb(rgb, planar_relative(pixel_format), tags, site), pixel_format)
+        frame = reformat(frame_from_rgb(rgb, planar_equivalent(pixel_format), tags, site), pixel_format)
     else:
         frame = _ycbcr_frame(rgb, pixel_format, tags, site)
     return tag_frame(frame, tags)
@@ -297,18 +299,19 @@ def frame_from_rgb(rgb: np.ndarray, pixel_format: str, tags: ColorTags, site: Ch
 def relayout(frame: av.VideoFrame, pixel_format: str, tags: ColorTags, site: ChromaSite) -> av.VideoFrame:
     """Convert a Y'CbCr frame to another Y'CbCr layout of the same matrix and range.
 
-    Luma codes stay what they are (shifted where the depth changes); codes outside the nominal range survive.
+    Luma codes do not change (they are shifted where the depth changes), so codes outside the nominal range
+    are kept.
 
     Args:
-        frame: As the decoder gives it.
-        pixel_format: FFmpeg's name of the wanted layout.
-        tags: Colour tags, written onto the new frame.
-        site: Horizontal place of the chroma samples, before and after.
+        frame: Frame as decoded.
+        pixel_format: FFmpeg's name of the new layout.
+        tags: Colour tags of the new frame.
+        site: Horizontal position of the chroma samples in both layouts.
     """
     frame = as_planar(frame)
     if not is_planar(pixel_format):
         return tag_frame(
-            reformat(relayout(frame, planar_relative(pixel_format), tags, site), pixel_format), tags
+            reformat(relayout(frame, planar_equivalent(pixel_format), tags, site), pixel_format), tags
         )
     name = frame.format.name
     bits, bits_out = format_bits(name), format_bits(pixel_format)
@@ -321,16 +324,15 @@ def relayout(frame: av.VideoFrame, pixel_format: str, tags: ColorTags, site: Chr
                 plane = downsample_chroma(upsample_chroma(plane, luma.shape, before, site), after, site)
             samples.append(plane)
     if format_has_alpha(pixel_format):
-        known = len(others) == 3
-        opaque = np.full(luma.shape, (1 << bits_out) - 1, luma.dtype)
-        samples.append(
-            color.code_scaled(color.unit_scaled(planes(frame)[3], bits), bits_out) if known else opaque
-        )
+        if len(others) == 3:
+            samples.append(color.code_scaled(color.unit_scaled(planes(frame)[3], bits), bits_out))
+        else:
+            samples.append(np.full(luma.shape, (1 << bits_out) - 1, luma.dtype))
     return tag_frame(frame_from_planes(samples, pixel_format), tags)
 
 
 def _shifted(codes: np.ndarray, bits: int, bits_out: int) -> np.ndarray:
-    """Codes of ``bits`` bits as codes of ``bits_out`` bits: times a power of two, rounded."""
+    """Convert codes of ``bits`` bits to ``bits_out`` bits: multiplied by a power of two, rounded."""
     if bits_out >= bits:
         return codes if bits_out == bits else codes.astype(np.uint16) << np.uint16(bits_out - bits)
     shift = bits - bits_out

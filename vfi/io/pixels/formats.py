@@ -1,4 +1,4 @@
-"""What a sample layout holds, and which of several layouts loses least of another."""
+"""Properties of sample layouts, and a measure of what is lost by converting one to another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vfi.io.pixels import convert
 
 @dataclass(frozen=True)
 class Layout:
-    """The properties of a pixel format that decide what it can keep."""
+    """The properties of a pixel format that decide what can be stored in it."""
 
     bits: int
     alpha: bool
@@ -44,9 +44,9 @@ def describe(pixel_format: str, *, bits: int | None = None, alpha: bool | None =
     """The layout of a pixel format.
 
     Args:
-        pixel_format: FFmpeg's name.
-        bits: Overrides its depth, for sources that use fewer.
-        alpha: Overrides whether it has alpha, for sources whose alpha travels beside it.
+        pixel_format: FFmpeg's name of the layout.
+        bits: Bits per sample, for sources that use fewer than the layout has; None: all.
+        alpha: Alpha of the source, if it comes from a second stream; None: as the layout says.
     """
     rgb, gray = convert.is_rgb_format(pixel_format), convert.is_gray_format(pixel_format)
     vertical, horizontal = (1, 1) if rgb or gray else convert.subsampling(pixel_format)
@@ -62,12 +62,12 @@ def describe(pixel_format: str, *, bits: int | None = None, alpha: bool | None =
 
 
 def is_usable(pixel_format: str) -> bool:
-    """Whether we offer a layout: integers, no palette, no semi-planar twin of a planar one."""
+    """Whether output may have a layout: integers, no palette, no semi-planar variant of a planar layout."""
     return not pixel_format.startswith(("nv", "p0", "p2", "p4", "pal8")) and "f" not in pixel_format
 
 
 def loss(wanted: Layout, offered: Layout) -> tuple[float, ...]:
-    """How badly a layout holds another, as a sort key: what is lost first, then what is wasted."""
+    """Sort key of a layout that stores samples of another: the losses first, then the unused capacity."""
     coarser_rows = log2(offered.vertical / wanted.vertical)
     coarser_columns = log2(offered.horizontal / wanted.horizontal)
     colourless = offered.gray and not wanted.gray

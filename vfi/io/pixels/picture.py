@@ -1,8 +1,8 @@
-"""One frame or image: the samples as the source has them, R'G'B' and tensors on demand.
+"""One frame or image: its samples as in the source, with R'G'B' and tensors on demand.
 
-A picture that was read keeps its decoded frame (or the path of its image file), so that it can be written
-out again without passing through R'G'B' at all. A new picture keeps R'G'B': as an array or, between two
-frames of a film, beyond [0, 1] and with both neighbours (see :mod:`vfi.io.pixels.extended`).
+A frame that was read keeps its decoded samples (or the path of its image file), so that it can be written
+without conversion to R'G'B'. A new frame keeps R'G'B': as an array or, between two frames of a video, beyond
+[0, 1] and with both neighbours (see :mod:`vfi.io.pixels.extended`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vfi.io.pixels.tags import MATRIX_RGB, SRGB, ColorTags
 
 
 class _Cache:
-    """What a picture computed on demand; pictures are shared between threads."""
+    """What a :class:`Picture` computed on demand; several threads use it together."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -35,14 +35,14 @@ class _Cache:
 
 @dataclass(frozen=True)
 class _Between:
-    """A new frame before it becomes samples."""
+    """A new frame between two decoded ones, before it is converted to samples."""
 
     stored: np.ndarray
-    """Extended R'G'B'(A), ``[H, W, 3|4]``, as :func:`vfi.io.pixels.extended.pack` stores it."""
+    """Extended R'G'B'(A), ``[3|4, H, W]``, as :func:`vfi.io.pixels.extended.pack` stores it."""
     start: Picture
     end: Picture
     t: float
-    """Position between the two neighbours, in (0, 1)."""
+    """Time between the two neighbours, in (0, 1)."""
     rounding: color.Rounding
 
 
@@ -50,8 +50,8 @@ class _Between:
 class Picture:
     """One frame or image, 8 to 16 bit, with or without alpha; built by the ``from_...`` constructors only.
 
-    The conversion to R'G'B' happens once and is kept as long as the picture itself; tensors are not kept.
-    Pictures are in stored orientation: ``rotation`` says how players rotate them, :meth:`upright` does it.
+    R'G'B' is computed once and kept; tensors are not kept. All samples are in stored orientation: ``flipped``
+    and ``rotation`` say how players show them, and :meth:`upright` applies both.
     """
 
     color: ColorTags
@@ -59,16 +59,16 @@ class Picture:
     """Bits per sample, 8 to 16."""
     has_alpha: bool
     frame: av.VideoFrame | None = None
-    """The decoded frame, or None for pictures from image files and new pictures."""
+    """The decoded frame, or None for image files and new frames."""
     chroma_site: convert.ChromaSite = "left"
     rotation: int = 0
-    """Degrees counter-clockwise by which players rotate the picture: 0, 90, 180 or 270."""
-    mirrored: bool = False
-    """Whether players mirror the picture left to right before they rotate it."""
+    """Degrees counter-clockwise by which players rotate the frame: 0, 90, 180 or 270."""
+    flipped: bool = False
+    """Whether players flip the frame left to right before they rotate it."""
     path: Path | None = None
-    """The image file that holds exactly this picture, or None."""
+    """The image file with exactly these samples, or None."""
     storage: ImageStorage | None = None
-    """How its image file stores it or, for new images, how their neighbours are; None: not an image."""
+    """How its image file or, for a new image, those of its neighbours are stored; None: not an image."""
     _array: np.ndarray | None = field(default=None, repr=False)
     _between: _Between | None = field(default=None, repr=False)
     _cache: _Cache = field(default_factory=_Cache, init=False, repr=False)
@@ -82,17 +82,17 @@ class Picture:
         has_alpha: bool | None = None,
         chroma_site: convert.ChromaSite = "left",
         rotation: int = 0,
-        mirrored: bool = False,
+        flipped: bool = False,
     ) -> Picture:
-        """A picture from a decoded frame, which it keeps.
+        """Wrap a decoded frame, which is kept.
 
         Args:
             frame: Decoded frame, any layout of 8 to 16 bit.
-            tags: Colour tags; None: those of the frame.
-            has_alpha: False ignores an alpha channel known to be opaque; None: as the layout says.
+            tags: Colour tags of its samples; None: as the frame says.
+            has_alpha: False to ignore an alpha channel known to be opaque; None: as the layout says.
             chroma_site: Horizontal position of the chroma samples.
-            rotation: Degrees counter-clockwise by which players rotate it.
-            mirrored: Whether they mirror it left to right before.
+            rotation: Degrees counter-clockwise by which players rotate the frame.
+            flipped: Whether they flip it left to right before.
         """
         name = frame.format.name
         return cls(
@@ -102,7 +102,7 @@ class Picture:
             frame=frame,
             chroma_site=chroma_site,
             rotation=rotation,
-            mirrored=mirrored,
+            flipped=flipped,
         )
 
     @classmethod
@@ -114,16 +114,16 @@ class Picture:
         path: Path | None = None,
         storage: ImageStorage | None = None,
     ) -> Picture:
-        """A picture from R'G'B' values.
+        """Build a frame or image from R'G'B' samples.
 
         Args:
             array: R'G'B'(A), ``[H, W, 3|4]``, uint8, or uint16 over the full 16-bit range.
-            like: Picture whose depth, colour tags and rotation it shares; None: sRGB.
-            path: Image file that holds exactly this picture.
-            storage: How image files shall store it; None: as ``like`` is stored.
+            like: Frame or image whose depth, colour tags and orientation are copied; None: sRGB.
+            path: Image file with exactly these samples; None: none.
+            storage: How image files store the samples; None: as ``like`` is stored.
 
         Raises:
-            ValueError: If the array is not such a picture.
+            ValueError: If the array has another shape or data type.
         """
         if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"uint8 or uint16 [H, W, 3|4] expected, got {array.dtype} {list(array.shape)}")
@@ -136,7 +136,7 @@ class Picture:
             array.shape[2] == 4,
             chroma_site=like.chroma_site if like else "left",
             rotation=like.rotation if like else 0,
-            mirrored=like is not None and like.mirrored,
+            flipped=like is not None and like.flipped,
             path=path,
             storage=storage or (like.storage if like else None),
             _array=_read_only(array),
@@ -152,32 +152,32 @@ class Picture:
         t: float = 0.5,
         rounding: color.Rounding = "nearest",
     ) -> Picture:
-        """A picture from a tensor.
+        """Build a frame or image from a tensor.
 
         Args:
             frame: R'G'B'(A), ``[1, 3|4, H, W]`` or ``[3|4, H, W]``, float. Values outside [0, 1] are clamped,
-                except between two frames of a film, whose samples may lie there.
-            like: Picture whose depth, colour tags and rotation it shares; None: 8-bit sRGB.
-            end: Picture after it where ``like`` is the one before it, so that its samples become consistent
-                with those of both; None: a picture of its own.
-            t: Position between ``like`` and ``end``, in (0, 1).
+                except between two frames of a video, whose samples may lie there.
+            like: Frame or image whose depth, colour tags and orientation are copied; None: 8-bit sRGB.
+            end: Frame after the new one, if ``like`` is the one before it: its samples become consistent with
+                those of both; None: the new one is independent.
+            t: Time between ``like`` and ``end``, in (0, 1).
             rounding: ``"nearest"``, or ``"truncate"`` as several papers' code does when it writes R'G'B'.
 
         Raises:
-            ValueError: If the tensor holds more than one picture or ``rounding`` is neither of the two.
+            ValueError: If the tensor holds more than one frame or ``rounding`` is neither of the two.
         """
         if like is None or end is None or not (like._has_native_samples and end._has_native_samples):
-            wide = like is not None and like.bits > 8
-            array = color.array_from_tensor(frame, wide=wide, rounding=rounding)
+            dtype = np.uint16 if like is not None and like.bits > 8 else np.uint8
+            array = color.array_from_tensor(frame, dtype=dtype, rounding=rounding)
             return cls.from_rgb(array, like, storage=_joined_storage(like, end))
         stored = extended.pack(color.single_frame(frame, rounding))
         return cls(
             like.color,
             like.bits,
-            stored.shape[2] == 4,
+            len(stored) == 4,
             chroma_site=like.chroma_site,
             rotation=like.rotation,
-            mirrored=like.mirrored,
+            flipped=like.flipped,
             _between=_Between(stored, like, end, t, rounding),
         )
 
@@ -185,10 +185,11 @@ class Picture:
     def _size(self) -> tuple[int, int]:
         if self.frame is not None:
             return self.frame.height, self.frame.width
-        samples = self._array if self._between is None else self._between.stored
-        if samples is None:
-            raise ValueError("a picture needs a frame or an array")
-        return samples.shape[0], samples.shape[1]
+        if self._between is not None:
+            return self._between.stored.shape[1], self._between.stored.shape[2]
+        if self._array is None:
+            raise ValueError("a Picture needs a frame or an array")
+        return self._array.shape[0], self._array.shape[1]
 
     @property
     def height(self) -> int:
@@ -206,9 +207,9 @@ class Picture:
         return self.frame is not None and not convert.is_rgb_format(self.frame.format.name)
 
     def _has_chroma_of(self, pixel_format: str) -> bool:
-        """Whether the decoded frame has as many chroma samples as another planar layout."""
+        """Whether the decoded frame has the chroma subsampling of another planar layout."""
         assert self.frame is not None
-        name = convert.planar_relative(self.frame.format.name)
+        name = convert.planar_equivalent(self.frame.format.name)
         return convert.subsampling(name) == convert.subsampling(pixel_format)
 
     def rgb(self) -> np.ndarray:
@@ -222,30 +223,35 @@ class Picture:
 
     def _convert_to_rgb(self) -> np.ndarray:
         if self._between is not None:
-            return color.quantized(
-                extended.unpack(self._between.stored), wide=self.bits > 8, rounding=self._between.rounding
-            )
+            dtype = np.uint8 if self.bits == 8 else np.uint16
+            rgb = extended.unpack(self._between.stored)
+            planar = color.quantized(rgb, dtype=dtype, rounding=self._between.rounding)
+            return cv2.merge(list(planar))
         assert self.frame is not None
         return convert.rgb_from_frame(self.frame, self.color, self.chroma_site, self.has_alpha)
 
     def _extended_rgb(self) -> np.ndarray:
-        """R'G'B'(A) that is not clamped to [0, 1], of pictures with native samples."""
+        """R'G'B'(A) that is not clamped to [0, 1], ``[3|4, H, W]``; only for native samples."""
         assert self.frame is not None
         return extended.extended_rgb(self.frame, self.color, self.chroma_site, self.has_alpha)
 
     def tensor(self, device: torch.device | str | None = None) -> Tensor:
         """R'G'B'(A) as ``[1, 3|4, H, W]`` float32 on ``device`` (None: the CPU).
 
-        In [0, 1]; for frames of a film beyond it where their samples are outside the nominal range.
+        In [0, 1]; frames of a video exceed it where their samples are outside the nominal range.
         """
         if self._has_native_samples:
-            return color.tensor_from_array(self._extended_rgb(), device)
+            assert self.frame is not None
+            rgb = self._extended_rgb()
+            # The frames beside this one will ask for it, most likely in this layout.
+            self._round_trip(convert.planar_equivalent(self.frame.format.name), self.color, rgb)
+            return torch.from_numpy(rgb)[None].to(device)
         return color.tensor_from_array(self.rgb(), device)
 
     def luma(self) -> np.ndarray:
-        """Brightness ``[H, W]``, uint8: the frame's own luma codes where it has them, so it is cheap.
+        """Brightness ``[H, W]``, uint8: the luma codes of the decoded frame where it has them (cheap).
 
-        Its range is that of the source: compare it only between pictures of one source.
+        Its range is that of the source: compare it only between frames of one source.
         """
         frame = self.frame
         if frame is not None and convert.is_planar(frame.format.name) and self.color.matrix != MATRIX_RGB:
@@ -254,7 +260,7 @@ class Picture:
         return _top_bits(gray, 8 if gray.dtype == np.uint8 else 16)
 
     def equals(self, other: Picture) -> bool:
-        """Whether two pictures hold the same samples in the same layout, code for code."""
+        """Whether two frames or images have the same samples in the same layout, code for code."""
         if self is other:
             return True
         if (self.height, self.width, self.bits) != (other.height, other.width, other.bits):
@@ -271,22 +277,22 @@ class Picture:
         return np.array_equal(self.rgb(), other.rgb())
 
     def upright(self) -> Picture:
-        """The picture as players show it, mirrored and rotated; itself if there is nothing to do."""
-        if self.rotation == 0 and not self.mirrored:
+        """Return the frame as players show it, flipped and rotated; itself if there is nothing to do."""
+        if self.rotation == 0 and not self.flipped:
             return self
-        stored = self.rgb()[:, ::-1] if self.mirrored else self.rgb()
+        stored = self.rgb()[:, ::-1] if self.flipped else self.rgb()
         array = np.ascontiguousarray(np.rot90(stored, self.rotation // 90))
-        return replace(Picture.from_rgb(array, self), rotation=0, mirrored=False)
+        return replace(Picture.from_rgb(array, self), rotation=0, flipped=False)
 
     def to_video_frame(self, pixel_format: str, tags: ColorTags | None = None) -> av.VideoFrame:
-        """The picture as a frame for an encoder.
+        """Return a frame for an encoder.
 
-        A decoded frame whose layout, matrix and range already fit is returned as it is, untouched;
-        between two Y'CbCr layouts of the same matrix and range only depth and chroma sampling change.
+        A decoded frame whose layout, matrix and range already fit is returned unchanged; between two Y'CbCr
+        layouts of the same matrix and range only depth and chroma subsampling are converted.
 
         Args:
             pixel_format: FFmpeg's name of the layout. Missing alpha becomes opaque, surplus alpha is dropped.
-            tags: Colour tags of the output; None: those of this picture.
+            tags: Colour tags of the output; None: as of this frame.
         """
         tags = tags or self.color
         frame = self.frame
@@ -302,9 +308,9 @@ class Picture:
             return convert.relayout(frame, pixel_format, tags, self.chroma_site)
 
     def _frame_between(self, between: _Between, pixel_format: str, tags: ColorTags) -> av.VideoFrame:
-        planar = convert.planar_relative(pixel_format)
+        planar = convert.planar_equivalent(pixel_format)
         planes = extended.samples_between(
-            extended.unpack(between.stored),
+            between.stored,
             between.start._round_trip(planar, tags),
             between.end._round_trip(planar, tags),
             between.t,
@@ -318,24 +324,24 @@ class Picture:
             frame if planar == pixel_format else convert.reformat(frame, pixel_format), tags
         )
 
-    def _round_trip(self, pixel_format: str, tags: ColorTags) -> RoundTrip:
-        """The samples in a planar layout, and the same after the way to R'G'B' and back."""
+    def _round_trip(self, pixel_format: str, tags: ColorTags, rgb: np.ndarray | None = None) -> RoundTrip:
+        """The samples in a planar layout, and the same after conversion to R'G'B' and back."""
         with self._cache.lock:
-            known = self._cache.round_trips.get((pixel_format, tags))
-            if known is None:
+            cached = self._cache.round_trips.get((pixel_format, tags))
+            if cached is None:
                 returned = extended.float_planes(
-                    self._extended_rgb(),
+                    self._extended_rgb() if rgb is None else rgb,
                     pixel_format,
                     tags,
                     self.chroma_site,
                     interpolate=self._has_chroma_of(pixel_format),
                 )
-                known = RoundTrip(convert.planes(self.to_video_frame(pixel_format, tags)), returned)
-                self._cache.round_trips[pixel_format, tags] = known
-            return known
+                cached = RoundTrip(convert.planes(self.to_video_frame(pixel_format, tags)), returned)
+                self._cache.round_trips[pixel_format, tags] = cached
+            return cached
 
     def _same_color(self, tags: ColorTags, pixel_format: str) -> bool:
-        """Whether samples tagged so need no conversion of matrix or range."""
+        """Whether samples with these tags need no conversion of matrix or range."""
         rgb = convert.is_rgb_format(pixel_format)
         if rgb or self.color.matrix == MATRIX_RGB:
             return rgb and self.color.matrix == MATRIX_RGB
@@ -351,7 +357,7 @@ def _joined_storage(start: Picture | None, end: Picture | None) -> ImageStorage 
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written through: pictures are shared between threads."""
+    """A read-only view: several threads use the samples."""
     view = array.view()
     view.flags.writeable = False
     return view

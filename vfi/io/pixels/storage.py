@@ -1,4 +1,4 @@
-"""How an image file stores its samples, so that new images can be stored as their neighbours are."""
+"""How an image file stores its samples, so that new images are stored like their neighbours."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class ColorProfile:
-    """What an image file says about its colours, beside the samples."""
+    """The colour description of an image file, beside its samples."""
 
     icc: bytes = b""
     """ICC profile, or empty."""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Type and content of the colour chunks of a PNG file, in order."""
     exif_color_space: int | None = None
-    """EXIF's number: 1 is sRGB, 2 Adobe RGB, 65535 another one; None where not stated."""
+    """EXIF's number: 1 is sRGB, 2 Adobe RGB, 65535 another one; None if not stated."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ImageStorage:
     profile: ColorProfile = ColorProfile()
 
     def joined(self, other: ImageStorage) -> ImageStorage:
-        """The storage of an image between two: as rich as the richer one, with the first one's colours."""
+        """The storage of an image between two: depth and channels of the richer one, profile of the first."""
         return replace(
             self,
             bits=max(self.bits, other.bits),

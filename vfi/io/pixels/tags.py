@@ -1,6 +1,6 @@
-"""How the samples of a picture encode colour, in the numbers of ITU-T H.273, which FFmpeg uses too.
+"""How samples encode colour, in the numbers of ITU-T H.273, which FFmpeg uses too.
 
-2 means "unspecified" in each of them.
+2 means "unspecified" in every field.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ PRIMARIES_BT709 = 1
 TRANSFER_BT709 = 1
 TRANSFER_SRGB = 13
 
-# Players take untagged pictures of at least this size for BT.709, smaller ones for BT.601.
+# Players assume BT.709 for untagged video of at least this size, and BT.601 for smaller ones.
 HD_HEIGHT = 720
 HD_WIDTH = 1280
 
 
 @dataclass(frozen=True)
 class ColorTags:
-    """How the samples of a picture encode colour: ITU-T H.273 numbers, as FFmpeg has them."""
+    """How samples encode colour: the numbers of ITU-T H.273, as in FFmpeg."""
 
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
     matrix: int = UNSPECIFIED
-    """0 = the samples are R'G'B', 1 = BT.709, 5 and 6 = BT.601, 9 = BT.2020, 2 = not told."""
+    """0 = the samples are R'G'B', 1 = BT.709, 5 and 6 = BT.601, 9 = BT.2020, 2 = unspecified."""
     full_range: bool = False
     """True: black is 0 and white the largest code; False: 16 and 235 (times a power of two)."""
 
     def matrix_for(self, height: int, width: int) -> int:
-        """The matrix to compute with: the tag itself or, where there is none, what players assume.
+        """The matrix to compute with: the tag itself or, if unspecified, what players assume.
 
         Args:
-            height: Picture height in pixels.
-            width: Picture width in pixels.
+            height: Frame height in pixels.
+            width: Frame width in pixels.
         """
         if self.matrix != UNSPECIFIED:
             return self.matrix
@@ -44,4 +44,4 @@ class ColorTags:
 
 
 SRGB = ColorTags(PRIMARIES_BT709, TRANSFER_SRGB, MATRIX_RGB, full_range=True)
-"""What image files without a profile hold."""
+"""Colour tags of image files without a profile."""

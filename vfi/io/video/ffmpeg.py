@@ -1,4 +1,4 @@
-"""Opening files with FFmpeg: names that are safe to hand over, its messages, and what its errors mean."""
+"""Opens files with FFmpeg: safe file names, its log messages, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av.logging
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
-# What a disk or a machine refuses: no fault of the streams that are written.
+# Errors of disk or machine, not of the streams that are written.
 _MACHINE_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
@@ -23,32 +23,32 @@ _MACHINE_ERRORS = frozenset(
 
 
 def keep_from_python() -> None:
-    """Make PyAV drop the messages of FFmpeg's threads; to be called before codecs are opened.
+    """Make PyAV ignore the log messages of FFmpeg's threads; call it before codecs are opened.
 
-    Once a level is set, PyAV's callback waits for the interpreter's lock in whichever thread has a message.
-    A codec that is closed waits for its threads, and does so while it holds that lock. PyAV itself sets no
-    level, but importing torchvision before 0.26 does. Failures are raised as exceptions anyway.
+    Once a level is set, PyAV's log callback waits for the interpreter's lock in the thread that logs, while a
+    codec that is being closed waits for its threads and holds that lock: a deadlock. PyAV itself sets no
+    level, but importing torchvision before 0.26 does. Failures are raised as exceptions in any case.
     """
     if av.logging.get_level() is not None:
         av.logging.set_level(None)
 
 
 def file_url(path: Path) -> str:
-    """The name of a local file as FFmpeg takes it.
+    """The URL of a local file for FFmpeg.
 
-    With the protocol named, a colon or a percent sign in the name means nothing.
+    With an explicit protocol, colons and percent signs in the name have no special meaning.
 
     Args:
-        path: File, absolute or relative.
+        path: Absolute or relative path.
     """
     return f"file:{path}"
 
 
 def open_input(path: Path) -> InputContainer:
-    """An open media file, to read from.
+    """Open a media file for reading.
 
     Args:
-        path: File.
+        path: Media file.
 
     Raises:
         FFmpegError: If it cannot be read or is not a media file.
@@ -60,12 +60,12 @@ def open_input(path: Path) -> InputContainer:
 def open_output(
     path: Path, container: str | None = None, options: Mapping[str, str] | None = None
 ) -> OutputContainer:
-    """An open media file, to write to.
+    """Open a media file for writing.
 
     Args:
-        path: File; replaced if it exists.
+        path: Media file, which is replaced if it exists.
         container: FFmpeg's name of the muxer; None: by the suffix.
-        options: The muxer's options.
+        options: Options of the muxer.
 
     Raises:
         FFmpegError: If it cannot be written.
@@ -75,10 +75,10 @@ def open_output(
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether an error says that FFmpeg does not take what it was given; False: disk or machine failed.
+    """Whether an error means that FFmpeg refuses its input; False for errors of disk or machine.
 
     Args:
-        error: As raised by PyAV.
+        error: Exception raised by PyAV.
     """
     if not isinstance(error, (ValueError, FFmpegError)):
         return False

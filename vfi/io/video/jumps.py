@@ -1,8 +1,8 @@
-"""Jumps of a container's clock: recordings that were joined or interrupted, whose time stamps restart.
+"""Jumps of a container's clock: recordings that were joined or interrupted, whose timestamps restart.
 
-A jump is found in reading order, packet by packet: a stamp that lies far before the end of the packet before
-it, or, in formats whose clock may be reset (MPEG transport and program streams), far after it. What follows
-is moved by an offset, so that it begins where the packet before the jump ends.
+Jumps are found in reading order, packet by packet: a timestamp far before the end of the previous packet or,
+in formats whose clock may be reset (MPEG transport and program streams), far after it. The packets that
+follow are moved by an offset, so that they begin where the packet before the jump ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+
+from av.error import FFmpegError
+
+from vfi.io.video import ffmpeg
 
 # FFmpeg's flag of formats whose clock may be reset (AVFMT_TS_DISCONT).
 _DISCONTINUOUS = 0x0200
@@ -33,13 +37,13 @@ class ClockJump:
     """One jump of a container's clock, as found in the video stream."""
 
     time: Fraction
-    """Container time of the first packet after the jump, as stored, in seconds."""
+    """Stored container time of the first packet after the jump, in seconds."""
     offset: Fraction
     """Seconds to add to all stored times after the jump, until the next jump (not a sum to be built)."""
     before: Fraction
     """Stored container time at which the last packet before the jump ends, in seconds."""
     position: int | None
-    """Byte in the file at which the first packet after the jump begins; None where FFmpeg does not say."""
+    """Byte in the file at which the first packet after the jump begins; None where unknown."""
 
 
 def may_reset(format_flags: int) -> bool:
@@ -51,11 +55,11 @@ class ClockFollower:
     """Finds the jumps in one stream whose packets come in reading order."""
 
     def __init__(self, interval: Fraction, *, resets: bool) -> None:
-        """Start with a clock that has not jumped.
+        """Start at a clock without jumps.
 
         Args:
             interval: Seconds between packets where a packet has no duration.
-            resets: Whether a long step ahead is a jump; else it is a pause.
+            resets: Whether a long step ahead is a jump; otherwise it is a pause.
         """
         self.jumps: list[ClockJump] = []
         self.offset = Fraction(0)
@@ -70,8 +74,8 @@ class ClockFollower:
 
         Args:
             time: Stored decoding time, seconds.
-            duration: Seconds; 0 where unknown.
-            position: Byte in the file, or None.
+            duration: Duration in seconds; 0 where unknown.
+            position: Byte in the file at which the packet begins; None where unknown.
             tick: Unit of the stored times, seconds; the offset is a multiple of it.
         """
         if self._end is not None:
@@ -86,21 +90,31 @@ class ClockFollower:
 class OtherStreamClock:
     """Applies the jumps of the video stream to another stream of the same file, read in order.
 
-    The borders of the streams lie at slightly different bytes, so the bytes do not decide: where the stream's
-    own clock jumps, the jump is chosen that carries it on from where it was.
+    The streams jump at slightly different bytes of the file, so positions do not decide: where the stream's
+    own clock jumps, the offset is chosen that continues it most closely.
     """
 
     def __init__(self, jumps: Sequence[ClockJump], interval: Fraction = Fraction(0)) -> None:
         """Start before the first jump.
 
         Args:
-            jumps: Those of the video stream, in reading order.
+            jumps: Jumps of the video stream, in reading order.
             interval: Seconds between packets of this stream, where they may lie seconds apart.
         """
         self._offsets = [Fraction(0), *(jump.offset for jump in jumps)]
-        self._section = 0
+        self.passed = 0
+        """Number of jumps so far."""
         self._tolerance = max(Fraction(RESET_SECONDS), RESET_INTERVALS * interval) / 2
         self._last: Fraction | None = None
+
+    def follow(self, passed: int) -> Fraction:
+        """The seconds to add to a packet of a stream whose packets are too rare to show the jumps.
+
+        Args:
+            passed: Number of jumps that another stream has passed at this position of the file.
+        """
+        self.passed = max(self.passed, passed)
+        return self._offsets[self.passed]
 
     def offset(self, time: Fraction) -> Fraction:
         """The seconds to add to a packet's stored time.
@@ -109,29 +123,53 @@ class OtherStreamClock:
             time: Stored time, seconds.
         """
         if self._last is not None:
-            step = time + self._offsets[self._section] - self._last
+            step = time + self._offsets[self.passed] - self._last
             if step < -self._tolerance or step > self._tolerance:
-                self._section = self._nearest(time, self._last, abs(step))
-        self._last = time + self._offsets[self._section]
-        return self._offsets[self._section]
+                self.passed = self._nearest(time, self._last, abs(step))
+        self._last = time + self._offsets[self.passed]
+        return self._offsets[self.passed]
 
     def _nearest(self, time: Fraction, last: Fraction, step: Fraction) -> int:
-        """The section, this one or a later one, that places ``time`` nearest to ``last``."""
-        best = self._section
-        for section in range(self._section + 1, len(self._offsets)):
+        """The section, this one or a later one, that puts ``time`` nearest to ``last``."""
+        best = self.passed
+        for section in range(self.passed + 1, len(self._offsets)):
             distance = abs(time + self._offsets[section] - last)
             if distance < step:
                 best, step = section, distance
         return best
 
 
-def clock_looks_broken(path: Path, format_name: str) -> bool:
-    """Whether samples of a file's clock, from its beginning to its end, contradict one clock that goes on.
+def find_jumps(path: Path, stream: int, interval: Fraction) -> tuple[ClockJump, ...]:
+    """All jumps of a file's clock, from the packets of its video stream; none where its format has none.
 
-    Only MPEG transport and program streams are looked at; False for everything else.
+    The source knows the jumps only where it has read, which a resumed run or the joining of shards has not.
 
     Args:
-        path: The file.
+        path: Video file, which is read to its end if its format may have jumps.
+        stream: Number of the video stream.
+        interval: Seconds between frames where a packet has no duration.
+    """
+    clock = ClockFollower(interval, resets=True)
+    try:
+        with ffmpeg.open_input(path) as container:
+            if not may_reset(container.format.flags):
+                return ()
+            for packet in container.demux(container.streams[stream]):
+                if packet.size and packet.dts is not None:
+                    unit = packet.time_base
+                    clock.follow(packet.dts * unit, (packet.duration or 0) * unit, packet.pos, unit)
+    except (OSError, FFmpegError):  # what could be read counts
+        pass
+    return tuple(clock.jumps)
+
+
+def clock_looks_broken(path: Path, format_name: str) -> bool:
+    """Whether samples of a file's clock, from its beginning to its end, contradict one continuous clock.
+
+    Only MPEG transport and program streams are examined; False for every other format.
+
+    Args:
+        path: Media file.
         format_name: FFmpeg's name of its format.
     """
     read = {"mpegts": _transport_clock, "mpeg": _program_clock}.get(format_name)
@@ -154,7 +192,7 @@ def clock_looks_broken(path: Path, format_name: str) -> bool:
 
 
 def _transport_clock(block: bytes) -> list[float]:
-    """The clock references of one program in a piece of a transport stream, in seconds."""
+    """The clock references of one program in a block of a transport stream, in seconds."""
     for size in _TS_SIZES:
         for start in range(min(size, len(block))):
             if all(block[at] == _TS_SYNC for at in range(start, min(len(block), start + 5 * size), size)):
@@ -178,7 +216,7 @@ def _clock_references(block: bytes, start: int, size: int) -> list[float]:
 
 
 def _program_clock(block: bytes) -> list[float]:
-    """The clock references of the packs in a piece of a program stream, in seconds."""
+    """The clock references of the packs in a block of a program stream, in seconds."""
     times: list[float] = []
     at = block.find(_PACK_START)
     while 0 <= at < len(block) - 9:

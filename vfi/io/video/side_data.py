@@ -24,21 +24,28 @@ LOST_METADATA = {
     "GOP_TIMECODE": "time codes",
 }
 """FFmpeg's names of side data that outputs do not get."""
-_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that rotates and mirrors
+_AS_STORED = (1 << 16, 0, 0, 1 << 16)  # the part of a display matrix that rotates and flips
+
+
+def _entries(frame: av.VideoFrame) -> list[Any]:
+    """The side data of a frame; empty where it has an entry that PyAV has no name for, such as Exif."""
+    try:
+        entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
+    except ValueError:
+        return []
+    return list(entries)
 
 
 def lost_metadata(frame: av.VideoFrame) -> tuple[str, ...]:
-    """What a decoded frame carries that is not passed on, in words for the user."""
-    entries: Any = frame.side_data
-    kinds = [getattr(entry.type, "name", "") for entry in entries]
+    """Names, for messages, of the metadata of a decoded frame that outputs do not get."""
+    kinds = [getattr(entry.type, "name", "") for entry in _entries(frame)]
     return tuple(dict.fromkeys(LOST_METADATA[kind] for kind in kinds if kind in LOST_METADATA))
 
 
 def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, ContentLight | None]:
     """Static HDR metadata of a decoded frame, as FFmpeg's side data structures hold it."""
     mastering = light = None
-    entries: Any = frame.side_data  # a mapping by its type stub, but iterating gives the entries
-    for entry in entries:
+    for entry in _entries(frame):
         kind = getattr(entry.type, "name", "")
         if kind == "MASTERING_DISPLAY_METADATA":
             mastering = _mastering_display(np.frombuffer(bytes(entry), np.int32))
@@ -49,9 +56,8 @@ def hdr_metadata(frame: av.VideoFrame) -> tuple[MasteringDisplay | None, Content
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
-    """The matrix by which players rotate and mirror a decoded frame; empty if it is shown as stored."""
-    entries: Any = frame.side_data
-    for entry in entries:
+    """The matrix by which players rotate and flip a decoded frame; empty if it is shown as stored."""
+    for entry in _entries(frame):
         if getattr(entry.type, "name", "") == "DISPLAYMATRIX":
             matrix = tuple(np.frombuffer(bytes(entry), np.int32)[:9].tolist())
             rotating = matrix[0], matrix[1], matrix[3], matrix[4]
@@ -60,18 +66,18 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
 
 
 def orientation(matrix: tuple[int, ...]) -> tuple[int, bool]:
-    """Degrees counter-clockwise to turn a frame by, and whether to mirror it left to right before.
+    """Degrees counter-clockwise to rotate a frame by, and whether to flip it left to right before.
 
     Args:
-        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: as it is stored.
+        matrix: Nine numbers as of :attr:`SourceInfo.display_matrix`; empty: shown as stored.
     """
     if not matrix:
         return 0, False
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
-    mirrored = a * d - b * c < 0
-    if mirrored:
+    flipped = a * d - b * c < 0
+    if flipped:
         a, b = -a, -b
-    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, mirrored
+    return round(-math.degrees(math.atan2(b, a)) / 90) % 4 * 90, flipped
 
 
 def _mastering_display(numbers: np.ndarray) -> MasteringDisplay | None:

@@ -1,8 +1,8 @@
-"""From the time stamps of a container to exact, strictly increasing times.
+"""Exact, strictly increasing times from the timestamps of a container.
 
 Containers store times in ticks, Matroska's usually a thousandth of a second: 24000/1001 frames per second
-become 0, 42, 83, 125 ms. A stamp that lies within a tick of a multiple of the nominal frame interval is
-taken to mean that multiple; any other stamp means itself, which keeps variable frame rates as they are.
+become 0, 42, 83, 125 ms. A timestamp within a tick of a multiple of the nominal frame interval is taken
+as that multiple; any other is kept, which preserves variable frame rates.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from vfi.io.video.jumps import RESET_INTERVALS, RESET_SECONDS
 
 Item = TypeVar("Item")
 
-# How many frames without a usable stamp may wait for the next usable one.
+# Greatest number of frames without a usable timestamp that wait for the next usable one.
 _MOST_WAITING = 4
-# How far a rate that was estimated from stamps may lie from the true one, relatively; less than half of
-# what lies between 60 and 60000/1001.
+# Greatest relative error of a rate that was estimated from timestamps; less than half the difference between
+# 60 and 60000/1001.
 _ESTIMATE_ERROR = Fraction(1, 2500)
-# A stamped grid must be occupied at least to this part: any stamps lie on some very fine grid.
+# Least occupied part of a grid: any timestamps lie on some very fine grid.
 _LEAST_OCCUPANCY = Fraction(1, 2)
 
 
@@ -31,7 +31,7 @@ class TimeGrid:
     """The instants ``anchor + k / rate`` on which frames of a constant nominal rate lie."""
 
     rate: Fraction | None
-    """Frames per second; None: no grid, every stamp stands for itself."""
+    """Frames per second; None: no grid, every timestamp is kept."""
     tick: Fraction
     """Seconds per unit of the stored stamps."""
     anchor: Fraction = Fraction(0)
@@ -39,13 +39,13 @@ class TimeGrid:
 
     @staticmethod
     def at(rate: Fraction | None, tick: Fraction, first: Fraction) -> TimeGrid:
-        """The grid through 0 if the stream's first stamp lies on that one, else the one through ``first``."""
+        """The grid through 0 if the stream's first timestamp lies on it, else the grid through ``first``."""
         through_zero = TimeGrid(rate, tick)
         return through_zero if through_zero.holds(first) else TimeGrid(rate, tick, first)
 
     @property
     def tolerance(self) -> Fraction:
-        """How far from the grid a stamp of one of its instants can lie, in seconds."""
+        """Greatest distance of a timestamp from its instant on the grid, in seconds."""
         if self.rate is None:
             return Fraction(0)
         interval = 1 / self.rate
@@ -60,19 +60,19 @@ class TimeGrid:
         return self.anchor + round((time - self.anchor) * self.rate) / self.rate
 
     def holds(self, time: Fraction) -> bool:
-        """Whether a stamp at ``time`` stands for an instant of the grid."""
+        """Whether a timestamp at ``time`` stands for an instant of the grid."""
         return abs(time - self.nearest(time)) <= self.tolerance
 
     def snapped(self, time: Fraction) -> Fraction:
-        """The instant that a stamp at ``time`` stands for."""
+        """The instant that a timestamp at ``time`` stands for."""
         nearest = self.nearest(time)
         return nearest if abs(time - nearest) <= self.tolerance else time
 
 
 def likely_rates(named: Iterable[Fraction | None]) -> list[Fraction]:
-    """The rates that a container names, each preceded by the usual rates it may be an estimate of.
+    """The rates that a container states, each preceded by the usual rates it may be an estimate of.
 
-    FFmpeg derives the rate of some files from a few rounded stamps and arrives at 19001/317 instead of
+    FFmpeg estimates the rate of some files from a few rounded timestamps and finds 19001/317 instead of
     60000/1001.
     """
     rates: list[Fraction] = []
@@ -91,12 +91,12 @@ def _usual_rates(rate: Fraction) -> tuple[Fraction, Fraction]:
 def constant_rate(
     stamps: Sequence[Fraction], tick: Fraction, candidates: Iterable[Fraction | None]
 ) -> Fraction | None:
-    """The first candidate rate on whose grid all stamps lie, with at most every other place empty.
+    """The first candidate rate on whose grid all timestamps lie, with at most every other instant empty.
 
     Args:
         stamps: Times of consecutive frames in any order, seconds.
         tick: Seconds per unit of the stored stamps.
-        candidates: Rates that the container names, the most trusted one first.
+        candidates: Rates that the container states, the most reliable one first.
 
     Returns:
         Frames per second, or None if the rate varies.
@@ -119,8 +119,8 @@ def timed(
     """Give every item a strictly increasing time and a positive duration.
 
     Args:
-        stamped: (time, own duration, item); a time or a duration may be missing.
-        interval: Seconds between frames where nothing else is known.
+        stamped: Tuples (time, own duration, item) in seconds; time and duration may be None.
+        interval: Seconds between frames where timestamps are missing.
 
     Yields:
         (time, duration, item); the duration lasts until the next item, the last item's is its own.
@@ -138,11 +138,12 @@ def timed(
 def _increasing(
     stamped: Iterable[tuple[Fraction | None, Fraction | None, Item]], interval: Fraction
 ) -> Iterator[tuple[Fraction, Fraction | None, Item]]:
-    """Repair missing, repeated and backward stamps.
+    """Repair missing, repeated and backward timestamps.
 
-    Items without a usable stamp wait for the next usable one and share the time before it. A clock that
-    jumps far back was restarted: what follows is appended one interval later. So is the first stamp of a
-    stream that began with more unstamped items than may wait: their places are given away by then.
+    Items without a usable timestamp wait for the next usable one and divide the time before it evenly. A
+    clock that jumps far back was restarted: what follows is appended one interval later. So is the first
+    timestamp of a stream that began with more unstamped items than may wait: these have received times before
+    it.
     """
     stamped_before = False
     last: Fraction | None = None
@@ -152,9 +153,9 @@ def _increasing(
     for stamp, own, item in stamped:
         time = None if stamp is None else stamp + offset
         restarted = time is not None and last is not None and time < last - farthest_back
-        late_first = time is not None and not stamped_before and last is not None
+        first_is_overdue = time is not None and not stamped_before and last is not None
         stamped_before = stamped_before or stamp is not None
-        if time is not None and last is not None and (restarted or late_first):
+        if time is not None and last is not None and (restarted or first_is_overdue):
             offset += last + interval * (len(waiting) + 1) - time
             time = last + interval * (len(waiting) + 1)
         if time is not None and (last is None or time > last):
@@ -182,22 +183,22 @@ def _placed(
     else:
         step = min(interval, (time - last) / (count + 1))
         first = last + step
-    for place, (own, item) in enumerate(waiting):
-        yield first + place * step, own, item
+    for number, (own, item) in enumerate(waiting):
+        yield first + number * step, own, item
 
 
-# Containers keep distances between time stamps in 32 bits: at this many ticks a second three and a half
-# minutes still fit, and rounding to a tick, where it is needed at all, stays below a tenth of a microsecond.
+# Containers keep distances between timestamps in 32 bits: at this many ticks per second three and a half
+# minutes still fit, and rounding to a tick, where it is needed, stays below a tenth of a microsecond.
 MAX_TICKS = 10_000_000
 MIN_TICKS = 10_000
 
 
 def choose_ticks(intervals: Iterable[Fraction]) -> int:
-    """Ticks per second in which all the given times are whole numbers, as far as they fit.
+    """Ticks per second in which all given times are whole numbers, as far as :data:`MAX_TICKS` allows.
 
     Args:
-        intervals: Times that shall be exact, in seconds, the most important first: the frame duration, the
-            source's time unit, offsets. One that would exceed :data:`MAX_TICKS` is left to rounding.
+        intervals: Times to represent exactly, in seconds, the most important first: the frame duration, the
+            source's time unit, offsets. Times that would exceed :data:`MAX_TICKS` are rounded.
     """
     ticks, exact = 1, True
     for interval in intervals:
@@ -208,7 +209,7 @@ def choose_ticks(intervals: Iterable[Fraction]) -> int:
             exact = False
     if not exact:
         return ticks * (MAX_TICKS // ticks)
-    while ticks < MIN_TICKS:  # as FFmpeg's mov muxer does, which else would do so behind our back
+    while ticks < MIN_TICKS:  # FFmpeg's mov muxer would do so itself, unnoticed
         ticks *= 2
     return ticks
 
@@ -218,16 +219,16 @@ class OutputClock:
     """Turns times into strictly increasing ticks."""
 
     ticks: int
-    """Per second."""
+    """Ticks per second."""
     last: int | None = None
-    """The last time stamp that was given out."""
+    """The latest timestamp, in ticks; None before the first."""
 
     def stamp(self, time: Fraction, duration: Fraction) -> tuple[int, int]:
-        """Time stamp and duration of the next frame, in ticks.
+        """Timestamp and duration of the next frame, in ticks.
 
         Args:
-            time: Seconds; greater than that of the frame before.
-            duration: Seconds.
+            time: Time in seconds, greater than that of the frame before.
+            duration: Duration in seconds.
         """
         stamp = round(time * self.ticks)
         if self.last is not None:
@@ -238,7 +239,7 @@ class OutputClock:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where the times of a source lie in the output."""
+    """The mapping of source times to output times."""
 
     zero: Fraction = Fraction(0)
     """Container time that counts as the source's time 0."""
@@ -255,7 +256,7 @@ class Timeline:
         return Fraction(0) if self.begin is None else self.begin
 
     def source_time(self, stamp: int, unit: Fraction) -> Fraction:
-        """The source time of a container's time stamp, in seconds."""
+        """The source time of a container's timestamp, in seconds."""
         return stamp * unit - self.zero
 
     def place(self, time: Fraction) -> Fraction:
@@ -263,6 +264,6 @@ class Timeline:
         return (time - self.origin) * self.scale
 
     def covers(self, start: Fraction, stop: Fraction) -> bool:
-        """Whether a stretch of source time is, at least in part, used."""
+        """Whether a range of source time is, at least in part, used."""
         after_begin = self.begin is None or stop > self.begin or start == stop == self.begin
         return after_begin and (self.end is None or start < self.end)

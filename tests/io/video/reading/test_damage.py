@@ -1,4 +1,4 @@
-"""Damaged videos: what is before the damage is delivered, and what broke is told, without an exception."""
+"""Damaged videos: frames before the damage are delivered, and the damage is reported without an exception."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_file_that_ends_with_its_sound_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
-def test_even_a_short_piece_that_is_missing_is_told(tmp_path: Path, name: str) -> None:
+def test_even_a_short_part_that_is_missing_is_reported(tmp_path: Path, name: str) -> None:
     codec = "libvpx-vp9" if name == "a.webm" else "libx264"
     path = write_video(tmp_path / name, 10, codec=codec, make_frame=noise_frame)
     assert read_times(path)[1] is None
@@ -82,7 +82,7 @@ def test_an_unfinished_recording_cannot_be_read(tmp_path: Path) -> None:
         open_source(path)
 
 
-def test_a_hole_in_the_middle_is_told_and_the_rest_is_used(tmp_path: Path) -> None:
+def test_a_hole_in_the_middle_is_reported_and_the_rest_is_used(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 48, make_frame=noise_frame, options={"g": "6"})
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
@@ -118,7 +118,7 @@ def test_a_video_that_changes_its_size_is_used_up_to_there(tmp_path: Path) -> No
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with open_source(path) as source:
         frames = list(source)
-    assert {frame.picture.rgb().shape for frame in frames} == {(48, 64, 3)}
+    assert {frame.image.rgb().shape for frame in frames} == {(48, 64, 3)}
     assert len(frames) == 12
     assert source.damage is not None
     assert "changes its size from 64x48 to 96x80" in source.damage

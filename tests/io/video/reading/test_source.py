@@ -39,7 +39,7 @@ def times(frames: list[SourceFrame]) -> list[Fraction]:
 
 
 def numbers(frames: list[SourceFrame]) -> list[int]:
-    return [frame_number(frame.picture.luma()) for frame in frames]
+    return [frame_number(frame.image.luma()) for frame in frames]
 
 
 def even(count: int, rate: Fraction | int) -> list[Fraction]:
@@ -51,7 +51,7 @@ def assert_same(frames: list[SourceFrame], expected: list[SourceFrame]) -> None:
         (f.index, f.time, f.duration, f.name) for f in expected
     ]
     for frame, other in zip(frames, expected, strict=True):
-        assert np.array_equal(frame.picture.rgb(), other.picture.rgb())
+        assert np.array_equal(frame.image.rgb(), other.image.rgb())
 
 
 def test_a_joined_recording_goes_on_where_its_clock_restarts(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_joined_recording_goes_on_where_its_clock_restarts(tmp_path: Path) -> 
 
 def _renumbered(frame: SourceFrame, by: int) -> SourceFrame:
     index = frame.index + by
-    return SourceFrame(index, frame.time, frame.duration, frame.picture, f"{index:06d}")
+    return SourceFrame(index, frame.time, frame.duration, frame.image, f"{index:06d}")
 
 
 @pytest.mark.parametrize("later", [3000, 20])
@@ -150,7 +150,7 @@ def test_bare_streams_have_the_rate_that_they_state(tmp_path: Path, name: str, c
 
 def test_a_film_with_times_refuses_another_rate(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5)
-    with pytest.raises(ConfigError, match=r"a\.mp4 has times of its own, so --input-fps cannot"):
+    with pytest.raises(ConfigError, match=r"a\.mp4 has timestamps, so --input-fps cannot"):
         open_source(path, rate=Fraction(50))
 
 
@@ -254,7 +254,7 @@ def test_interlaced_film_is_reported_or_deinterlaced(tmp_path: Path) -> None:
     assert source.info.notes == ()
     assert [field.time - fields[0].time for field in fields] == even(24, 50)
     assert {field.duration for field in fields} == {Fraction(1, 50)}
-    levels = [float(field.picture.luma()[8:-8].mean()) for field in fields]
+    levels = [float(field.image.luma()[8:-8].mean()) for field in fields]
     assert levels == pytest.approx([40 + 2 * number for number in range(24)], abs=1.01)
     _, part = read_all(path, deinterlace="bwdif", start=fields[5].time, end=fields[9].time)
     assert times(part) == times(fields[5:9])

@@ -1,4 +1,4 @@
-"""Slow motion makes sound longer by exactly its factor and keeps its pitch."""
+"""Slow motion lengthens audio by exactly its factor and keeps its pitch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TONE = 0.05 * RATE / (2 * np.pi)  # hertz, of the sources in test_streams
 
 def sound(path: Path) -> tuple[Fraction, np.ndarray]:
     """Time of the first sample, and all samples ``[N]`` of the first channel."""
-    pieces, first = [], None
+    parts, first = [], None
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             if first is None and frame.pts is not None:
                 first = frame.pts * frame.time_base
-            pieces.append(frame.to_ndarray()[0])
+            parts.append(frame.to_ndarray()[0])
     assert first is not None
-    return first, np.concatenate(pieces)
+    return first, np.concatenate(parts)
 
 
 def pitch(samples: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def test_length_is_exact_and_pitch_is_kept(tmp_path: Path, suffix: str, scale: F
         assert container.streams.audio[0].language == "deu"
 
 
-def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
+def test_padding_of_the_last_packet_is_not_slowed(tmp_path: Path) -> None:
     origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     double(origin, output, time_scale=Fraction(8), audio="stretch")
     with av.open(str(output)) as container:
@@ -66,12 +66,12 @@ def test_what_fills_the_last_packet_is_not_stretched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_stretched_click_stays_with_its_frame(tmp_path: Path, suffix: str) -> None:
+def test_a_slowed_click_stays_with_its_frame(tmp_path: Path, suffix: str) -> None:
     origin, output = make_source(tmp_path / "in.mp4", click=RATE + RATE // 2), tmp_path / f"out.{suffix}"
     double(origin, output, time_scale=Fraction(2), audio="stretch")
     start, samples = sound(output)
     place = start + Fraction(int(np.abs(samples).argmax()), RATE)
-    assert abs(place - 3) < Fraction(1, 20)  # atempo works in pieces of about that length
+    assert abs(place - 3) < Fraction(1, 20)  # atempo works in parts of about that length
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "webm"])
@@ -97,7 +97,7 @@ def test_surround_sound_of_another_rate(tmp_path: Path, suffix: str) -> None:
     assert abs(length - 2) <= AAC_FRAME
 
 
-def test_a_trimmed_part_is_stretched_from_its_first_sample(tmp_path: Path) -> None:
+def test_a_trimmed_part_is_slowed_from_its_first_sample(tmp_path: Path) -> None:
     origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     double(origin, output, time_scale=Fraction(2), audio="stretch", start=Fraction(1, 2), end=Fraction(5, 4))
     start, samples = sound(output)
@@ -105,7 +105,7 @@ def test_a_trimmed_part_is_stretched_from_its_first_sample(tmp_path: Path) -> No
     assert abs(Fraction(len(samples), RATE) - Fraction(3, 2)) <= AAC_FRAME
 
 
-def test_stretch_without_another_speed_copies(tmp_path: Path) -> None:
+def test_audio_at_the_original_speed_is_copied(tmp_path: Path) -> None:
     origin, output = make_source(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     double(origin, output, audio="stretch")
     with av.open(str(origin)) as before, av.open(str(output)) as after:
@@ -114,10 +114,10 @@ def test_stretch_without_another_speed_copies(tmp_path: Path) -> None:
 
 
 def test_gaps_become_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = [(Fraction(1, 4), 1000), (Fraction(1, 2), 500)]
+    parts = [(Fraction(1, 4), 1000), (Fraction(1, 2), 500)]
 
     def decoded(*_: object) -> list[tuple[Fraction, np.ndarray]]:
-        return [(time, np.ones((1, count), np.float32)) for time, count in pieces]
+        return [(time, np.ones((1, count), np.float32)) for time, count in parts]
 
     monkeypatch.setattr(audio, "_decoded", decoded)
     with av.open(str(tmp_path / "unused.mp4"), "w") as container:
@@ -142,7 +142,7 @@ def test_stages_multiply_to_the_tempo(tempo: Fraction) -> None:
     assert all(Fraction(1, 2) <= stage <= 2 for stage in stages)
 
 
-def film_with_sound(path: Path, codec: str, samples: np.ndarray, *, chapters: bool = False) -> Path:
+def video_with_audio(path: Path, codec: str, samples: np.ndarray, *, chapters: bool = False) -> Path:
     """A clip of one second whose sound ``[N]`` int16 is encoded by a codec."""
     rate = 44_100
     with av.open(str(path), "w") as container:
@@ -176,7 +176,7 @@ WAVE = (np.sin(np.arange(44_100) * 0.05) * 8000).astype(np.int16)
 
 @pytest.mark.parametrize("codec", ["wmav2", "pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav", "mp2"])
 def test_mkv_copies_what_its_muxer_takes(tmp_path: Path, codec: str) -> None:
-    origin = film_with_sound(tmp_path / "in.avi", codec, WAVE)
+    origin = video_with_audio(tmp_path / "in.avi", codec, WAVE)
     output = tmp_path / "it's [odd] | out.mkv"
     assert double(origin, output) == []
     with av.open(str(origin)) as before, av.open(str(output)) as after:
@@ -186,9 +186,9 @@ def test_mkv_copies_what_its_muxer_takes(tmp_path: Path, codec: str) -> None:
 
 
 def test_chapters_are_worth_more_than_the_codec_of_the_sound(tmp_path: Path) -> None:
-    origin = film_with_sound(tmp_path / "in.nut", "wmav2", WAVE, chapters=True)
+    origin = video_with_audio(tmp_path / "in.nut", "wmav2", WAVE, chapters=True)
     (note,) = double(origin, tmp_path / "out.mkv")
-    assert note == "The audio stream 1 (wmav2) was encoded anew: .mkv cannot hold wmav2."
+    assert note == "The audio stream 1 (wmav2) was re-encoded: .mkv cannot hold wmav2."
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["all"]
         assert container.streams.audio[0].codec_context.name == "aac"
@@ -196,14 +196,17 @@ def test_chapters_are_worth_more_than_the_codec_of_the_sound(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "encoded"),
-    [("wmav2", "mp4", "aac"), ("adpcm_ms", "mov", "aac"), ("adpcm_ms", "webm", "opus")],
+    [
+        ("wmav2", "mp4", "aac"),
+        ("wmav2", "mov", "aac"),
+        ("adpcm_ms", "mov", "aac"),
+        ("adpcm_ms", "webm", "opus"),
+    ],
 )
-def test_sound_that_does_not_fit_is_encoded_anew(
-    tmp_path: Path, codec: str, suffix: str, encoded: str
-) -> None:
-    origin, output = film_with_sound(tmp_path / "in.avi", codec, WAVE), tmp_path / f"out.{suffix}"
+def test_sound_that_does_not_fit_is_re_encoded(tmp_path: Path, codec: str, suffix: str, encoded: str) -> None:
+    origin, output = video_with_audio(tmp_path / "in.avi", codec, WAVE), tmp_path / f"out.{suffix}"
     (note,) = double(origin, output)
-    assert note == f"The audio stream 1 ({codec}) was encoded anew: .{suffix} cannot hold {codec}."
+    assert note == f"The audio stream 1 ({codec}) was re-encoded: .{suffix} cannot hold {codec}."
     with av.open(str(output)) as container:
         assert container.streams.audio[0].codec_context.name == encoded
         rate = container.streams.audio[0].codec_context.sample_rate
@@ -215,9 +218,9 @@ def test_sound_that_does_not_fit_is_encoded_anew(
 
 
 def test_packed_pcm_becomes_plain_pcm_without_loss(tmp_path: Path) -> None:
-    origin, output = film_with_sound(tmp_path / "in.avi", "pcm_mulaw", WAVE), tmp_path / "out.mp4"
+    origin, output = video_with_audio(tmp_path / "in.avi", "pcm_mulaw", WAVE), tmp_path / "out.mp4"
     (note,) = double(origin, output)
-    assert "was encoded anew" in note
+    assert "was re-encoded" in note
     with av.open(str(output)) as container:
         assert container.streams.audio[0].codec_context.name == "pcm_s16le"
     assert (sound(output)[1] == sound(origin)[1]).all()

@@ -1,4 +1,4 @@
-"""What kind of file a film gets where nothing is said, and how containers are written."""
+"""The default container of an output, and options of containers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.io.video.streams.test_audio import WAVE, film_with_sound
+from tests.io.video.streams.test_audio import WAVE, video_with_audio
 from vfi.io.video.streams.containers import default_suffix, muxer_options
 
 
@@ -14,7 +14,7 @@ from vfi.io.video.streams.containers import default_suffix, muxer_options
     ("codec", "suffix"), [("aac", ".mp4"), ("mp2", ".mp4"), ("wmav2", ".mkv"), ("pcm_mulaw", ".mkv")]
 )
 def test_the_default_holds_the_sound(tmp_path: Path, codec: str, suffix: str) -> None:
-    assert default_suffix(film_with_sound(tmp_path / "in.avi", codec, WAVE)) == suffix
+    assert default_suffix(video_with_audio(tmp_path / "in.avi", codec, WAVE)) == suffix
 
 
 def test_what_cannot_be_read_becomes_mp4(tmp_path: Path) -> None:

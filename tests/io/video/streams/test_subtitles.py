@@ -29,7 +29,7 @@ FILES = {"subrip": "mkv", "ass": "mkv", "webvtt": "webm", "mov_text": "mp4"}
 CODECS = {"mkv": ("subrip", "ass"), "webm": ("webvtt",), "mp4": ("mov_text",), "mov": ("mov_text",)}
 
 
-def film_with_subtitles(path: Path, codec: str) -> Path:
+def video_with_subtitles(path: Path, codec: str) -> Path:
     """A clip of one second with two lines of text."""
     plain = write_video(path.with_name(f"plain.{path.suffix[1:]}"), 24, codec="libvpx-vp9")
     with av.open(str(plain)) as clip, av.open(str(path), "w") as container:
@@ -53,13 +53,13 @@ def film_with_subtitles(path: Path, codec: str) -> Path:
 
 
 def text(content: bytes) -> str:
-    """The text of a packet, whatever its codec."""
+    """The text of a packet in any codec."""
     return content.decode("utf-8", "replace").replace("\\N", "\n").replace("&lt;", "<").replace("&gt;", ">")
 
 
 @pytest.mark.parametrize(("before", "suffix"), list(product(FILES, CODECS)))
 def test_text_reaches_every_container(tmp_path: Path, before: str, suffix: str) -> None:
-    origin = film_with_subtitles(tmp_path / f"in.{FILES[before]}", before)
+    origin = video_with_subtitles(tmp_path / f"in.{FILES[before]}", before)
     output = tmp_path / f"out.{suffix}"
     notes = double(origin, output, start=Fraction(1, 20))
     taken = before in CODECS[suffix] or (before == "webvtt" and suffix == "mkv")
@@ -75,8 +75,11 @@ def test_text_reaches_every_container(tmp_path: Path, before: str, suffix: str) 
 
 
 @pytest.mark.parametrize(("before", "suffix"), [("subrip", "mkv"), ("subrip", "mp4"), ("mov_text", "mp4")])
-def test_slow_motion_moves_text_and_makes_it_last(tmp_path: Path, before: str, suffix: str) -> None:
-    origin, output = film_with_subtitles(tmp_path / f"in.{FILES[before]}", before), tmp_path / f"out.{suffix}"
+def test_slow_motion_moves_and_lengthens_text(tmp_path: Path, before: str, suffix: str) -> None:
+    origin, output = (
+        video_with_subtitles(tmp_path / f"in.{FILES[before]}", before),
+        tmp_path / f"out.{suffix}",
+    )
     double(origin, output, time_scale=Fraction(3), audio="drop")
     found = [(time, length) for time, length, content in packets(output, "subtitle") if len(content) > 2]
     assert found == [(Fraction(3 * start, 1000), Fraction(3 * length, 1000)) for start, length, _ in LINES]

@@ -1,4 +1,4 @@
-"""Videos that were written say, when they are read back, what they were told to say."""
+"""Written videos, when they are read back, have the properties that were asked for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.outputs import (
     feed,
     frames,
     luma,
-    native_picture,
-    rgb_picture,
+    native_frame,
+    rgb_frame,
     source,
     times,
     video_packets,
@@ -52,7 +52,7 @@ def rounded(time: Fraction) -> Fraction:
 
 
 def ramp(count: int, **form: Any) -> list[Picture]:
-    return [native_picture(number, **form) for number in range(count)]
+    return [native_frame(number, **form) for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_every_codec_keeps_times_and_rate_in_its_containers(tmp_path: Path, suff
 
 
 def test_original_frames_reach_a_lossless_codec_without_a_detour(tmp_path: Path) -> None:
-    pictures = ramp(3)
-    write_all(tmp_path / "out.mkv", source(), frames(pictures), codec="ffv1")
-    for picture, frame in zip(pictures, decoded(tmp_path / "out.mkv"), strict=True):
-        assert picture.frame is not None
-        np.testing.assert_array_equal(luma(frame), luma(picture.frame))
+    images = ramp(3)
+    write_all(tmp_path / "out.mkv", source(), frames(images), codec="ffv1")
+    for image, frame in zip(images, decoded(tmp_path / "out.mkv"), strict=True):
+        assert image.frame is not None
+        np.testing.assert_array_equal(luma(frame), luma(image.frame))
 
 
-def test_a_picture_may_be_written_many_times_and_stays_as_it_was(tmp_path: Path) -> None:
-    picture = native_picture(0)
-    assert picture.frame is not None
-    picture.frame.pts, picture.frame.time_base = 77, Fraction(1, 30)
-    write_all(tmp_path / "out.mp4", source(), frames([picture] * 9), rate=Fraction(24))
+def test_a_frame_may_be_written_many_times_and_is_not_changed(tmp_path: Path) -> None:
+    image = native_frame(0)
+    assert image.frame is not None
+    image.frame.pts, image.frame.time_base = 77, Fraction(1, 30)
+    write_all(tmp_path / "out.mp4", source(), frames([image] * 9), rate=Fraction(24))
     assert times(tmp_path / "out.mp4") == [Fraction(number, 24) for number in range(9)]
-    assert (picture.frame.pts, picture.frame.time_base) == (77, Fraction(1, 30))
+    assert (image.frame.pts, image.frame.time_base) == (77, Fraction(1, 30))
 
 
 def test_variable_frame_rate_is_exact_in_mp4_and_rounded_in_mkv(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_variable_frame_rate_is_exact_in_mp4_and_rounded_in_mkv(tmp_path: Path) 
     ]
     ends = [*stamps[1:], stamps[-1] + Fraction(1, 10)]
     output = [
-        OutputFrame(number, start, end - start, native_picture(number), str(number))
+        OutputFrame(number, start, end - start, native_frame(number), str(number))
         for number, (start, end) in enumerate(zip(stamps, ends, strict=True))
     ]
     origin = tmp_path / "origin.mp4"
@@ -151,7 +151,7 @@ def test_codecs_without_tags_of_their_own_get_the_containers(tmp_path: Path, suf
         assert (context.color_primaries, context.color_trc, context.colorspace) == (9, 18, 9)
 
 
-def test_a_pixel_shape_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_pixel_shape_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     notes = write_all(tmp_path / "out.webm", source(sample_aspect_ratio=Fraction(4, 3)), frames(ramp(2)))
     assert "pixel shape 4/3" in "".join(notes)
 
@@ -184,7 +184,7 @@ def test_hdr_stays_hdr(tmp_path: Path, suffix: str, codec: str) -> None:
     assert list(np.frombuffer(content["CONTENT_LIGHT_LEVEL"], np.int32)) == [1000, 400]
 
 
-def test_vp9_tells_that_it_cannot_hold_hdr_metadata(tmp_path: Path) -> None:
+def test_vp9_reports_that_it_cannot_hold_hdr_metadata(tmp_path: Path) -> None:
     notes = write_all(
         tmp_path / "out.webm", source(mastering_display=MASTERING), frames(ramp(2)), codec="vp9"
     )
@@ -194,10 +194,8 @@ def test_vp9_tells_that_it_cannot_hold_hdr_metadata(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "decoder"), [("mov", None), ("webm", "libvpx-vp9"), ("mkv", None)])
 def test_transparency_survives(tmp_path: Path, suffix: str, decoder: str | None) -> None:
     path = tmp_path / f"out.{suffix}"
-    pictures = [rgb_picture(number, channels=4) for number in range(8)]
-    write_all(
-        path, source(has_alpha=True, pixel_format="rgba", color=SRGB), frames(pictures), segment_frames=3
-    )
+    images = [rgb_frame(number, channels=4) for number in range(8)]
+    write_all(path, source(has_alpha=True, pixel_format="rgba", color=SRGB), frames(images), segment_frames=3)
     with av.open(str(path)) as container:
         context: Any = (
             av.CodecContext.create(decoder, "r") if decoder else container.streams.video[0].codec_context
@@ -208,27 +206,27 @@ def test_transparency_survives(tmp_path: Path, suffix: str, decoder: str | None)
             for frame in context.decode(packet if packet.size else None)
         ]
     assert len(shown) == 8
-    for frame, picture in zip(shown, pictures, strict=True):
+    for frame, image in zip(shown, images, strict=True):
         alpha = frame.to_ndarray(format="rgba")[..., 3].astype(int)
-        assert np.abs(alpha - picture.rgb()[..., 3]).mean() < 3
+        assert np.abs(alpha - image.rgb()[..., 3]).mean() < 3
 
 
-def test_lost_transparency_and_depth_are_told(tmp_path: Path) -> None:
-    pictures = [rgb_picture(0, channels=4, bits=16)]
+def test_lost_transparency_and_depth_are_reported(tmp_path: Path) -> None:
+    images = [rgb_frame(0, channels=4, bits=16)]
     origin = source(has_alpha=True, bits=16, pixel_format="rgba64le", color=SRGB)
-    notes = write_all(tmp_path / "out.mp4", origin, frames(pictures))
+    notes = write_all(tmp_path / "out.mp4", origin, frames(images))
     assert [note.split()[0] for note in notes] == ["Transparency", "16-bit", "Colour"]
     assert ".mov" in notes[0]
 
 
 def test_ten_bit_originals_are_written_to_the_bit(tmp_path: Path) -> None:
-    pictures = ramp(2, pixel_format="yuv422p10le")
+    images = ramp(2, pixel_format="yuv422p10le")
     origin = source(bits=10, pixel_format="yuv422p10le")
-    write_all(tmp_path / "out.mkv", origin, frames(pictures), codec="hevc", quality=0, preset="ultrafast")
+    write_all(tmp_path / "out.mkv", origin, frames(images), codec="hevc", quality=0, preset="ultrafast")
     shown = decoded(tmp_path / "out.mkv")
     assert shown[0].format.name == "yuv422p10le"
-    assert pictures[0].frame is not None
-    assert np.abs(luma(shown[0]).astype(int) - luma(pictures[0].frame)).max() <= 2
+    assert images[0].frame is not None
+    assert np.abs(luma(shown[0]).astype(int) - luma(images[0].frame)).max() <= 2
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "webm", "mkv"])
@@ -252,15 +250,15 @@ def test_an_encoder_that_refuses_the_size_is_named_before_any_work(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_made_pictures_keep_their_colours(tmp_path: Path) -> None:
-    pictures = [rgb_picture(number) for number in range(3)]
+def test_new_frames_keep_their_colours(tmp_path: Path) -> None:
+    images = [rgb_frame(number) for number in range(3)]
     path = tmp_path / "out.mp4"
     write_all(
-        path, source(pixel_format="rgb24", color=SRGB), frames(pictures), pixel_format="yuv444p", quality=4
+        path, source(pixel_format="rgb24", color=SRGB), frames(images), pixel_format="yuv444p", quality=4
     )
-    for frame, picture in zip(decoded(path), pictures, strict=True):
+    for frame, image in zip(decoded(path), images, strict=True):
         shown = Picture.from_frame(frame).rgb().astype(int)
-        assert np.abs(shown - picture.rgb()).mean() < 2
+        assert np.abs(shown - image.rgb()).mean() < 2
 
 
 def test_names_with_spaces_quotes_and_other_scripts(tmp_path: Path) -> None:
@@ -288,7 +286,7 @@ def test_no_thread_outlives_the_sink(tmp_path: Path) -> None:
 
 def test_an_error_in_the_thread_reaches_the_caller(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "out.mp4", source())
-    wrong = [native_picture(0, height=20)] * 99
+    wrong = [native_frame(0, height=20)] * 99
     with pytest.raises(ValueError, match="frames of 48x64 expected"):
         feed(sink, frames(wrong)).finish()
     assert sink.abort() == []

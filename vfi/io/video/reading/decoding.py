@@ -1,4 +1,4 @@
-"""One pass over the frames of an open video file: packets, their clock, decoding, and what was broken."""
+"""One decoding pass over an open video file: packets, their clock, frames, and damage."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from vfi.io.video.reading.riff import ends_within_riff
 # A stream that ends this much before its stated end was cut off.
 _SHORTFALL_SECONDS = Fraction(1, 2)
 _SHORTFALL_FRAMES = 2
-# More frames than any codec holds back to reorder them: a packet older than that gave no frame.
+# More frames than any codec delays to reorder them: a packet older than that gave no frame.
 _MOST_REORDERED = 32
 
 
 class Decoding:
-    """One pass over the frames of an open container, remembering what went wrong on the way."""
+    """One pass over the frames of an open container, which records the damage found on the way."""
 
     def __init__(self, container: InputContainer, probe: VideoProbe) -> None:
         """Prepare to decode; the container stays the caller's to close.
 
         Args:
-            container: Freshly opened or freshly sought.
-            probe: What is known of the file.
+            container: Container that was just opened or sought.
+            probe: Probe of the same file.
         """
         self.container = container
         self.time = Fraction(0)
@@ -48,31 +48,31 @@ class Decoding:
         self.sought = False
         """Whether the pass began in the middle of the file."""
         self.first_packet: tuple[int | None, bool] | None = None
-        """Time stamp of the first packet with content, and whether it says that it is a key frame."""
+        """Timestamp of the first packet with content, and whether it is marked as a key frame."""
         self._probe = probe
         self._stream: Any = container.streams[probe.stream_index]
         self._context: Any = stream_decoder(self._stream, probe.decoder)
         self._time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
         self.clock = ClockFollower(probe.interval, resets=probe.resets)
         """The jumps of the container's clock so far."""
-        self._free: list[int] = []  # stamps that no frame has taken yet, where they are sorted
+        self._free: list[int] = []  # timestamps that no frame has taken yet, where they are sorted
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """The frames in order of presentation; a last one that was cut off is left out."""
-        held: av.VideoFrame | None = None
+        latest: av.VideoFrame | None = None
         for packet in self.packets():
-            for frame in self._decode(packet, started=held is not None):
+            for frame in self._decode(packet, started=latest is not None):
                 self._take_earliest(frame)
-                if held is not None:
-                    yield held
-                held = frame
-        if held is not None and held.is_corrupt:
+                if latest is not None:
+                    yield latest
+                latest = frame
+        if latest is not None and latest.is_corrupt:
             self.broken_off = True
-        elif held is not None:
-            yield held
+        elif latest is not None:
+            yield latest
 
     def stamp(self, ticks: int | None) -> Fraction | None:
-        """Time on the source's clock, in seconds, of a time stamp after the jumps of the clock."""
+        """Time on the source's clock, in seconds, of a timestamp from which clock jumps are removed."""
         if ticks is None or self._probe.stamping == "none":
             return None
         return self._probe.grid.snapped(ticks * self._time_base - self._probe.info.clock_zero)
@@ -90,9 +90,9 @@ class Decoding:
         return self._probe.interval if near and self._probe.grid.rate else own
 
     def packets(self) -> Iterator[av.Packet | None]:
-        """Packets of the video stream, then None to flush; a last one that is incomplete is left out.
+        """Packets of the video stream, then None to flush; an incomplete last packet is left out.
 
-        Their time stamps are those of one clock that goes on: jumps are taken out.
+        Their timestamps are those of one continuous clock: jumps are removed.
         """
         suspect: av.Packet | None = None
         try:
@@ -135,7 +135,7 @@ class Decoding:
             self.reached = max(self.reached, end)
 
     def _set_clock(self, packet: av.Packet) -> None:
-        """Take the jumps of the clock out of a packet's stamps, and note those that frames may take."""
+        """Remove the clock's jumps from a packet's timestamps, and record those that frames may take."""
         stamping = self._probe.stamping
         if stamping == "sorted dts":
             packet.pts = packet.dts
@@ -153,7 +153,7 @@ class Decoding:
             heapq.heappush(self._free, packet.pts)
 
     def _take_earliest(self, frame: av.VideoFrame) -> None:
-        """Where stamps rise in the order of decoding: give a frame the earliest that is free."""
+        """Give a frame the earliest free timestamp, where timestamps increase in decoding order."""
         if not self._free or frame.pts is None:
             return
         while len(self._free) > 1 and self._free[0] < frame.pts - _MOST_REORDERED * self._slot:

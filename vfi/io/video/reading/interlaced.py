@@ -1,4 +1,4 @@
-"""Interlaced film: each frame holds two fields of different times, which bwdif makes two whole frames."""
+"""Interlaced video: each frame holds two fields of different times, which bwdif turns into two frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.filter import Graph
 
 Deinterlacing = Literal["auto", "off", "bwdif"]
 DEINTERLACING: tuple[Deinterlacing, ...] = ("auto", "off", "bwdif")
-"""auto: report interlaced film and leave it as it is; off: the same without a word; bwdif: deinterlace."""
+"""auto: report interlaced video and leave it interlaced; off: without the report; bwdif: deinterlace."""
 _BWDIF = "mode=send_field:parity=auto:deint=all"
 _TIME_BASE = Fraction(1, 1000)
 
@@ -21,10 +21,10 @@ Timed = tuple[Fraction, Fraction, av.VideoFrame]
 
 
 def interlaced_note(path: object) -> str:
-    """The sentence that reports interlaced film that is left as it is."""
+    """The sentence that reports interlaced video that is not deinterlaced."""
     return (
         f"{path} is interlaced, and its two fields are interpolated as one frame: "
-        "--deinterlace bwdif makes every field a frame of its own."
+        "--deinterlace bwdif turns every field into a frame."
     )
 
 
@@ -37,24 +37,24 @@ def deinterlaced(frames: Iterable[Timed]) -> Iterator[Timed]:
     """The fields of interlaced frames as whole frames at twice the rate, by FFmpeg's bwdif.
 
     Args:
-        frames: (time, duration, frame), in seconds.
+        frames: Tuples (time, duration, frame), in seconds.
     """
-    places: deque[tuple[Fraction, Fraction]] = deque()
+    pending: deque[tuple[Fraction, Fraction]] = deque()
     graph: Graph | None = None
     shape: tuple[int, int, str] | None = None
     for number, (time, duration, frame) in enumerate(frames):
         if shape != (frame.height, frame.width, frame.format.name):
             if graph is not None:
-                yield from _pulled(graph, places, end=True)
-            places.clear()
+                yield from _pulled(graph, pending, end=True)
+            pending.clear()
             graph, shape = _bwdif(frame), (frame.height, frame.width, frame.format.name)
         assert graph is not None
-        places.extend(field_times([(time, duration)]))
+        pending.extend(field_times([(time, duration)]))
         frame.pts, frame.time_base = number, _TIME_BASE
         graph.push(frame)
-        yield from _pulled(graph, places, end=False)
+        yield from _pulled(graph, pending, end=False)
     if graph is not None:
-        yield from _pulled(graph, places, end=True)
+        yield from _pulled(graph, pending, end=True)
 
 
 def _bwdif(frame: av.VideoFrame) -> Graph:
@@ -69,13 +69,13 @@ def _bwdif(frame: av.VideoFrame) -> Graph:
     return graph
 
 
-def _pulled(graph: Graph, places: deque[tuple[Fraction, Fraction]], *, end: bool) -> Iterator[Timed]:
-    """What the filter has ready; every frame that went in comes out twice, in order."""
+def _pulled(graph: Graph, pending: deque[tuple[Fraction, Fraction]], *, end: bool) -> Iterator[Timed]:
+    """The frames that the filter has ready; it returns every input frame twice, in order."""
     if end:
         graph.push(None)
-    while places:
+    while pending:
         try:
             frame: Any = graph.pull()
         except (BlockingIOError, EOFError, FFmpegError):
             return
-        yield (*places.popleft(), frame)
+        yield (*pending.popleft(), frame)

@@ -1,7 +1,7 @@
-"""What FFmpeg does not report about a Matroska or WebM file: whether it is all there, its stated duration.
+"""Facts about Matroska and WebM files that FFmpeg does not report: completeness, stated duration.
 
-Such a file is one EBML header and one segment, and the segment states its length in bytes. FFmpeg reads what
-there is and says nothing when the file ends before the segment does. Elements: RFC 8794 (EBML), RFC 9559.
+Such a file is one EBML header and one segment, and the segment states its length in bytes. FFmpeg reads the
+available part without an error when the file ends before the segment. Elements: RFC 8794 (EBML), RFC 9559.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LONGEST_NUMBER = 8  # bytes
 
 
 def ends_within_segment(path: Path) -> bool:
-    """Whether a file is shorter than its segment says; False for live streams and other formats."""
+    """Whether a file ends within its segment; False for live streams and other formats."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     header = _element(head, 0)
@@ -46,7 +46,7 @@ def _element(data: bytes, position: int) -> tuple[int, int, int | None] | None:
     length = _number(data, position + name[1])
     if length is None:
         return None
-    marker = 1 << 7 * length[1]  # the bit that tells how many bytes the number has
+    marker = 1 << 7 * length[1]  # the bit that marks how many bytes the number has
     size = length[0] - marker
     return name[0], position + name[1] + length[1], None if size == marker - 1 else size
 

@@ -1,4 +1,4 @@
-"""What a video file tells about itself: tags, rate, duration, HDR metadata, the other streams."""
+"""Probes the head of a video file: tags, rate, duration, HDR metadata, the other streams."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from vfi.io.video.timestamps import TimeGrid, constant_rate, likely_rates
 
 # Recordings whose clock starts this late are taken to start at an arbitrary number, not after a pause.
 _ARBITRARY_START = Fraction(1, 2)
-# How much of the file's head is looked at to tell a constant rate from a variable one.
+# How much of the file's head is read to distinguish a constant rate from a variable one.
 _HEAD_PACKETS, _HEAD_BYTES = 240, 32 << 20
 _FALLBACK_RATE = Fraction(25)
 # FFmpeg's flag of formats without timestamps (AVFMT_NOTIMESTAMPS): bare streams of a codec.
 _NO_TIMESTAMPS = 0x0080
-# FFmpeg opens any text as a film of a terminal, and subtitles as a container.
+# FFmpeg opens any text as a video of a terminal, and subtitles as a container.
 _NOT_VIDEO = {"tty", "bin", "xbin", "adf", "idf"}
 
 
 Stamping = Literal["pts", "sorted pts", "sorted dts", "none"]
-"""What a stream's time stamps are worth: they tell when frames are shown; they rise in the order of decoding,
-and each frame takes the earliest free one; or nothing, as in bare streams."""
+"""Meaning of a stream's timestamps. pts: presentation times; sorted: times in decoding order, of which each
+frame takes the earliest free one; none: no meaning, as in bare streams."""
 
 
 @dataclass(frozen=True)
 class VideoProbe:
-    """All that is needed to read a video."""
+    """Everything that is needed to read a video."""
 
     info: SourceInfo
     stream_index: int
@@ -50,22 +50,22 @@ class VideoProbe:
     """A decoder other than FFmpeg's first choice, or None."""
     grid: TimeGrid
     interval: Fraction
-    """Seconds between frames where nothing else is known."""
+    """Seconds between frames where timestamps are missing."""
     expected_end: Fraction | None
-    """When the whole stream should end, on the source's clock, as far as its container promises one."""
+    """Stated end of the whole stream on the source's clock; None where no reliable one is stated."""
     expected_frames: int | None
-    """How many packets of pictures the container promises, where that can be trusted."""
+    """Stated number of video packets; None where no reliable one is stated."""
     chroma_site: convert.ChromaSite
     stamping: Stamping = "pts"
     """Which stored times of the packets count."""
     can_seek: bool = True
-    """Whether a time can be looked up: not without stamps, nor where they do not belong to their frames."""
+    """Whether frames can be sought by time: not where timestamps are missing or differ from the packets'."""
     interlaced: bool = False
     """Whether the first frame holds two fields of different times."""
     resets: bool = False
     """Whether the container's clock may jump ahead as well as back."""
     looks_joined: bool = False
-    """Whether samples of the container's clock contradict one clock that goes on."""
+    """Whether samples of the container's clock contradict one continuous clock."""
 
 
 def open_container(path: Path) -> InputContainer:
@@ -97,36 +97,36 @@ def _reason(path: Path) -> str:
     return "its format is unknown or it is damaged, convert it or try another copy"
 
 
-def picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first video stream that is not a cover picture.
+def frame_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not a cover image.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is no such stream.
     """
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
     if container.streams.audio:
-        raise InputError(f"{path} holds sound but no moving pictures: give a video file.")
-    raise InputError(f"{path} holds no moving pictures: give a video file, or a folder of images.")
+        raise InputError(f"{path} holds sound but no video: give a video file.")
+    raise InputError(f"{path} holds no video: give a video file, or a folder of images.")
 
 
 def probe_video(path: Path, rate: Fraction | None = None) -> VideoProbe:
-    """Look at the head of a video file, as far as its first frame and its first time stamps.
+    """Probe the head of a video file, up to its first frame and its first timestamps.
 
     Args:
-        path: The file.
-        rate: Frames per second of a bare stream, which has no time of its own; None: what the stream states.
+        path: Video file.
+        rate: Frames per second of a bare stream, which has no timestamps; None: the rate in its headers.
 
     Raises:
         InputError: If it cannot be read, holds no frames, or none can be decoded.
-        ConfigError: If a rate is given for a file with times of its own.
+        ConfigError: If a rate is given for a file with timestamps.
     """
     with open_container(path) as container:
-        stream = picture_stream(container, path)
+        stream = frame_stream(container, path)
         if rate is not None and not container.format.flags & _NO_TIMESTAMPS:
             raise ConfigError(
-                f"{path} has times of its own, so --input-fps cannot set its rate: leave it out "
+                f"{path} has timestamps, so --input-fps cannot set its rate: leave it out "
                 "(it is for images and for bare streams such as .h264)."
             )
         decoder = alternative_decoder(stream)
@@ -135,7 +135,7 @@ def probe_video(path: Path, rate: Fraction | None = None) -> VideoProbe:
 
 
 def alternative_decoder(stream: VideoStream) -> str | None:
-    """For WebM with alpha libvpx, because FFmpeg's own VP8 and VP9 decoders leave the alpha layer out."""
+    """The decoder libvpx for WebM with alpha, which FFmpeg's own VP8 and VP9 decoders ignore; else None."""
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(
         stream.codec_context.name if stream.codec_context else ""
@@ -169,11 +169,9 @@ class _Head:
 
 
 def _read_head(container: InputContainer, stream: VideoStream, decoder: str | None, path: Path) -> _Head:
-    """Decode the first picture and collect the first time stamps."""
+    """Decode the first frame and collect the first timestamps."""
     if stream.codec_context is None:
-        raise InputError(
-            f"{path} has pictures in a codec that this FFmpeg build cannot decode: convert it first."
-        )
+        raise InputError(f"{path} has a video codec that this FFmpeg build cannot decode: convert it first.")
     context = stream_decoder(stream, decoder)
     frame: av.VideoFrame | None = None
     stamps: list[Fraction] = []
@@ -196,9 +194,7 @@ def _read_head(container: InputContainer, stream: VideoStream, decoder: str | No
         elif len(stamps) >= _HEAD_PACKETS or size > _HEAD_BYTES:
             break
     if frame is None:
-        raise InputError(
-            f"{path} holds no picture that can be decoded: the file is damaged, try another copy."
-        )
+        raise InputError(f"{path} holds no frame that can be decoded: the file is damaged, try another copy.")
     return _Head(frame, stamps, decoding_stamps, leads, duration)
 
 
@@ -206,7 +202,7 @@ def _readable_packets(container: InputContainer, stream: VideoStream) -> Iterato
     try:
         yield from container.demux(stream)
     except FFmpegError:
-        return  # what could be read before it decides
+        return  # the packets read so far decide
 
 
 def _decoded(context: Any, packet: av.Packet) -> list[av.VideoFrame]:
@@ -247,10 +243,10 @@ def _describe(
 
 
 def _stamping(container: InputContainer, stream: VideoStream, head: _Head) -> Stamping:
-    """What the time stamps are worth.
+    """The meaning of the timestamps.
 
-    Avi stores no presentation times; other muxers are at times given none. FFmpeg then makes them from the
-    order of decoding, which is wrong for streams with B frames: there all leads are equal.
+    Avi stores no presentation times, and other files may lack them. FFmpeg then derives them from the order
+    of decoding, which is wrong for streams with B-frames: there all leads are equal.
     """
     if container.format.flags & _NO_TIMESTAMPS:
         return "none"
@@ -262,8 +258,8 @@ def _stamping(container: InputContainer, stream: VideoStream, head: _Head) -> St
 
 def _bare_clock(stream: VideoStream, head: _Head, rate: Fraction | None) -> _Clock:
     """The clock of a bare stream, whose average rate is FFmpeg's default and means nothing."""
-    told = 1 / head.packet_duration if head.packet_duration else None
-    rate = rate or likely_rates([told, stream.guessed_rate, stream.base_rate, _FALLBACK_RATE])[0]
+    stated = 1 / head.packet_duration if head.packet_duration else None
+    rate = rate or likely_rates([stated, stream.guessed_rate, stream.base_rate, _FALLBACK_RATE])[0]
     return _Clock(Fraction(0), TimeGrid(rate, Fraction(0)), 1 / rate, Fraction(0))
 
 
@@ -274,13 +270,13 @@ class _Clock:
     grid: TimeGrid
     interval: Fraction
     start: Fraction
-    """Time of the first picture."""
+    """Time of the first frame."""
 
 
 def _clock(
     container: InputContainer, stream: VideoStream, head: _Head, stamping: Stamping
 ) -> tuple[_Clock, Fraction | None]:
-    """How a stream counts its time, and when it should end."""
+    """The clock of a stream, and the stated end of the stream."""
     tick = Fraction(stream.time_base or Fraction(1, 1000))
     stamps = head.decoding_stamps if stamping == "sorted dts" else head.stamps
     zero = _clock_zero(container, head.frame, tick)
@@ -298,8 +294,8 @@ def _clock(
 def _clock_zero(container: InputContainer, frame: av.VideoFrame, tick: Fraction) -> Fraction:
     """The container time that counts as 0.
 
-    Sound may begin a little before 0, with what only primes its decoder, and stays there. A film whose first
-    frame lies before 0 would lose it in most containers: its clock wrapped, or was moved by its author.
+    Audio may begin a little before 0 with samples that prime its decoder, and stays there. A video whose
+    first frame lies before 0 would lose it in most containers: its clock wrapped, or was moved by its author.
     """
     zero = Fraction(container.start_time or 0, av.time_base)
     if abs(zero) >= _ARBITRARY_START:
@@ -319,7 +315,7 @@ def _source_info(
     duration = end - clock.start if end is not None and end > clock.start else None
     mastering, light = hdr_metadata(frame)
     matrix = display_matrix(frame)
-    rotation, mirrored = orientation(matrix)
+    rotation, flipped = orientation(matrix)
     return SourceInfo(
         path=path,
         kind="video",
@@ -335,7 +331,7 @@ def _source_info(
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=rotation,
         display_matrix=matrix,
-        mirrored=mirrored,
+        flipped=flipped,
         has_audio=bool(container.streams.audio),
         start=clock.start,
         clock_zero=clock.zero,
@@ -355,29 +351,29 @@ def _mean_interval(stamps: list[Fraction], stream: VideoStream) -> Fraction:
 
 
 def _completed_tags(tags: ColorTags, stream: VideoStream) -> ColorTags:
-    """The frame's tags, with what only the container tells where the frame says nothing."""
+    """The frame's tags, completed by those of the container where the frame has none."""
     return replace(
         tags,
-        primaries=_first_told(tags.primaries, stream.color_primaries),
-        transfer=_first_told(tags.transfer, stream.color_trc),
-        matrix=tags.matrix if tags.matrix == MATRIX_RGB else _first_told(tags.matrix, stream.colorspace),
+        primaries=_first_specified(tags.primaries, stream.color_primaries),
+        transfer=_first_specified(tags.transfer, stream.color_trc),
+        matrix=tags.matrix if tags.matrix == MATRIX_RGB else _first_specified(tags.matrix, stream.colorspace),
     )
 
 
-def _first_told(*numbers: int) -> int:
-    """The first of several H.273 numbers that tells anything; 0 is reserved."""
+def _first_specified(*numbers: int) -> int:
+    """The first of several H.273 numbers that is specified; 0 is reserved."""
     return next((int(number) for number in numbers if number not in (0, UNSPECIFIED)), UNSPECIFIED)
 
 
 def _promises_duration(container: InputContainer) -> bool:
-    """Whether the stated duration was written by the muxer; elsewhere FFmpeg guesses it."""
+    """Whether the stated duration was written by the muxer; in other formats FFmpeg estimates it."""
     return any(name in container.format.name.split(",") for name in ("matroska", "flv", "asf", "nut"))
 
 
 def _expected_end(
     container: InputContainer, stream: VideoStream, start: Fraction, clock_zero: Fraction
 ) -> Fraction | None:
-    """When the stream should end on the source's clock: its own word, else the container's."""
+    """The stated end of the stream on the source's clock: its own statement, else that of the container."""
     own = tagged_duration(stream.metadata.get("DURATION", ""))
     if own is not None:  # mkvmerge and FFmpeg write the time of the stream's end
         return own - clock_zero
@@ -389,7 +385,7 @@ def _expected_end(
 
 
 def _stream_record(stream: Any) -> StreamRecord:
-    """A stream beside the pictures; FFmpeg has no codec for some of them."""
+    """The record of a stream other than the frames; FFmpeg has no codec for some of them."""
     context = stream.codec_context
     kind = stream.type or "unknown"
     if kind == "video" and stream.disposition & Disposition.attached_pic:

@@ -1,4 +1,4 @@
-"""What FFmpeg does not report about an avi file: whether it is all there.
+"""A fact about avi files that FFmpeg does not report: completeness.
 
 Such a file is one RIFF chunk, or several where it is larger than a gigabyte, each with its length in bytes.
 """
@@ -11,7 +11,7 @@ _HEADER_BYTES = 8
 
 
 def ends_within_riff(path: Path) -> bool:
-    """Whether a file is shorter than its last RIFF chunk says; False for other formats."""
+    """Whether a file ends within its last RIFF chunk; False for other formats."""
     size = path.stat().st_size
     position = 0
     with path.open("rb") as file:

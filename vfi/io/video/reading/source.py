@@ -1,4 +1,4 @@
-"""A video file as a source of frames: seeking, exact times, and what was broken."""
+"""A video file as a source of frames: seeking, exact times, damage."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from vfi.io.video.timestamps import timed
 
 logger = logging.getLogger(__name__)
 
-# How far before the wanted start to look for a key frame whose own time is not after it, in seconds.
+# How far before the wanted start a key frame is sought whose time is not after it, in seconds.
 _SEEK_BACK = (Fraction(0), Fraction(2), Fraction(15))
-# Codecs of which every packet with content is one frame that is shown.
+# Codecs in which every packet with content is one displayed frame.
 _ONE_FRAME_A_PACKET = {
     "h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores", "dnxhd", "ffv1", "png", "vp9",
     "libvpx-vp9",
@@ -40,8 +40,8 @@ class VideoSource(FrameSource):
     """The frames of a video file in stored orientation, with exact times.
 
     Times are seconds on the container's clock (moved back by ``info.clock_zero``, and without its jumps); the
-    rotation tag is reported in ``info.rotation`` and kept with every frame, but the frames are not turned: a
-    video output sets the tag again. Each frame lasts until the next one.
+    rotation tag is reported in ``info.rotation`` and kept with every frame, but the frames are not rotated: a
+    video output gets the tag again. Each frame lasts until the next one.
     """
 
     def __init__(
@@ -53,18 +53,19 @@ class VideoSource(FrameSource):
         rate: Fraction | None = None,
         deinterlace: Deinterlacing = "auto",
     ) -> None:
-        """Look at the file; nothing but its head is read, and all packets where its clock jumps.
+        """Probe the file: its head is read, and all its packets where its clock jumps.
 
         Args:
-            path: The file.
+            path: Video file.
             start: Time of the first wanted frame, seconds, inclusive; None: from the beginning.
             end: Time before which the last wanted frame begins, seconds; None: to the end.
-            rate: Frames per second of a bare stream; None: what the stream states.
-            deinterlace: With interlaced film; see :data:`vfi.io.video.reading.interlaced.DEINTERLACING`.
+            rate: Frames per second of a bare stream; None: the rate in its headers.
+            deinterlace: Treatment of interlaced video, one of
+                :data:`vfi.io.video.reading.interlaced.DEINTERLACING`.
 
         Raises:
             InputError: If it cannot be read or the wanted part is empty.
-            ConfigError: If a rate is given for a file with times of its own.
+            ConfigError: If a rate is given for a file with timestamps.
         """
         self._probe = probe_video(path, rate)
         self._whole_times: FrameTimes | None = None
@@ -90,7 +91,7 @@ class VideoSource(FrameSource):
     def timestamps(self) -> list[tuple[Fraction, Fraction]]:
         """Time and duration of every frame, in seconds, as reading delivers them.
 
-        Read off the packets where each is known to be one frame, else found by decoding.
+        Taken from the packets where each is known to be one frame, else found by decoding.
         """
         if self._times is None:
             whole = self._whole_times or self._packet_times()
@@ -101,20 +102,12 @@ class VideoSource(FrameSource):
                 self._times = list(self._trimmed_times(field_times(whole) if self._fields else whole))
         return list(self._times)
 
-    def read(self, first: int = 0, last: int | None = None) -> Iterator[SourceFrame]:
-        """Frames ``first`` to ``last``, as a whole reading delivers them; may be called again and again.
+    def _read(self, first: int, last: int | None) -> Iterator[SourceFrame]:
+        """Frames as of :meth:`read`, from the key frame before on.
 
-        Begins at a key frame before and compares all times; where the file's index turns out to be wrong, it
-        is read from its beginning instead.
-
-        Args:
-            first: Index of the first frame, from 0.
-            last: Index of the last frame, inclusive; None: to the end.
-
-        Raises:
-            ValueError: If ``first`` is negative.
+        All times are compared; where the file's index proves to be wrong, the file is read from its beginning
+        instead.
         """
-        self._check_range(first)
         wanted = self.timestamps()[first : None if last is None else last + 1]
         done = 0
         if first and wanted and not self._fields:
@@ -125,12 +118,12 @@ class VideoSource(FrameSource):
                     if time > wanted[done][0] or self._other_size(frame):
                         break
                     index = first + done
-                    yield SourceFrame(index, *wanted[done], self._picture(frame), f"{index:06d}")
+                    yield SourceFrame(index, *wanted[done], self._image(frame), f"{index:06d}")
                     done += 1
                     if done == len(wanted):
                         return
             logger.info("%s cannot be sought exactly and is read from its beginning", self.info.path)
-        yield from super().read(first + done, last)
+        yield from super()._read(first + done, last)
 
     def _frames(self) -> Iterator[SourceFrame]:
         decoding, decoded = self._decode_from(self._start)
@@ -148,7 +141,7 @@ class VideoSource(FrameSource):
                         self.damage = self._damage(decoding, complete=True)
                         return
                     duration = min(duration, self._end - time)
-                yield SourceFrame(index, time, duration, self._picture(frame), f"{index:06d}")
+                yield SourceFrame(index, time, duration, self._image(frame), f"{index:06d}")
                 index += 1
             self.damage = self._damage(decoding, complete=False)
 
@@ -174,7 +167,7 @@ class VideoSource(FrameSource):
             yield time, duration if self._end is None else min(duration, self._end - time)
 
     def _measured(self, info: SourceInfo) -> SourceInfo:
-        """The information on a file whose clock jumps, with what its packets really cover."""
+        """The information on a file whose clock jumps, with the duration that its packets cover."""
         times = self._packet_times() or []
         self._whole_times = times or None
         if not times:
@@ -232,8 +225,8 @@ class VideoSource(FrameSource):
     ) -> av.VideoFrame | None:
         """The key frame at which decoding begins after a seek; None where that is not exact.
 
-        Frames that are shown before it lean on frames that were not decoded. Where the frame of the first
-        packet does not come out, as with intra refresh, all that follows may be incomplete.
+        Frames displayed before it depend on frames that were not decoded. Where the decoder does not return
+        the frame of the first packet, as with intra refresh, all frames that follow may be incomplete.
         """
         stream = decoding.container.streams[self._probe.stream_index]
         ticks = int((target + self._probe.info.clock_zero) / (stream.time_base or Fraction(1, 1000)))
@@ -253,7 +246,7 @@ class VideoSource(FrameSource):
     def _other_size(self, frame: av.VideoFrame) -> bool:
         return (frame.height, frame.width) != (self.info.height, self.info.width)
 
-    def _picture(self, frame: av.VideoFrame) -> Picture:
+    def _image(self, frame: av.VideoFrame) -> Picture:
         probe = self._probe
         return Picture.from_frame(
             frame,
@@ -261,7 +254,7 @@ class VideoSource(FrameSource):
             has_alpha=probe.info.has_alpha,
             chroma_site=probe.chroma_site,
             rotation=probe.info.rotation,
-            mirrored=probe.info.mirrored,
+            flipped=probe.info.flipped,
         )
 
     def _resized(self, frame: av.VideoFrame, time: Fraction) -> str:
@@ -272,12 +265,12 @@ class VideoSource(FrameSource):
         )
 
     def _damage(self, decoding: Decoding, complete: bool) -> str | None:
-        """One sentence on what was broken, or None; ``complete``: the wanted part ended before the data."""
+        """One sentence on the damage, or None; ``complete``: the wanted part ended before the data."""
         path, time = self._probe.info.path, float(decoding.time)
         if not complete and decoding.missing():
             end = self._probe.expected_end or self._probe.info.start + (self._probe.info.duration or 0)
             stated = f" of {float(end):.2f} s" if end > decoding.time else ""
             return f"{path} breaks off at {time:.2f} s{stated}: the file is incomplete, try another copy."
         if decoding.lost:
-            return f"{path} is damaged: some pictures could not be decoded and are missing, try another copy."
+            return f"{path} is damaged: some frames could not be decoded and are missing, try another copy."
         return None

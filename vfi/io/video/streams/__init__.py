@@ -1,1 +1,1 @@
-"""What a video file holds beside its frames: audio, subtitles, chapters, and what containers take."""
+"""Streams of a video file other than its frames: audio, subtitles, chapters; what containers support."""

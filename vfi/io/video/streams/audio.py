@@ -1,4 +1,4 @@
-"""Sound that is encoded anew: at another speed with its pitch kept, or in another codec."""
+"""Re-encodes audio: at another speed and constant pitch, or in another codec."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vfi.io.video import ffmpeg
-from vfi.io.video.streams.restarts import ClockOffsets
+from vfi.io.video.jumps import ClockJump, OtherStreamClock
 from vfi.io.video.timestamps import Timeline
 
 _ENCODERS = {"webm": "libopus"}
 _ENCODER = "aac"
-# Plain PCM that holds every sample of a packing which the container does not take, by the decoded format.
+# Plain PCM that represents the samples of PCM variants which a container refuses, by decoded format.
 _PLAIN_PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s24le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 _OPUS_RATE = 48_000
 _MOST_AAC_RATE = 96_000
 _BITS_PER_CHANNEL = 96_000
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-_SEEK_MARGIN = 2  # seconds of sound to decode before the part that is wanted
-# One stage of FFmpeg's atempo is good from half to double speed; more is done in several stages.
+_SEEK_MARGIN = 2  # seconds of audio to decode before the wanted part
+# One stage of FFmpeg's atempo works well from half to double speed; other factors take several stages.
 _SLOWEST, _FASTEST = Fraction(1, 2), Fraction(2)
-# Time stamps of sound jitter; only a gap or an overlap longer than this (seconds) is a real one.
+# Timestamps of audio jitter; only a gap or an overlap longer than this (seconds) is a real one.
 _JITTER = Fraction(1, 20)
 _SAMPLE_FORMAT = "fltp"
 _CHUNK = 1 << 16  # samples of silence at a time
@@ -45,7 +45,7 @@ _CHUNK = 1 << 16  # samples of silence at a time
 
 @dataclass(frozen=True)
 class SoundTarget:
-    """An output stream that is being encoded."""
+    """An audio stream of the output that is encoded."""
 
     stream: AudioStream
     rate: int
@@ -55,21 +55,21 @@ class SoundTarget:
 
     @classmethod
     def add(cls, output: OutputContainer, source: Stream, suffix: str, *, plain: bool = False) -> SoundTarget:
-        """Add a stream for the sound of ``source`` and try its encoder.
+        """Add a stream for the audio of ``source`` and try its encoder.
 
         Args:
-            output: Container, before its first packet.
-            source: Audio stream.
+            output: Output container, before its first packet.
+            source: Audio stream of the source.
             suffix: Suffix of the container without its dot.
-            plain: Whether PCM in a foreign packing becomes plain PCM, where the container takes it.
+            plain: Whether PCM of an unsupported variant becomes plain PCM, where the container supports that.
 
         Raises:
-            ValueError: If the encoder refuses the sound, or FFmpeg cannot decode it.
+            ValueError: If the encoder refuses the audio, or FFmpeg cannot decode it.
         """
         assert isinstance(source, AudioStream)
         context: AudioCodecContext | None = source.codec_context
         if context is None:
-            raise ValueError("there is no decoder for this sound")
+            raise ValueError("there is no decoder for this audio")
         encoder = _plain_pcm(context) if plain else None
         if encoder is not None:
             with suppress(ValueError, FFmpegError):
@@ -94,34 +94,34 @@ class SoundTarget:
 
 
 def _plain_pcm(context: AudioCodecContext) -> str | None:
-    """Plain PCM for the samples of a stream; None if they are coded in another way than PCM."""
+    """The plain PCM codec for the samples of a PCM stream; None for other codecs."""
     if not context.name.startswith("pcm_") or context.format is None:
         return None
     return _PLAIN_PCM.get(context.format.name.removesuffix("p"))
 
 
 def encoded_packets(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction] = ()
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump] = ()
 ) -> Iterator[tuple[Fraction, Packet]]:
-    """Packets of one audio stream, decoded, brought to the timeline's speed, and encoded.
+    """Packets of one audio stream that is decoded, brought to the timeline's speed, and encoded.
 
     The result has exactly ``timeline.scale`` times as many samples as the part of the source that the
-    timeline covers, gaps in the source's time stamps filled with silence.
+    timeline covers; gaps in the source's timestamps are filled with silence.
 
     Args:
         path: Source file.
-        index: Number of the audio stream.
-        target: Output stream.
+        index: Number of the audio stream in the source.
+        target: Output stream that is encoded.
         timeline: Part of the source that is used, and its speed.
-        offsets: Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds.
+        jumps: Jumps of the source's clock, in reading order.
 
     Yields:
-        (decoding time in the output in seconds, packet).
+        Tuples (decoding time in the output in seconds, packet).
     """
     unit = Fraction(1, target.rate)
     count = None
-    for first, samples in _stretched(
-        _placed_samples(path, index, target, timeline, offsets), target, timeline
+    for first, samples in _time_stretched(
+        _placed_samples(path, index, target, timeline, jumps), target, timeline
     ):
         count = round(first * target.rate) if count is None else count
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), _SAMPLE_FORMAT, target.layout)
@@ -133,7 +133,7 @@ def encoded_packets(
 
 
 def tempo_stages(tempo: Fraction) -> list[Fraction]:
-    """Factors within the range of one stage whose product is ``tempo``."""
+    """Factors, each within the range of one atempo stage, whose product is ``tempo``."""
     stages = []
     while tempo < _SLOWEST:
         stages.append(_SLOWEST)
@@ -145,10 +145,10 @@ def tempo_stages(tempo: Fraction) -> list[Fraction]:
 
 
 def _accepted_layout(encoder: str, rate: int, layout: AudioLayout) -> AudioLayout:
-    """The layout itself, its usual sister with as many channels, or stereo: the first that is accepted.
+    """The layout itself, the usual one of as many channels, or stereo: the first that the encoder accepts.
 
     Raises:
-        ValueError: If the encoder takes none of them.
+        ValueError: If the encoder accepts none of them.
     """
     usual = _USUAL_LAYOUTS.get(layout.nb_channels, "stereo")
     for candidate in (layout, AudioLayout(usual), AudioLayout("stereo")):
@@ -157,11 +157,11 @@ def _accepted_layout(encoder: str, rate: int, layout: AudioLayout) -> AudioLayou
         except (ValueError, FFmpegError):
             continue
         return candidate
-    raise ValueError(f"{encoder} takes no sound at {rate} Hz")
+    raise ValueError(f"{encoder} accepts no audio at {rate} Hz")
 
 
 def _try_encoder(name: str, rate: int, layout: str) -> None:
-    """Open an encoder for nothing, so that a refusal comes before the output has a stream for it."""
+    """Open and discard an encoder, so that it can refuse before the output has a stream for it."""
     context = av.CodecContext.create(name, "w")
     assert isinstance(context, av.AudioCodecContext)
     context.sample_rate, context.layout = rate, layout
@@ -180,11 +180,11 @@ def _timed(packets: list[Packet]) -> Iterator[tuple[Fraction, Packet]]:
 
 
 def _placed_samples(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """Decoded samples ``[C, N]`` float32 with their source time, gapless, cut to the timeline's range."""
     expected: Fraction | None = None
-    for container_time, samples in _decoded(path, index, target, timeline, offsets):
+    for container_time, samples in _decoded(path, index, target, timeline, jumps):
         time = container_time - timeline.zero
         tolerance = _JITTER
         if expected is None:
@@ -211,7 +211,7 @@ def _silence(count: int, channels: int) -> Iterator[np.ndarray]:
 
 
 class _Resampler:
-    """Brings the frames of one stream to the target's rate and layout, whatever each of them has."""
+    """Converts the frames of one stream, each of any format, to the target's rate and layout."""
 
     def __init__(self, target: SoundTarget) -> None:
         self._target = target
@@ -219,7 +219,7 @@ class _Resampler:
         self._setup: tuple[str, str, int] | None = None
 
     def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
-        """The frame resampled (None: no more come), after what is left of frames in another format."""
+        """The resampled frame (None: the stream ends), after the remaining samples of another format."""
         if frame is None:
             return self._resampler.resample(None) if self._resampler is not None else []
         setup = frame.format.name, frame.layout.name, frame.sample_rate
@@ -233,19 +233,19 @@ class _Resampler:
 
 
 def _decoded(
-    path: Path, index: int, target: SoundTarget, timeline: Timeline, offsets: Sequence[Fraction]
+    path: Path, index: int, target: SoundTarget, timeline: Timeline, jumps: Sequence[ClockJump]
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(container time, samples ``[C, N]``) of a stream; ends where the source is damaged.
 
-    The last packet of a stream may state that it lasts shorter than the samples that its decoder makes of it:
-    the surplus is left out.
+    The last packet of a stream may state a shorter duration than that of its decoded samples: the surplus is
+    left out.
     """
     time = Fraction(0)
     end: Fraction | None = None
     last: list[tuple[Fraction, np.ndarray]] = []
-    resampler, clock = _Resampler(target), ClockOffsets(offsets)
+    resampler, clock = _Resampler(target), OtherStreamClock(jumps)
     with ffmpeg.open_input(path) as container, suppress(FFmpegError):
-        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN and not offsets:
+        if timeline.begin is not None and timeline.begin > _SEEK_MARGIN and not jumps:
             container.seek(int((timeline.begin + timeline.zero - _SEEK_MARGIN) * av.time_base))
         for frame in container.decode(container.streams[index]):
             assert isinstance(frame, AudioFrame)
@@ -266,7 +266,7 @@ def _decoded(
 
 
 def _stated_end(frame: AudioFrame, time: Fraction) -> Fraction | None:
-    """When a frame from ``time`` on ends by its packet's duration, where that is before its last sample."""
+    """The end of a frame by its packet's duration, where that is before its last sample; else None."""
     if not frame.duration or frame.time_base is None:
         return None
     stated = frame.duration * frame.time_base
@@ -274,22 +274,22 @@ def _stated_end(frame: AudioFrame, time: Fraction) -> Fraction | None:
     return time + stated if shorter else None
 
 
-def _stretched(
-    pieces: Iterator[tuple[Fraction, np.ndarray]], target: SoundTarget, timeline: Timeline
+def _time_stretched(
+    parts: Iterator[tuple[Fraction, np.ndarray]], target: SoundTarget, timeline: Timeline
 ) -> Iterator[tuple[Fraction, np.ndarray]]:
     """(output time of the first sample, samples ``[C, N]``) with exactly ``scale`` times the samples."""
     if timeline.scale == 1:
-        yield from ((timeline.place(time), samples) for time, samples in pieces)
+        yield from ((timeline.place(time), samples) for time, samples in parts)
         return
     tempo: _Tempo | None = None
     start = Fraction(0)
     taken = given = 0
-    for time, samples in pieces:
+    for time, samples in parts:
         if tempo is None:
             tempo, start = _Tempo(target, 1 / timeline.scale), timeline.place(time)
         taken += samples.shape[1]
         for slower in tempo.change(samples):
-            # Never more than belongs to what was read: at the end only silence can be missing.
+            # Never more than corresponds to the samples read: at the end only silence can be missing.
             slower = slower[:, : max(0, round(taken * timeline.scale) - given)]
             given += slower.shape[1]
             if slower.shape[1]:
@@ -324,7 +324,7 @@ class _Tempo:
         self.channels = 0
 
     def change(self, samples: np.ndarray | None) -> Iterator[np.ndarray]:
-        """Push samples ``[C, N]`` (None: no more come) and yield what is ready."""
+        """Feed samples ``[C, N]`` (None: the stream ends) and yield those that are ready."""
         if samples is None:
             self._source.push(None)
         else:

@@ -1,7 +1,7 @@
-"""Output containers: their names and options, and which streams they take as they are.
+"""Output containers: their names and options, and which streams they can copy.
 
-Whether a stream fits is asked of FFmpeg's muxer by writing a header to a scratch file, not of its tables:
-Matroska, for one, stores far more kinds of sound than the tables say.
+Whether a container supports a stream is found by writing a header to a scratch file with FFmpeg's muxer, not
+from its tables: Matroska, for one, stores many more audio codecs than the tables list.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MATROSKA_SUFFIXES = ("mkv", "webm")
 _COVER_SUFFIXES = ("mp4", "m4v")
 TEXT_CODECS = {"mkv": "subrip", "webm": "webvtt", "mp4": "mov_text", "m4v": "mov_text", "mov": "mov_text"}
 """FFmpeg's encoder of text subtitles for every kind of file, by its suffix without the dot."""
-# Metadata keys that mp4 and mov files have names of their own for; others need QuickTime's list of keys.
+# Metadata keys for which mp4 and mov files have their own names; others need QuickTime's list of keys.
 _ITUNES_KEYS = {
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
     "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords",
@@ -45,16 +45,17 @@ def muxer_options(suffix: str, ticks: int, metadata: Mapping[str, str]) -> dict[
 
     Args:
         suffix: Suffix of the file without its dot.
-        ticks: Time stamps of the frames per second.
-        metadata: Entries that describe the whole file.
+        ticks: Units per second of the frames' timestamps.
+        metadata: Metadata entries of the whole file.
     """
     if suffix in MATROSKA_SUFFIXES:
-        # Sound may begin before the frames, with samples that only prime its decoder: instead of moving
-        # everything else back by that time, the negative time stamps are kept.
+        # Audio may begin before the frames, with samples that prime its decoder: instead of delaying all
+        # other streams by that time, the negative timestamps are kept.
         return {"avoid_negative_ts": "disabled"}
     flags = "+faststart"
     if any(key.lower() not in _ITUNES_KEYS for key in metadata):
-        # A phone's place, maker and date. Not always, because players look for a title in iTunes' list.
+        # Location, make and date of a phone. Not always set, because players look for a title in iTunes'
+        # list.
         flags += "+use_metadata_tags"
     timescale = str(ticks)
     return {"movflags": flags, "video_track_timescale": timescale, "movie_timescale": timescale}
@@ -63,14 +64,14 @@ def muxer_options(suffix: str, ticks: int, metadata: Mapping[str, str]) -> dict[
 def open_muxer(
     path: Path, suffix: str, options: Mapping[str, str], *, unchecked: bool = False
 ) -> OutputContainer:
-    """An output container without streams.
+    """Open an output container without streams.
 
     Args:
         path: File to write.
-        suffix: Suffix without its dot, which names the container; that of ``path`` may be another.
+        suffix: Suffix without its dot, which names the container; that of ``path`` may differ.
         options: Options of the muxer.
-        unchecked: Whether streams may be added that FFmpeg's tables, but not its muxer, refuse. FFmpeg's tee
-            muxer, which such streams are written through, loses chapters.
+        unchecked: Whether streams may be added that FFmpeg's tables refuse, but not its muxer. They are
+            written through FFmpeg's tee muxer, which loses chapters.
     """
     if not unchecked:
         return ffmpeg.open_output(path, container_format(suffix), options)
@@ -81,18 +82,18 @@ def open_muxer(
 
 
 def takes(suffix: str, stream: Stream, *, unchecked: bool = False) -> bool:
-    """Whether a container takes a stream as it is; asked by writing a header with it alone.
+    """Whether a container can hold a copy of a stream; found by writing a header with it alone.
 
     Args:
         suffix: Suffix of the output without its dot.
         stream: Stream of a source.
-        unchecked: Whether to write as :func:`open_muxer` does with this argument.
+        unchecked: Whether streams that FFmpeg's tables refuse may be added, as in :func:`open_muxer`.
     """
     is_cover = bool(stream.disposition & Disposition.attached_pic)
     if stream.type == "unknown" or (suffix == "webm" and stream.type == "attachment"):
-        return False  # webm would take an attachment silently, and then not write it
+        return False  # webm accepts an attachment without an error, but does not write it
     if is_cover and suffix not in _COVER_SUFFIXES:
-        return False  # the same with covers
+        return False  # the same holds for covers
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = open_muxer(Path(folder) / "trial", suffix, {}, unchecked=unchecked)
@@ -107,18 +108,18 @@ def takes(suffix: str, stream: Stream, *, unchecked: bool = False) -> bool:
 
 
 def default_suffix(path: Path) -> str:
-    """The suffix, with its dot, of an output for a video of a kind that vfi does not write.
+    """The suffix, with its dot, of an output for a video of a format that vfi does not write.
 
-    It is ``.mp4`` where that holds all sound and subtitles as they are, else ``.mkv``.
+    It is ``.mp4`` where that can hold copies of all audio and subtitles, else ``.mkv``.
 
     Args:
-        path: Video.
+        path: Video file.
     """
     try:
         with ffmpeg.open_input(path) as container:
             return ".mp4" if all(takes("mp4", stream) for stream in _worth_keeping(container)) else ".mkv"
     except (OSError, ValueError):
-        return ".mp4"  # what is wrong with the file is reported by who reads it
+        return ".mp4"  # errors of the file are reported when it is read
 
 
 def _worth_keeping(container: InputContainer) -> list[Stream]:

@@ -1,4 +1,4 @@
-"""The streams beside the frames, chapters and metadata, written to the output at their place in time."""
+"""Writes the streams other than the frames, chapters and metadata to the output at their times."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from vfi.io.video import ffmpeg
+from vfi.io.video.jumps import ClockJump, OtherStreamClock
 from vfi.io.video.streams.audio import SoundTarget, encoded_packets
 from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, TEXT_CODECS
 from vfi.io.video.streams.planning import COVER_TYPES, StreamPlan, StreamRefusal, Treatment
-from vfi.io.video.streams.restarts import ClockOffsets
 from vfi.io.video.streams.subtitles import SubtitleConverter
 from vfi.io.video.timestamps import Timeline
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _SEEK_MARGIN = 30  # seconds before the range in which a subtitle may begin that reaches into it
 _NEVER = Fraction(1 << 62)
 _MICROSECOND = Fraction(1, 1_000_000)
-# What a muxer writes anew, or what describes the file that was read; everything else is the author's.
+# Entries that muxers write themselves, or that describe the source file; all others are the author's.
 _FLEETING = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration",
     "handler_name", "vendor_id", "timecode", "bps", "number_of_frames", "number_of_bytes", "rotate",
@@ -36,10 +36,10 @@ _FLEETING = {
 
 
 def lasting_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The entries of a file's or stream's metadata that still hold for the output.
+    """The entries of a file's or stream's metadata that are also true of the output.
 
     Args:
-        metadata: Entries of the source.
+        metadata: Metadata entries of the source.
     """
     lasting = {
         key: value
@@ -52,17 +52,17 @@ def lasting_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class StreamWriter:
-    """Writes the streams of one source beside the frames to one output, as planned."""
+    """Writes the streams of a source other than its frames to an output, as planned."""
 
     source: InputContainer
     path: Path
-    """File of the source, to open once more where its packets are wanted in another order."""
+    """File of the source, which is opened again where packets are read in another order."""
     output: OutputContainer
     suffix: str
     """Suffix of the output without its dot."""
     timeline: Timeline
-    offsets: tuple[Fraction, ...] = ()
-    """Offsets of the restarts of the source's clock, as of :class:`ClockOffsets`, seconds."""
+    jumps: tuple[ClockJump, ...] = ()
+    """Jumps of the source's clock, in reading order."""
     origins: dict[int, int] = field(default_factory=dict)
     """Number of the source's stream of every output stream, by the latter's number."""
     _copied: dict[int, Stream] = field(default_factory=dict)
@@ -70,10 +70,10 @@ class StreamWriter:
     _encoded: list[tuple[int, SoundTarget]] = field(default_factory=list)
 
     def add(self, plans: list[StreamPlan]) -> list[str]:
-        """Add the output streams; returns one sentence for everything that is changed or left out.
+        """Add the output streams; returns one sentence per stream that is changed or left out.
 
         Args:
-            plans: One plan for every stream.
+            plans: Plans of all streams.
 
         Raises:
             StreamRefusal: If a stream cannot be added.
@@ -102,13 +102,13 @@ class StreamWriter:
         return []
 
     def feeds(self) -> list[Iterator[tuple[Fraction, Packet]]]:
-        """Iterators over (decoding time in the output, packet), each nearly in order."""
+        """Iterators over (decoding time in the output in seconds, packet), each nearly in order."""
         feeds = [self._encoded_packets(index, target) for index, target in self._encoded]
         return [*feeds, self._moved_packets()] if self._copied or self._converted else feeds
 
     @property
     def _counts_samples(self) -> bool:
-        """Whether the output keeps times of sound in samples; else in milliseconds."""
+        """Whether the output keeps audio times in samples; otherwise in milliseconds."""
         return self.suffix not in MATROSKA_SUFFIXES
 
     def _describe(self, output: Stream, stream: Stream) -> None:
@@ -131,8 +131,8 @@ class StreamWriter:
         self._converted[stream.index] = converter
 
     def _attach_cover(self, stream: Stream) -> None:
-        """Matroska keeps covers as attachments."""
-        with ffmpeg.open_input(self.path) as reader:  # one of its own, so as not to disturb the other streams
+        """Attach a cover, as Matroska stores it."""
+        with ffmpeg.open_input(self.path) as reader:  # opened again, so as not to disturb the other streams
             content = next(
                 bytes(packet) for packet in reader.demux(reader.streams[stream.index]) if packet.size
             )
@@ -144,20 +144,20 @@ class StreamWriter:
         self._describe(target.stream, stream)
         self._encoded.append((stream.index, target))
         if target.channels < stream.codec_context.channels:  # type: ignore[attr-defined]  # audio
-            return [f"The {plan.title} was mixed down to {target.layout}, which its encoder takes."]
+            return [f"The {plan.title} was mixed down to {target.layout}, which its encoder supports."]
         return []
 
     def _encoded_packets(self, index: int, target: SoundTarget) -> Iterator[tuple[Fraction, Packet]]:
-        """Packets that are encoded anew; what a decoder or encoder refuses costs this stream alone."""
+        """Re-encoded packets; an error of the decoder or encoder costs this stream alone."""
         try:
-            yield from encoded_packets(self.path, index, target, self.timeline, self.offsets)
+            yield from encoded_packets(self.path, index, target, self.timeline, self.jumps)
         except (ValueError, FFmpegError) as error:
             if not ffmpeg.is_refusal(error):
                 raise
             raise StreamRefusal(index) from error
 
     def _moved_packets(self) -> Iterator[tuple[Fraction, Packet]]:
-        """Packets that are copied or converted, at their times in the output."""
+        """Copied and converted packets at their times in the output."""
         outputs = {**self._copied, **{index: text.stream for index, text in self._converted.items()}}
         movers = {
             index: _PacketMover(stream, self.timeline, counts_samples=self._counts_samples)
@@ -174,7 +174,7 @@ class StreamWriter:
                 time = None if moved is None else mover.move(moved, offset)
                 if moved is not None and time is not None:
                     yield time, moved
-        except FFmpegError as error:  # a damaged source: what was read before the damage is kept
+        except FFmpegError as error:  # a damaged source: packets before the damage are kept
             logger.warning("the other streams of %s break off: %s", self.path, error)
 
     def _converted_packet(self, packet: Packet) -> Packet | None:
@@ -189,14 +189,14 @@ class StreamWriter:
 
     def _read(self, wanted: set[int]) -> Iterator[tuple[Packet, Fraction]]:
         """Packets of the wanted streams in the order of the file, each with its clock's offset, seconds."""
-        followed = [s for s in self.source.streams if s.type == "video" and self.offsets]
+        followed = [s for s in self.source.streams if s.type == "video" and self.jumps]
         streams = [s for s in self.source.streams if s.index in wanted and s.type != "attachment"]
         if not streams:
             return
-        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN and not self.offsets:
+        if self.timeline.begin is not None and self.timeline.begin > _SEEK_MARGIN and not self.jumps:
             target = self.timeline.begin + self.timeline.zero - _SEEK_MARGIN
             self.source.seek(int(target / _MICROSECOND))
-        clocks = {stream.index: ClockOffsets(self.offsets) for stream in (*streams, *followed)}
+        clocks = {stream.index: OtherStreamClock(self.jumps) for stream in (*streams, *followed)}
         passed = 0  # by the stream that is farthest
         for packet in self.source.demux(list({s.index: s for s in (*streams, *followed)}.values())):
             if not packet.size or packet.time_base is None:
@@ -212,7 +212,7 @@ class StreamWriter:
 
 
 class _PacketMover:
-    """Moves the packets of one stream to their place in the output's time."""
+    """Moves the packets of one stream to their times in the output."""
 
     def __init__(self, output: Stream, timeline: Timeline, *, counts_samples: bool) -> None:
         self._output = output
@@ -226,11 +226,11 @@ class _PacketMover:
         self._expected: Fraction | None = None
 
     def move(self, packet: Packet, offset: Fraction) -> Fraction | None:
-        """Change a packet's time stamps and stream; returns its decoding time, None if it is cut off.
+        """Change a packet's timestamps and stream; returns its decoding time, None if it is cut off.
 
         Args:
             packet: Packet of the source.
-            offset: What the restarts of the source's clock add to its times, seconds.
+            offset: Seconds to add to its times because of jumps of the source's clock.
         """
         unit = packet.time_base
         stamp = packet.pts if packet.pts is not None else packet.dts
@@ -245,7 +245,7 @@ class _PacketMover:
         lead = Fraction(0) if packet.dts is None else (stamp - packet.dts) * unit
         if not self._timeline.covers(start, stop):
             return None
-        if self._is_subtitle:  # one that reaches over an end of the range is shown as long as it is inside
+        if self._is_subtitle:  # one that crosses an end of the range is shown as long as it is inside
             start = max(start, self._timeline.begin if self._timeline.begin is not None else start)
             stop = min(stop, self._timeline.end if self._timeline.end is not None else stop)
         return self._stamp(packet, start, stop, lead)
@@ -262,13 +262,13 @@ class _PacketMover:
         return packet.dts * unit
 
     def _fine_unit(self, unit: Fraction) -> Fraction:
-        """The unit to hand over to the muxer in: that of samples if the source's is coarser."""
+        """The time unit for the muxer: that of samples if the source's is coarser."""
         if self._rate and unit > Fraction(1, self._rate):
             return Fraction(1, self._rate)
         return unit
 
     def _smooth(self, start: Fraction, unit: Fraction) -> Fraction:
-        """Undo the rounding of a container that keeps milliseconds: packets of sound follow gaplessly."""
+        """Undo the rounding of a container that keeps milliseconds: audio packets follow without gaps."""
         if not self._samples or not self._rate or unit <= Fraction(1, self._rate):
             return start
         if self._expected is not None and abs(start - self._expected) <= unit:
@@ -280,13 +280,13 @@ class _PacketMover:
 def copy_container_data(
     source: InputContainer, output: OutputContainer, timeline: Timeline, end: Fraction
 ) -> None:
-    """Copy the file's metadata and chapters, the latter cut and moved with the time.
+    """Copy the file's metadata and chapters, the latter trimmed and moved like the frames.
 
     Args:
         source: Source file.
         output: Output file, before its first packet.
-        timeline: Place of source times in the output.
-        end: Last moment of the output in seconds.
+        timeline: Mapping of source times to output times.
+        end: End of the output in seconds.
     """
     output.metadata.update(lasting_metadata(source.metadata))
     chapters: list[Any] = []

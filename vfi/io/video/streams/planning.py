@@ -1,4 +1,4 @@
-"""What becomes of every stream beside the frames: copied, converted, encoded anew, or left out."""
+"""Decides the treatment of every other stream: copied, converted, re-encoded, or left out."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vfi.io.video.streams.containers import TEXT_CODECS, takes
 from vfi.io.video.streams.subtitles import is_text
 
 COVER_TYPES = {"png": ("png", "image/png"), "mjpeg": ("jpg", "image/jpeg")}
-"""Suffix and media type of the covers that Matroska has, by FFmpeg's name of the codec."""
+"""Suffix and media type of covers in Matroska, by FFmpeg's name of the codec."""
 _KEPT_BY_MKV = ("audio", "subtitle", "attachment")
-# Which streams are given up first where a container refuses a file that holds them all.
+# The order in which streams are dropped where a container refuses all of them together.
 _LEAST_NEEDED = ("unknown", "data", "attachment", "subtitle", "video", "audio")
 
 
 class StreamRefusal(Exception):
-    """A stream that the output does not take after all."""
+    """A planned stream that the output refuses."""
 
     def __init__(self, index: int) -> None:
-        """Keep which one.
+        """Store the stream's number.
 
         Args:
             index: Number of the stream in the source.
@@ -34,53 +34,53 @@ class StreamRefusal(Exception):
 
 
 class Treatment(Enum):
-    """What becomes of a stream."""
+    """Treatment of a stream."""
 
     COPY = "copy"
     ENCODE = "encode"
     CONVERT = "convert"
-    """Text subtitles, to the codec of the container."""
+    """Text subtitles are converted to the codec of the container."""
     ATTACH = "attach"
-    """A cover, as an attachment of Matroska."""
+    """A cover becomes an attachment of Matroska."""
     LEAVE_OUT = "leave out"
 
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """What becomes of one stream of the source."""
+    """Planned treatment of one stream of the source."""
 
     index: int
     """Number of the stream in the source."""
     kind: str
     """FFmpeg's type of the stream: ``"audio"``, ``"subtitle"``, ..."""
     title: str
-    """What messages call the stream."""
+    """Name of the stream in messages."""
     treatment: Treatment
     note: str | None = None
-    """Sentence for the user on what is changed or left out; None: nothing."""
+    """Sentence for the user on a change or loss; None: nothing changes."""
     unchecked: bool = False
-    """Whether the muxer takes the stream although FFmpeg's tables say that it does not."""
+    """Whether the muxer accepts the stream although FFmpeg's tables refuse it."""
 
     @property
     def written(self) -> bool:
-        """Whether the output gets the stream in some form."""
+        """Whether the output contains the stream in some form."""
         return self.treatment is not Treatment.LEAVE_OUT
 
     def left_out(self, reason: str) -> StreamPlan:
         """The plan without the stream.
 
         Args:
-            reason: End of the sentence that says so.
+            reason: Reason for the note, without a full stop.
         """
         note = f"The {self.title} was left out: {reason}."
         return replace(self, treatment=Treatment.LEAVE_OUT, note=note, unchecked=False)
 
 
 def least_needed(plans: list[StreamPlan]) -> list[StreamPlan]:
-    """The streams that are written, those first that a viewer misses least.
+    """The streams that are written, in the order in which they may be dropped.
 
     Args:
-        plans: One plan for every stream.
+        plans: Plans of all streams.
     """
     written = [plan for plan in reversed(plans) if plan.written]
     return sorted(written, key=lambda plan: _LEAST_NEEDED.index(plan.kind))
@@ -90,9 +90,9 @@ def without(plans: list[StreamPlan], index: int, reason: str) -> list[StreamPlan
     """The plans with one stream left out.
 
     Args:
-        plans: One plan for every stream.
+        plans: Plans of all streams.
         index: Number of the stream in the source.
-        reason: End of the sentence that says so.
+        reason: Reason for the note, without a full stop.
     """
     return [plan.left_out(reason) if plan.index == index else plan for plan in plans]
 
@@ -100,18 +100,18 @@ def without(plans: list[StreamPlan], index: int, reason: str) -> list[StreamPlan
 def settled(
     plans: list[StreamPlan], fits: Callable[[list[StreamPlan]], bool], reason: str
 ) -> list[StreamPlan] | None:
-    """The plans with as few streams left out as make an output fit; None if it fits without any neither.
+    """The plans with as few streams left out as possible; None if the container refuses the frames alone.
 
     Args:
-        plans: One plan for every stream.
-        fits: Whether the container takes an output as planned.
-        reason: End of the sentence on a stream that is left out.
+        plans: Plans of all streams.
+        fits: Function that returns whether the container accepts an output as planned.
+        reason: Reason for the notes on streams that are left out, without a full stop.
     """
     if fits(plans):
         return plans
-    reduced, given_up = plans, least_needed(plans)
+    reduced, droppable = plans, least_needed(plans)
     tried: list[StreamPlan] = []
-    for plan in given_up:
+    for plan in droppable:
         reduced = without(reduced, plan.index, reason)
         if fits(reduced):
             break
@@ -126,7 +126,7 @@ def settled(
 
 
 def stream_title(stream: Stream) -> str:
-    """What messages call a stream.
+    """The name of a stream in messages.
 
     Args:
         stream: Stream of a source or an output.
@@ -139,25 +139,25 @@ def stream_title(stream: Stream) -> str:
 
 @dataclass(frozen=True)
 class StreamPlanner:
-    """Decides what becomes of every stream of one source in one kind of output."""
+    """Plans the treatment of every stream of one source in one container format."""
 
     source: InputContainer
     suffix: str
     """Suffix of the output without its dot."""
     indices: frozenset[int]
-    """Numbers of the source's streams beside the frames."""
+    """Numbers of the source's streams other than the frames."""
     audio: str
     """``"copy"``, ``"stretch"`` or ``"drop"``."""
     scale: Fraction
     """Output seconds per source second."""
 
     def plans(self) -> list[StreamPlan]:
-        """One plan for every stream but dropped sound, time codes, and chapters that are kept as a text."""
+        """Plans of all streams except dropped audio, time codes, and chapters that are stored as text."""
         return [self._plan(stream) for stream in self._others()]
 
     def _others(self) -> Iterator[Stream]:
         for stream in self.source.streams:
-            # FFmpeg has read the text track by which mov files keep chapters; it is written anew.
+            # FFmpeg has read the text track in which mov files keep chapters; it is written again from them.
             chapter_text = stream.type == "data" and stream.discard == Discard.all
             dropped = stream.type == "audio" and self.audio == "drop"
             if stream.index in self.indices and not chapter_text and not dropped and not is_timecode(stream):
@@ -171,20 +171,20 @@ class StreamPlanner:
             return self._cover_plan(plan, stream)
         if takes(self.suffix, stream):
             return plan
-        # The way round FFmpeg's tables costs the chapters, which are worth more than the codec of the sound.
-        round_about = self.suffix == "mkv" and stream.type == "audio" and not self.source.chapters()
-        if round_about and takes(self.suffix, stream, unchecked=True):
+        # The way around FFmpeg's tables loses chapters, which matter more than the audio codec.
+        bypass = self.suffix == "mkv" and stream.type == "audio" and not self.source.chapters()
+        if bypass and takes(self.suffix, stream, unchecked=True):
             return replace(plan, unchecked=True)
         codec = stream.codec_context.name if stream.codec_context is not None else ""
         if stream.type == "audio" and codec:
-            note = f"The {plan.title} was encoded anew: .{self.suffix} cannot hold {codec}."
+            note = f"The {plan.title} was re-encoded: .{self.suffix} cannot hold {codec}."
             return replace(plan, treatment=Treatment.ENCODE, note=note)
         if is_text(stream) and self.suffix in TEXT_CODECS:
             target = TEXT_CODECS[self.suffix]
             note = f"The {plan.title} was converted to {target}: .{self.suffix} cannot hold {codec}."
             return replace(plan, treatment=Treatment.CONVERT, note=note)
         movable = self.suffix != "mkv" and stream.type in _KEPT_BY_MKV
-        keeper = "; .mkv takes nearly everything" if movable else ""
+        keeper = "; .mkv supports nearly everything" if movable else ""
         return plan.left_out(f".{self.suffix} cannot hold it{keeper}")
 
     def _cover_plan(self, plan: StreamPlan, stream: Stream) -> StreamPlan:

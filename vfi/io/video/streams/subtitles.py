@@ -1,4 +1,4 @@
-"""Text subtitles converted from one codec to another: srt, ass, mov_text, webvtt."""
+"""Converts text subtitles from one codec to another: srt, ass, mov_text, webvtt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_text(stream: Stream) -> bool:
     """Whether a stream holds subtitles as text, not as images.
 
     Args:
-        stream: Stream of a source.
+        stream: Stream of the source.
     """
     context = stream.codec_context
     return stream.type == "subtitle" and context is not None and context.name in _TEXT_CODECS
@@ -32,7 +32,7 @@ def is_text(stream: Stream) -> bool:
 
 @dataclass(frozen=True)
 class SubtitleConverter:
-    """One subtitle stream on its way into another codec."""
+    """Converter of one subtitle stream to another codec."""
 
     stream: Stream
     """Output stream."""
@@ -44,12 +44,12 @@ class SubtitleConverter:
         """Add a stream for converted subtitles to an output.
 
         Args:
-            output: Container, before its first packet.
+            output: Output container, before its first packet.
             source: Stream of text subtitles.
             codec: FFmpeg's name of the encoder.
 
         Raises:
-            ValueError: If the container does not take the codec.
+            ValueError: If the container does not support the codec.
             FFmpegError: If there is no decoder or encoder for the text.
         """
         decoder: Any = source.codec_context
@@ -61,7 +61,7 @@ class SubtitleConverter:
         return cls(stream, decoder, encoder)
 
     def convert(self, packet: Packet) -> Packet | None:
-        """The packet in the other codec, without times; None if it holds no text or cannot be read.
+        """The packet in the other codec, without times; None if it contains no text or cannot be read.
 
         Args:
             packet: Packet of the source stream.
@@ -77,7 +77,7 @@ class SubtitleConverter:
 
 
 def _joined_line(lines: list[AssSubtitle]) -> bytes | None:
-    """One line with the text of all that are shown at once; None if there is none."""
+    """One line with the text of all lines shown at once; None if there is none."""
     decoded = [line.ass for line in lines if line.ass.split(b",", _ASS_FIELDS)[-1].strip()]
     if not decoded:
         return None

@@ -1,8 +1,8 @@
 """Video encoders: the pixel formats and settings of each, and the choice of one for an output.
 
-One table describes every encoder that vfi offers. :func:`plan_encoding` turns the user's wishes and the
-source's properties into an :class:`EncodingPlan`, or into one sentence that says why not. What the FFmpeg
-build really has is asked at run time.
+One table describes every encoder that vfi offers. :func:`plan_encoding` turns the options and the source's
+properties into an :class:`EncodingPlan`, or raises an error that says why not. Which encoders the FFmpeg
+build contains is found at run time.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Encoder:
     """Best, worst and default value of its quality scale; None: lossless."""
     presets: tuple[str, ...]
     preset: str
-    """The default one; empty: the encoder has none."""
+    """Default preset; empty: the encoder has none."""
     even_sides: bool = False
-    """Whether it refuses sides that its chroma sampling does not divide."""
+    """Whether it refuses frame sizes that its chroma subsampling does not divide."""
     delivery: bool = True
-    """Whether it is made for players, which expect 4:2:0; else for editing and archives."""
+    """Whether it is for playback, where 4:2:0 is expected; otherwise for editing and archives."""
     alpha: bool = False
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A video format, the containers that take it, and its encoders, best first."""
+    """A video codec, the containers that support it, and its encoders, best first."""
 
     suffixes: tuple[str, ...]
     encoders: tuple[Encoder, ...]
@@ -92,7 +92,7 @@ _ALPHA_REMEDY = "write .mov (ProRes 4444), .webm (VP9) or .mkv (FFV1) to keep it
 
 @dataclass(frozen=True)
 class EncodingPlan:
-    """Everything that is decided about an encoding before its first frame."""
+    """Settings of an encoding, all decided before its first frame."""
 
     codec: str
     """Our name, a key of :data:`CODECS`."""
@@ -103,12 +103,12 @@ class EncodingPlan:
     options: dict[str, str]
     """The encoder's private options."""
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """One sentence for everything that the output cannot keep."""
+    """One sentence per property that the output cannot keep."""
 
 
 @lru_cache(maxsize=32)
 def encoder_formats(name: str) -> tuple[str, ...]:
-    """The pixel formats an encoder of this FFmpeg build takes; empty if the build lacks the encoder."""
+    """The pixel formats of an encoder of this FFmpeg build; empty if the build lacks the encoder."""
     try:
         formats = av.Codec(name, "w").video_formats
     except UnknownCodecError:
@@ -130,14 +130,14 @@ def plan_encoding(
     preset: str | None = None,
     pixel_format: str = "auto",
 ) -> EncodingPlan:
-    """Decide codec, encoder, sample layout, colour tags and settings of an output.
+    """Choose codec, encoder, sample layout, colour tags and settings of an output.
 
     Args:
-        info: Source of the frames.
+        info: Information on the source of the frames.
         suffix: Suffix of the output without its dot, one of :data:`VIDEO_SUFFIXES`.
         codec: ``"auto"``, a key of :data:`CODECS`, or FFmpeg's name of one of the encoders in it.
-        quality: Number on the encoder's own scale (CRF; ProRes: number of the profile); None: a good default.
-        preset: The encoder's own name of its speed; None: a good default.
+        quality: Quality on the encoder's own scale (CRF; ProRes: number of the profile); None: the default.
+        preset: Encoder's own name of its speed setting; None: the default.
         pixel_format: FFmpeg's name of the sample layout, or ``"auto"``.
 
     Raises:
@@ -159,8 +159,8 @@ def plan_encoding(
     foreign = [profile for profile in info.color_profiles if profile]
     if foreign:
         notes.append(
-            f"The colour profile ({'; '.join(foreign)}) was not applied: films have none, and players take "
-            "the colours for sRGB; convert the images to sRGB first."
+            f"The colour profile ({'; '.join(foreign)}) was not applied: videos have none, and players show "
+            "the colours as sRGB; convert the images to sRGB first."
         )
     kept = (CLOSED_CAPTIONS,) if encoder.name in _CAPTION_ENCODERS else ()
     lost = [name for name in info.lost_metadata if name not in kept]
@@ -211,7 +211,7 @@ def _first_available(encoders: tuple[Encoder, ...]) -> Encoder | None:
 
 
 def _automatic(suffix: str, info: SourceInfo) -> list[str]:
-    """Codecs for a container, best first: keep alpha if it can be kept, then depth, then please players."""
+    """Codecs for a container, best first: keep alpha if possible, then bit depth, then suit players."""
     deep = info.bits > 8 or info.color.transfer in HDR_TRANSFERS
     keeper = {"mov": "prores", "mkv": "ffv1", "webm": "vp9"}.get(suffix)
     if info.has_alpha and keeper:
@@ -223,11 +223,11 @@ def _automatic(suffix: str, info: SourceInfo) -> list[str]:
 
 
 def _usable_formats(encoder: Encoder, alpha: bool, quality: float | None) -> list[str]:
-    """What the build's encoder takes, less what its settings or the container exclude."""
+    """The pixel formats of the build's encoder, without those that its settings or the container exclude."""
     usable = [name for name in encoder_formats(encoder.name) if formats.is_usable(name)]
     if not alpha:
         usable = [name for name in usable if not formats.describe(name).alpha]
-    elif encoder.delivery:  # players know transparency in this layout alone
+    elif encoder.delivery:  # players support transparency in this layout only
         usable = [name for name in usable if name == "yuva420p" or not formats.describe(name).alpha]
     if encoder.name == "prores_ks" and quality is not None:
         full = quality >= PRORES_4444
@@ -309,7 +309,7 @@ def _settings(
     if encoder.name == "ffv1":
         return {"level": "3", "slicecrc": "1", "slices": "4"}
     if encoder.name in ("libvpx-vp9", "libaom-av1"):
-        # Alternate reference frames are invisible ones, which the alpha layer cannot follow.
+        # Alternate reference frames are never displayed, and the alpha layer has none to match.
         hidden = {"auto-alt-ref": "0"} if layout.alpha else {}
         return {"crf": f"{level:g}", "b": "0", "cpu-used": speed, "row-mt": "1"} | hidden
     captions = {"a53cc": "1"} if encoder.name in _CAPTION_ENCODERS else {}
@@ -350,11 +350,11 @@ _LUMINANCE_STEPS = 10000  # per cd/m^2
 def parameter_options(
     encoder: str, mastering: MasteringDisplay | None, light: ContentLight | None
 ) -> dict[str, str]:
-    """The option that hands an encoder its own parameters: HDR metadata, and what it needs beside.
+    """The option that passes an encoder its private parameters, HDR metadata among them.
 
     Args:
         encoder: FFmpeg's name of the encoder.
-        mastering: Display on which the source was graded; None: unknown.
+        mastering: Mastering display of the source; None: unknown.
         light: Light levels of the source; None: unknown.
     """
     levels = f"{light.max_content},{light.max_frame_average}" if light else ""
@@ -364,8 +364,8 @@ def parameter_options(
         fields += [f"max-cll={levels}"] if light else []
         return {"x265-params": ":".join(fields)}
     if encoder == "libx264":
-        # x264's macroblock tree, in its AVX-512 code, reads memory that nobody wrote: equal frames gave
-        # different bytes, where a resumed run must give equal ones. It would save about 8 % of the size.
+        # x264's macroblock tree, in its AVX-512 code, reads uninitialised memory: equal frames gave different
+        # bytes, where a resumed run must give equal ones. It would save about 8 % of the size.
         fields = ["mbtree=0"]
         fields += [f"mastering-display={_in_steps(mastering)}"] if mastering else []
         fields += [f"cll={levels}"] if light else []
@@ -378,7 +378,7 @@ def parameter_options(
 
 
 def _in_steps(display: MasteringDisplay) -> str:
-    """As integers in the steps of the standard, as x264 and x265 want it."""
+    """A mastering display as integers in the steps of the standard, for x264 and x265."""
     points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
     text = "".join(
         f"{name}({round(x * _CHROMATICITY_STEPS)},{round(y * _CHROMATICITY_STEPS)})"
@@ -391,7 +391,7 @@ def _in_steps(display: MasteringDisplay) -> str:
 
 
 def _in_units(display: MasteringDisplay) -> str:
-    """As decimal numbers, as SVT-AV1 wants it."""
+    """A mastering display as decimal numbers, for SVT-AV1."""
     points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
     text = "".join(f"{name}({float(x):.6f},{float(y):.6f})" for name, (x, y) in points.items())
     return f"{text}L({float(display.luminance_max):.4f},{float(display.luminance_min):.4f})"

@@ -1,8 +1,8 @@
 """Joins the encoded segments with the source's other streams into the final file, packet by packet.
 
 Before the first frame is computed the header of the whole output, with all its streams, is written to a
-scratch file, so that a stream that the container refuses beside the others is known early. A refusal that
-comes only while the packets are written costs that stream, never the film.
+scratch file, so that a stream that the container refuses beside the others is known early. A refusal while
+the packets are written costs that stream, never the video.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from av.video.stream import VideoStream
 from vfi.errors import OutputError
 from vfi.io.frames import SourceInfo
 from vfi.io.video import ffmpeg
+from vfi.io.video.jumps import ClockJump, find_jumps
 from vfi.io.video.streams import copying, planning
 from vfi.io.video.streams.containers import MATROSKA_SUFFIXES, muxer_options, open_muxer
 from vfi.io.video.streams.planning import StreamPlan, StreamPlanner, StreamRefusal
-from vfi.io.video.streams.restarts import find_offsets
 from vfi.io.video.timestamps import Timeline
 from vfi.io.video.writing.encoders import EncodingPlan
 from vfi.io.video.writing.segments import SegmentStore
@@ -37,18 +37,21 @@ TimedPackets = Iterator[tuple[Fraction, Packet]]
 
 _IN_BITSTREAM = ("h264", "hevc")  # these state the shape of their pixels themselves
 _NEVER = Fraction(1 << 62)
+_USUAL_RATE = Fraction(25)
+# Time codes: the greatest rate that a track of mov files has room for, and those that drop frame numbers.
+_MOST_COUNTED, _DROP_FRAME_RATES = 255, (30, 60)
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """How the final file is joined."""
+    """Settings of the final file."""
 
     suffix: str
     """Suffix of the output without its dot."""
     plan: EncodingPlan
     info: SourceInfo
     ticks: int
-    """Time stamps of the frames per second."""
+    """Units per second of the frames' timestamps."""
     rate: Fraction | None
     """Frames per second if constant."""
     timeline: Timeline
@@ -56,14 +59,14 @@ class Assembly:
 
 
 def settle_streams(template: InputContainer, assembly: Assembly) -> list[StreamPlan]:
-    """What becomes of the source's other streams, so that the container takes all of it together.
+    """The treatment of the source's other streams with which the container accepts the whole output.
 
     Args:
-        template: Encoded piece of the output's frames.
-        assembly: How the output is joined.
+        template: Encoded segment of the output's frames.
+        assembly: Settings of the final file.
 
     Raises:
-        OutputError: If the container does not even take the frames alone.
+        OutputError: If the container refuses even the frames alone.
     """
     plans: list[StreamPlan] = []
     source = _reopen(assembly.info)
@@ -91,10 +94,10 @@ def assemble(target: Path, store: SegmentStore, assembly: Assembly) -> list[str]
     Args:
         target: File to write.
         store: Finished segments, at least one.
-        assembly: How they are joined.
+        assembly: Settings of the final file.
 
     Returns:
-        One sentence for everything that is changed or left out.
+        One sentence per stream or property that is changed or left out.
     """
     with store.template() as template:
         plans = settle_streams(template, assembly)
@@ -122,7 +125,7 @@ class _Output:
 
 
 def _header_fits(template: InputContainer, assembly: Assembly, plans: list[StreamPlan]) -> bool:
-    """Whether the muxer takes the header of the whole output, tried with a scratch file."""
+    """Whether the muxer accepts the header of the whole output, tried with a scratch file."""
     try:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             _begin(stack, Path(folder) / "trial", template, assembly, plans, _NEVER)
@@ -142,12 +145,12 @@ def _begin(
     """Open the output, add all streams, chapters and metadata, and write its header.
 
     Args:
-        stack: What closes the files.
+        stack: Exit stack that closes the files.
         target: File to write.
-        template: Encoded piece of the output's frames.
-        assembly: How the output is joined.
-        plans: What becomes of the other streams.
-        end: Last moment of the output in seconds.
+        template: Encoded segment of the output's frames.
+        assembly: Settings of the final file.
+        plans: Plans of all other streams.
+        end: End of the output in seconds.
     """
     suffix, notes = assembly.suffix, _shape_notes(assembly)
     source = _reopen(assembly.info)
@@ -167,6 +170,9 @@ def _begin(
     elif assembly.info.kind == "video":
         notes.append(f"{assembly.info.path} is gone: its sound and other streams were left out.")
     container.start_encoding()
+    code = video.metadata.get("timecode")
+    if code and suffix != "mkv" and not video.average_rate:  # FFmpeg then writes no track
+        notes.append(f"The time code {code} was left out: .{suffix} needs PyAV 18 or later for it.")
     return _Output(container, video, writer, notes)
 
 
@@ -177,13 +183,13 @@ def _join(target: Path, store: SegmentStore, assembly: Assembly, plans: list[Str
         output = _begin(stack, target, template, assembly, plans, end)
         feeds: list[TimedPackets] = [_video_packets(store, output.video, assembly.ticks)]
         if output.writer is not None:
-            output.writer.offsets = find_offsets(assembly.info.path)
+            output.writer.jumps = _jumps(output.writer.source, assembly.info)
             feeds += output.writer.feeds()
         return [*output.notes, *_interleave(output, feeds)]
 
 
 def _reopen(info: SourceInfo) -> InputContainer | None:
-    """The source file, to copy from; None if there is none, or no longer."""
+    """The source file, opened for copying; None if there is none any more."""
     if info.kind != "video":
         return None
     try:
@@ -206,16 +212,16 @@ def _add_video(output: OutputContainer, template: InputContainer, assembly: Asse
     context = video.codec_context
     context.framerate = assembly.rate or Fraction(0)
     if plan.codec == "hevc" and assembly.suffix not in MATROSKA_SUFFIXES:
-        context.codec_tag = "hvc1"  # Apple's players take no other
+        context.codec_tag = "hvc1"  # the only tag that Apple's players accept
     if info.sample_aspect_ratio:
         context.sample_aspect_ratio = info.sample_aspect_ratio
     context.color_primaries, context.color_trc = plan.color.primaries, plan.color.transfer
     context.colorspace, context.color_range = plan.color.matrix, 2 if plan.color.full_range else 1
     if info.display_matrix:
         video.set_display_matrix(info.display_matrix)
-    elif info.rotation or info.mirrored:  # PyAV mirrors after turning, which is turning the other way before
-        degrees = -info.rotation if info.mirrored else info.rotation
-        video.set_display_rotation(degrees, hflip=info.mirrored)
+    elif info.rotation or info.flipped:  # PyAV flips after rotating, so it rotates the other way
+        degrees = -info.rotation if info.flipped else info.rotation
+        video.set_display_rotation(degrees, hflip=info.flipped)
     mark_alpha(video, plan)
     return video
 
@@ -230,34 +236,44 @@ def _shape_notes(assembly: Assembly) -> list[str]:
 
 def _copy_stream_data(source: InputContainer, info: SourceInfo, video: VideoStream) -> None:
     """Copy name, language and disposition of the frames' own stream."""
+    stream = _frame_stream(source, info)
+    if stream is not None:
+        video.metadata.update(copying.lasting_metadata(stream.metadata))
+        video.disposition = stream.disposition
+
+
+def _frame_stream(source: InputContainer, info: SourceInfo) -> VideoStream | None:
+    """The stream of the source that the frames come from; None if it has gone."""
     others = {record.index for record in info.streams}
-    for stream in source.streams.video:
-        if stream.index not in others:
-            video.metadata.update(copying.lasting_metadata(stream.metadata))
-            video.disposition = stream.disposition
-            return
+    return next((stream for stream in source.streams.video if stream.index not in others), None)
+
+
+def _jumps(source: InputContainer, info: SourceInfo) -> tuple[ClockJump, ...]:
+    stream = _frame_stream(source, info)
+    rate = info.rate or (stream and (stream.average_rate or stream.guessed_rate)) or _USUAL_RATE
+    return () if stream is None else find_jumps(info.path, stream.index, 1 / rate)
 
 
 def _copy_timecode(source: InputContainer, assembly: Assembly, video: VideoStream) -> list[str]:
-    """Copy the time code of the first frame where the output can say it; else say that it is left out.
+    """Copy the time code of the first frame where the output can hold it; else report that it is left out.
 
-    FFmpeg's mov muxer makes a track for it from a frame rate that PyAV does not hand over, so only Matroska
-    gets it.
+    Matroska keeps it as a tag; FFmpeg's mov muxer writes a track for it, counted at the stream's frame rate.
     """
     code = next((s.metadata["timecode"] for s in source.streams if "timecode" in s.metadata), None)
     if code is None:
         return []
     timeline = assembly.timeline
-    if assembly.suffix != "mkv":
-        return [
-            f"The time code {code} was left out: .{assembly.suffix} is written without one, .mkv keeps it."
-        ]
+    if assembly.suffix == "webm":
+        return [f"The time code {code} was left out: .webm is written without one, .mkv keeps it."]
     if timeline.scale != 1 or timeline.begin:
-        return [f"The time code {code} was left out: it does not hold for a slowed or trimmed film."]
+        return [f"The time code {code} was left out: it is not valid for a slowed or trimmed video."]
     rate, counted = assembly.info.rate, code.replace(";", ":").rpartition(":")
     if rate is None or assembly.rate is None or not counted[2].isdigit():
         return [f"The time code {code} was left out: it counts frames of a constant rate."]
-    frame = int(counted[2]) * round(assembly.rate) // round(rate)
+    counts = round(assembly.rate)
+    if counts > _MOST_COUNTED or (";" in code and counts not in _DROP_FRAME_RATES):
+        return [f"The time code {code} was left out: it cannot count {counts} frames per second."]
+    frame = int(counted[2]) * counts // round(rate)
     video.metadata["timecode"] = f"{code[: len(counted[0]) + 1]}{frame:02d}"
     return []
 
@@ -275,7 +291,7 @@ def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
     """Write the packets of all feeds in the order of their decoding times.
 
     Raises:
-        StreamRefusal: If the muxer cannot go on with a stream.
+        StreamRefusal: If the muxer cannot continue with a stream.
     """
     refused: dict[int, int] = {}
     merged: Iterator[tuple[Fraction, Any]] = heapq.merge(*feeds, key=lambda timed: timed[0])
@@ -289,9 +305,9 @@ def _interleave(output: _Output, feeds: list[TimedPackets]) -> list[str]:
             if not isinstance(error, ValueError):
                 assert output.writer is not None
                 raise StreamRefusal(output.writer.origins[index]) from error
-            refused[index] = refused.get(index, 0) + 1  # a time stamp that contradicts the one before
+            refused[index] = refused.get(index, 0) + 1  # a timestamp that contradicts the one before
     return [
         f"{count} packets of {planning.stream_title(output.container.streams[index])} have contradictory "
-        "time stamps and were left out."
+        "timestamps and were left out."
         for index, count in refused.items()
     ]

@@ -1,10 +1,10 @@
-"""The finished pieces of an unfinished video: short, closed, playable files in its partial folder.
+"""The finished segments of an unfinished video: short, closed, playable files in its partial folder.
 
-Every piece begins at a fixed output frame and was encoded on its own, so that a run that is interrupted and
-resumed gives the same bytes as one that is not, and so that pieces may be made in any order and by several
-runs. A piece is written under a temporary name and renamed when it is complete. Matroska, which takes every
-codec, keeps only milliseconds; the exact timestamps lie in a small JSON file beside each piece, together with
-the size and the checksum of the piece.
+Every segment begins at a fixed output frame and is encoded independently, so that a run that is interrupted
+and resumed gives the same bytes as one that is not, and so that segments may be encoded in any order and by
+several runs. A segment is written under a temporary name and renamed when it is complete. Matroska, which
+supports every codec, keeps only milliseconds; the exact timestamps are in a small JSON file beside each
+segment, together with its size and checksum.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from vfi.io.partial import (
 )
 from vfi.io.video import ffmpeg
 
-_PIECE = re.compile(r"(\d{6,})\.mkv")
+_SEGMENT_FILE = re.compile(r"(\d{6,})\.mkv")
 _LEFTOVER = re.compile(rf"\d{{6,}}(\.mkv|\.json)?({re.escape(UNFINISHED)})?|joined\.\w+")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One complete piece."""
+    """One complete segment."""
 
     path: Path
     first: int
@@ -60,7 +60,7 @@ class Segment:
 
     @property
     def reorder_delay(self) -> int:
-        """By how many ticks decoding must run ahead of display."""
+        """Number of ticks by which decoding must run ahead of display."""
         shown = sorted(stamp for stamp, _ in self.stamps)
         return max(turn - stamp for turn, (stamp, _) in zip(shown, self.stamps, strict=True))
 
@@ -71,43 +71,43 @@ class Segment:
 
 
 class SegmentStore:
-    """The pieces of an unfinished video in its partial folder. They need not be contiguous."""
+    """The segments of an unfinished video in its partial folder. They need not be contiguous."""
 
     def __init__(self, folder: Path) -> None:
-        """Find the complete and undamaged pieces, and delete the others.
+        """Find the complete and undamaged segments, and delete the others.
 
         Args:
             folder: Folder of an unfinished video, begun as a :class:`~vfi.io.partial.PartialFolder`.
         """
         self.folder = folder
-        self.segments: list[Segment] = _undamaged_pieces(folder)
+        self.segments: list[Segment] = _undamaged_segments(folder)
         """In the order of their frames."""
         self.discard_incomplete()
 
     @property
     def frames(self) -> int:
-        """Number of frames in complete pieces."""
+        """Number of frames in complete segments."""
         return sum(len(segment.stamps) for segment in self.segments)
 
     @property
     def end_stamp(self) -> int:
-        """When the last complete frame ends, in ticks."""
+        """End of the last complete frame, in ticks."""
         return max((stamp + duration for stamp, duration in self.segments[-1].stamps), default=0)
 
     def ranges(self) -> list[range]:
-        """Which output frames are there: ranges of indices, ascending, neither overlapping nor touching."""
+        """Indices of the output frames in the store: ascending ranges that neither overlap nor touch."""
         return join_ranges(segment.frames for segment in self.segments)
 
     def missing(self) -> list[range]:
-        """Which output frames are not there although later ones are."""
+        """Indices of the output frames that are missing before the last one in the store."""
         return gaps(self.ranges())
 
     def stamp_before(self, frame: int) -> int | None:
-        """The timestamp of the frame before the one of this index, in ticks; None where it is not there."""
+        """The timestamp of the frame before this one, in ticks; None where it is not in the store."""
         return next((segment.last_stamp for segment in self.segments if segment.frames.stop == frame), None)
 
     def unfinished(self, first: int) -> Path:
-        """Where a new piece is to be written before :meth:`add`.
+        """The path at which a new segment is written before :meth:`add`.
 
         Args:
             first: Index of its first output frame.
@@ -115,7 +115,7 @@ class SegmentStore:
         return self.folder / f"{first:06d}{UNFINISHED}"
 
     def add(self, first: int, stamps: list[tuple[int, int]]) -> None:
-        """Take the piece at :meth:`unfinished` as complete.
+        """Add the segment at :meth:`unfinished` to the store.
 
         Args:
             first: Index of its first output frame.
@@ -128,50 +128,50 @@ class SegmentStore:
         self._insert(Segment(path, first, tuple(stamps)))
 
     def adopt(self, folder: Path) -> list[range]:
-        """Take over the complete pieces of another run of the same output, such as one of several shards.
+        """Copy the complete segments of another run of the same output, such as one of several shards.
 
         Args:
-            folder: Partial folder of the other run, which has ended; it is left as it is.
+            folder: Partial folder of the other run, which has ended; it is not changed.
 
         Returns:
-            Indices of the output frames that were taken over; what was there already is not.
+            Indices of the output frames that were copied; frames already in the store are not.
 
         Raises:
-            OutputError: If the other run had other settings, or one of its pieces holds a part of what is
-                here.
+            OutputError: If the other run had other settings, or one of its segments overlaps with one in the
+                store.
         """
         require_same_work(folder, self.folder)
         taken: list[range] = []
-        for piece in _undamaged_pieces(folder):
-            overlaps = [own for own in self.segments if _overlap(own.frames, piece.frames)]
-            if any(own.frames == piece.frames for own in overlaps):
+        for segment in _undamaged_segments(folder):
+            overlaps = [own for own in self.segments if _overlap(own.frames, segment.frames)]
+            if any(own.frames == segment.frames for own in overlaps):
                 continue
             if overlaps:
                 raise OutputError(
-                    f"{piece.path} and {overlaps[0].path} hold some frames twice: join only parts that were "
-                    "divided at the ends of segments."
+                    f"{segment.path} and {overlaps[0].path} contain some frames twice: join only parts "
+                    "that were divided at the ends of segments."
                 )
-            self._copy(piece)
-            taken.append(piece.frames)
+            self._copy(segment)
+            taken.append(segment.frames)
         return join_ranges(taken)
 
     def discard_incomplete(self) -> None:
-        """Delete pieces that are not complete, and what is left of joining them."""
+        """Delete incomplete segments, and the remains of joining them."""
         kept = {path for own in self.segments for path in (own.path, own.path.with_suffix(".json"))}
         for path in self.folder.iterdir():
             if path not in kept and _LEFTOVER.fullmatch(path.name):
                 path.unlink()
 
     def template(self) -> InputContainer:
-        """The first piece, opened: what its stream says holds for all of them."""
+        """The first segment, opened: its stream parameters are those of all of them."""
         return ffmpeg.open_input(self.segments[0].path)
 
     def packets(self) -> Iterator[Packet]:
         """All packets with exact presentation and decoding timestamps and durations, in ticks.
 
-        Decoding times are the sorted presentation times moved back by one delay for all: so they increase
-        strictly at any frame rate and across the joints, and their span is the video's true length, which
-        is what FFmpeg reads as the duration of mov files.
+        Decoding times are the sorted presentation times minus one common delay: so they increase strictly at
+        any frame rate and across segments, and their span is the video's true length, which FFmpeg reads as
+        the duration of mov files.
         """
         delay = max(segment.reorder_delay for segment in self.segments)
         for segment in self.segments:
@@ -184,18 +184,18 @@ class SegmentStore:
                     yield packet
             except (ValueError, FFmpegError) as error:
                 raise OutputError(
-                    f"The finished piece {segment.path} is damaged: give --resume to make it again."
+                    f"The finished segment {segment.path} is damaged: give --resume to encode it again."
                 ) from error
 
-    def _copy(self, piece: Segment) -> None:
-        """Copy a piece of another folder, or link it where the file system can."""
-        unfinished = self.unfinished(piece.first)
+    def _copy(self, segment: Segment) -> None:
+        """Copy a segment of another folder, or link it where the file system can."""
+        unfinished = self.unfinished(segment.first)
         unfinished.unlink(missing_ok=True)
         try:
-            os.link(piece.path, unfinished)
+            os.link(segment.path, unfinished)
         except OSError:
-            shutil.copyfile(piece.path, unfinished)
-        self.add(piece.first, list(piece.stamps))
+            shutil.copyfile(segment.path, unfinished)
+        self.add(segment.first, list(segment.stamps))
 
     def _insert(self, segment: Segment) -> None:
         self.segments = sorted([*self.segments, segment], key=lambda own: own.first)
@@ -220,10 +220,10 @@ def join_ranges(parts: Iterator[range] | list[range]) -> list[range]:
 
 
 def gaps(ranges: list[range]) -> list[range]:
-    """What lies between 0 and the end of the last range, and in none of them.
+    """The ranges between 0 and the end of the last range that none of the ranges covers.
 
     Args:
-        ranges: Result of :func:`join_ranges`.
+        ranges: Joined ranges, as of :func:`join_ranges`.
     """
     starts = [0, *(part.stop for part in ranges)]
     return [
@@ -235,10 +235,12 @@ def _overlap(left: range, right: range) -> bool:
     return left.start < right.stop and right.start < left.stop
 
 
-def _undamaged_pieces(folder: Path) -> list[Segment]:
-    """The complete pieces of a folder in the order of their frames, none of them overlapping."""
+def _undamaged_segments(folder: Path) -> list[Segment]:
+    """The complete segments of a folder in the order of their frames, without overlaps."""
     found: list[Segment] = []
-    numbered = [(int(match[1]), path) for path in folder.iterdir() if (match := _PIECE.fullmatch(path.name))]
+    numbered = [
+        (int(match[1]), path) for path in folder.iterdir() if (match := _SEGMENT_FILE.fullmatch(path.name))
+    ]
     for first, path in sorted(numbered):
         record = read_json(path.with_suffix(".json"))
         stamps = _read_stamps(record, first)
@@ -249,7 +251,7 @@ def _undamaged_pieces(folder: Path) -> list[Segment]:
 
 
 def _read_stamps(record: Any, first: int) -> tuple[tuple[int, int], ...] | None:
-    """The timestamps in the record of a piece; None if the record is damaged or belongs to another piece."""
+    """The timestamps in the record of a segment; None if the record is damaged or of another segment."""
     if not isinstance(record, dict) or record.get("first") != first:
         return None
     with suppress(TypeError, ValueError):

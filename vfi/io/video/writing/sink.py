@@ -1,4 +1,4 @@
-"""Writes a video file: encodes closed segments, then joins them with everything else the source holds."""
+"""Writes a video file: encodes closed segments, then joins them with the other streams of the source."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from vfi.io.video.writing import mux
 from vfi.io.video.writing.encoders import EncodingPlan, plan_encoding
 from vfi.io.video.writing.segments import SegmentStore
 
-_ASSUMED_RATE = Fraction(25)  # only for an encoder's rate control, where nobody knows the rate
+_ASSUMED_RATE = Fraction(25)  # for an encoder's rate control, where the rate is unknown
 _BEFORE_ALL = 1 << 20  # more than there are frames in a segment
 _DEFAULT_TIME_UNIT = Fraction(1, 90_000)
-# SVT-AV1 prints its settings to the terminal unless told otherwise, and only its environment can tell it.
+# SVT-AV1 prints its settings to the terminal; only this environment variable turns that off.
 os.environ.setdefault("SVT_LOG", "1")
 
 
@@ -40,11 +40,11 @@ class SegmentEncoder:
         """Open encoder and file.
 
         Args:
-            path: File, replaced if it exists, or memory.
-            plan: What to encode with.
-            info: Source; size and shape of its frames.
-            ticks: Timestamps per second.
-            rate: About how many frames per second there are.
+            path: File, which is replaced if it exists, or buffer in memory.
+            plan: Settings of the encoding.
+            info: Information on the source: size and pixel aspect ratio of its frames.
+            ticks: Units per second of the timestamps.
+            rate: Approximate number of frames per second.
         """
         self._plan = plan
         self._time_base = Fraction(1, ticks)
@@ -79,12 +79,12 @@ class SegmentEncoder:
         return len(self._durations)
 
     def encode(self, frame: av.VideoFrame, stamp: int, duration: int) -> None:
-        """Encode a frame, which is left as it was: its owner may want it again.
+        """Encode a frame; the frame itself is not changed.
 
         Args:
-            frame: In the plan's pixel format.
-            stamp: Its time in ticks.
-            duration: In ticks.
+            frame: Frame in the plan's pixel format.
+            stamp: Time of the frame in ticks.
+            duration: Duration of the frame in ticks.
         """
         if self._first is None:
             self._first = stamp
@@ -92,7 +92,7 @@ class SegmentEncoder:
         before = frame.pts, frame.time_base or Fraction(0), frame.pict_type
         convert.tag_frame(frame, self._plan.color)
         frame.pts, frame.time_base = stamp - self._first, self._time_base
-        frame.pict_type = 0  # the source's choice of key frames is not ours
+        frame.pict_type = 0  # the source's key frames are not kept
         try:
             packets = self._stream.encode(frame)
         finally:
@@ -110,7 +110,7 @@ class SegmentEncoder:
             )
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the incomplete file."""
         with suppress(OSError, FFmpegError):  # it is deleted anyway
             self._container.close()
 
@@ -119,7 +119,7 @@ class SegmentEncoder:
             assert packet.pts is not None
             assert self._first is not None
             stamp = packet.pts + self._first
-            # The encoder's own decoding times are not needed, and x265 invents some in very short segments.
+            # The encoder's own decoding times are not needed, and x265's are wrong in very short segments.
             packet.dts = len(self.stamps) - _BEFORE_ALL
             self.stamps.append((stamp, self._durations[stamp]))
             packet.duration = self._durations[stamp]
@@ -130,17 +130,17 @@ class VideoSink(QueuedSink):
     """A video file. See :class:`vfi.io.base.FrameSink`."""
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions) -> None:
-        """Decide everything that can be decided, try the encoder, and open the partial folder.
+        """Plan the encoding, try encoder and container, and open the partial folder.
 
         Args:
-            path: The output; its folder is made if it is missing.
-            info: The source.
-            options: The user's wishes.
+            path: Output file; its folder is created if it is missing.
+            info: Information on the source.
+            options: Options of the output.
 
         Raises:
-            AlreadyComplete: If the output shall be resumed and is complete.
+            AlreadyComplete: If a run is to be resumed whose output is complete.
             ConfigError: If an option is wrong.
-            OutputError: If the output cannot be made like this.
+            OutputError: If the output cannot be written with these options.
         """
         if options.size:
             info = replace(info, height=options.size[0], width=options.size[1])
@@ -188,7 +188,7 @@ class VideoSink(QueuedSink):
         }
 
     def _try_encoder(self) -> None:
-        """Open the encoder once for nothing: what it refuses, it refuses before any work is done."""
+        """Open and discard the encoder, so that it can refuse before any frame is computed."""
         context = av.CodecContext.create(self._plan.encoder, "w")
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height = self._info.width, self._info.height
@@ -204,20 +204,20 @@ class VideoSink(QueuedSink):
             ) from error
 
     def _try_container(self) -> None:
-        """Write the header of the whole output with one frame's piece for nothing: refusals come early."""
-        piece = io.BytesIO()
-        encoder = SegmentEncoder(piece, self._plan, self._info, self._clock.ticks, self._rate)
+        """Write and discard the whole output's header with a segment of one frame: refusals come early."""
+        segment = io.BytesIO()
+        encoder = SegmentEncoder(segment, self._plan, self._info, self._clock.ticks, self._rate)
         frame = av.VideoFrame(self._info.width, self._info.height, self._plan.pixel_format)
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
         encoder.encode(frame, 0, 1)
         encoder.close()
-        piece.seek(0)
-        with av.open(piece) as template:
+        segment.seek(0)
+        with av.open(segment) as template:
             mux.settle_streams(template, self._assembly)
 
     def _consume(self, frame: OutputFrame) -> None:
-        size = frame.picture.height, frame.picture.width
+        size = frame.image.height, frame.image.width
         if size != (self._info.height, self._info.width):
             raise ValueError(f"frames of {self._info.height}x{self._info.width} expected, got {size}")
         if self._encoder is None:
@@ -225,10 +225,10 @@ class VideoSink(QueuedSink):
             self._encoder = SegmentEncoder(unfinished, self._plan, self._info, self._clock.ticks, self._rate)
             self._encoder_first = frame.index
             self._clock.last = self._store.stamp_before(frame.index)
-        native_frame = frame.picture.to_video_frame(self._plan.pixel_format, self._plan.color)
+        native_frame = frame.image.to_video_frame(self._plan.pixel_format, self._plan.color)
         self._encoder.encode(native_frame, *self._clock.stamp(frame.time, frame.duration))
         following = frame.index + 1
-        if following % self._options.segment_frames == 0 or self._is_held(following):
+        if following % self._options.segment_frames == 0 or self._is_written(following):
             self._end()
 
     def _end(self) -> None:
@@ -248,7 +248,7 @@ class VideoSink(QueuedSink):
         for missing in self._store.missing():
             raise OutputError(
                 f"The frames {missing.start} to {missing.stop - 1} of {self.path} are missing: give --resume "
-                "to make them."
+                "to compute them."
             )
         joined = self._folder.result
         notes = mux.assemble(joined, self._store, self._assembly)
@@ -272,7 +272,7 @@ class VideoSink(QueuedSink):
 
 
 def _intervals(info: SourceInfo, options: SinkOptions) -> list[Fraction]:
-    """The times of which all output times are multiples, the most important first."""
+    """Times of which all output times are multiples, in seconds, the most important first."""
     intervals = [1 / options.rate] if options.rate else []
     if info.kind == "video" and options.rate is None:
         unit = _time_unit(info) * options.time_scale
