@@ -142,7 +142,7 @@ class _Video:
         for frame in self._frames:
             self._next += 1
             if self._next > number:
-                return _rgb8(frame.picture.upright().rgb())
+                return _rgb8(frame.image.upright().rgb())
         self._at_start = False
         raise InputError(f"{self.path} has no frame {number}: it is shorter, or damaged before it.")
 

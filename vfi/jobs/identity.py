@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from vfi.base.ensemble import Ensemble
+from vfi.base.weights import weights_hash
 from vfi.version import __version__
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def model_identity(model: Interpolator) -> dict[str, object]:
     """Type, members, device, precision and weights of a model, as plain JSON values."""
     return {
         "model": [*model_names(model), model.device.type, str(model.precision)],
-        "weights": _weights_hash(model),
+        "weights": weights_hash(model),
     }
 
 
@@ -52,11 +51,3 @@ def model_names(model: Interpolator) -> list[str]:
     if isinstance(model, Ensemble):
         return [*model_names(model.model), *map(str, model.members)]
     return [type(model).__qualname__]
-
-
-def _weights_hash(model: Interpolator) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from vfi.visual.comparison import error_picture
+from vfi.visual.comparison import error_map
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _figure(number: int, entry: PageEntry, score_name: str) -> str:
         for name, frame in (
             ("first input", entry.start),
             ("second input", entry.end),
-            ("error", error_picture(entry.result, entry.truth)),
+            ("error", error_map(entry.result, entry.truth)),
         )
     )
     return f"""<figure id="sample-{number}" data-group="{escape(entry.group)}" data-score="{entry.score:.4f}">

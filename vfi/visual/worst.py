@@ -15,7 +15,7 @@ from vfi.evaluation.protocols import Protocol
 from vfi.evaluation.runner import Result
 from vfi.evaluation.samples import FrameReader, Sample
 from vfi.evaluation.summary import METRIC_TITLES, formatted
-from vfi.visual.comparison import error_picture
+from vfi.visual.comparison import error_map
 from vfi.visual.comparison_page import PageEntry, comparison_page
 
 SMALLER_IS_BETTER = frozenset({"ie", "lpips", "dists", "flolpips"})
@@ -72,7 +72,7 @@ def save_worst(
                 window = estimate.window
                 frames = [rgb8(frame) for frame in (window.start, window.end, estimate.frame, estimate.truth)]
                 names = ("start", "end", "result", "truth")
-                for name, frame in [*zip(names, frames, strict=True), ("error", error_picture(*frames[2:]))]:
+                for name, frame in [*zip(names, frames, strict=True), ("error", error_map(*frames[2:]))]:
                     Image.fromarray(frame).save(folder / f"{method.name}_{place:03d}_{name}.png")
                 title = row.sample if len(samples[row.index].targets) == 1 else f"{row.sample}, t = {row.t}"
                 detail = ", ".join(
