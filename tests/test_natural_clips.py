@@ -39,7 +39,10 @@ class Contents(NamedTuple):
     sound: bytes
 
 
-@pytest.fixture(params=[*NAMES, *REAL], ids=lambda clip: Path(clip).name)
+@pytest.fixture(
+    params=[*NAMES, *(pytest.param(clip, marks=pytest.mark.slow) for clip in REAL)],
+    ids=lambda clip: Path(clip).name,
+)
 def clip(request: pytest.FixtureRequest, natural_clips: Path) -> Path:
     """Each stand-in and each real clip."""
     return natural_clips / request.param

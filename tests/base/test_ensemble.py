@@ -281,6 +281,7 @@ def passes_for_a_clip(members: tuple[Member, ...], *, room: bool = True) -> int:
     return flow.passes
 
 
+@pytest.mark.slow
 def test_every_view_reuses_results_of_the_window_before() -> None:
     everyone = members_of(SWITCHES)
     views = {member.view for member in everyone}

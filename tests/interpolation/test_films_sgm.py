@@ -66,6 +66,7 @@ def test_cuts_and_rates_of_films(tmp_path: Path, small: Path) -> None:
     assert [pair["first"] for pair in pairs if pair["action"] == "repeated"] == [3]
 
 
+@pytest.mark.slow
 def test_tiles_and_an_interruption_change_nothing(
     tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path, eqvi: Interpola
     torch.testing.assert_close(mean, by_hand(eqvi, frames, 0.25), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_flows_of_every_member_are_reused(
     tmp_path: Path, official_eqvi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,7 +56,7 @@ timings = st.one_of(
 
 def each_timing(test: Callable[..., None]) -> Callable[..., None]:
     """Run a test of ``stamps`` and ``timing`` for many of both."""
-    return settings(deadline=None)(given(stamps=stamp_lists(), timing=timings)(test))
+    return settings(deadline=None, max_examples=50)(given(stamps=stamp_lists(), timing=timings)(test))
 
 
 class TestEveryTiming:

@@ -41,7 +41,7 @@ def stopped(source: Path, output: Path, pairs: int, **options: Any) -> None:
     assert (partial_path(output) / DECISIONS_FILE).exists()
 
 
-@pytest.mark.parametrize("duplicates", [False, True])
+@pytest.mark.parametrize("duplicates", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("amount", [{"inter_frames": 3}, {"fps": 71}])
 def test_the_source_is_read_from_where_it_is_needed(
     tmp_path: Path, begun: list[int], duplicates: bool, amount: dict[str, Any]
@@ -62,6 +62,7 @@ def test_the_source_is_read_from_where_it_is_needed(
     assert not list(tmp_path.glob("*.part*"))
 
 
+@pytest.mark.slow
 def test_without_its_decisions_a_run_is_resumed_by_reading_everything(
     tmp_path: Path, begun: list[int]
 ) -> None:

@@ -26,7 +26,6 @@ FAKE = FakeTensorMode()  # one for all, since masks are cached from test to test
 
 MODELS: list[tuple[str, dict[str, Any], torch.dtype]] = [
     ("eqvi.stage123", {"flow_reduction": 2}, torch.float32),
-    ("eqvi.stage4", {}, torch.float32),
     ("eqvi.stage4", {}, torch.bfloat16),
     ("sgm.local_small", {}, torch.float32),
     ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.float32),

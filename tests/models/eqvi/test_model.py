@@ -112,6 +112,7 @@ class TestGolden:
         assert_matches_eqvi(mask, golden[f"{case}_mask_{t}"], has_threshold=True)
         assert_matches_eqvi(result.frame, golden[f"{case}_fused_{t}"], has_threshold=True)
 
+    @pytest.mark.slow
     def test_training_step(self, official_eqvi: Path) -> None:
         golden, metadata = load_golden("eqvi/train_step"), load_golden_metadata("eqvi/train_step")
         model = load_model("eqvi.stage123", checkpoint=official_eqvi, device="cpu").train()
@@ -171,6 +172,7 @@ class TestReuse:
         assert counted["encode"] == count
         assert counted["forward"] == count
 
+    @pytest.mark.slow
     def test_ensembles_and_fusion_reuse_results(
         self, ms_fusion: MsFusionInterpolator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -200,6 +202,7 @@ class TestReuse:
 
 
 class TestTiles:
+    @pytest.mark.slow
     def test_seams_are_invisible(self, eqvi: EqviInterpolator, monkeypatch: pytest.MonkeyPatch) -> None:
         """Two tiles, each with its overlap 32 rows less than the whole; features of all rows, or by tile."""
         window = window_of(clip(4, 320, 32))
@@ -267,6 +270,7 @@ def test_any_size(name: str, size: tuple[int, int], request: pytest.FixtureReque
     assert 0 <= float(result.min()) <= float(result.max()) <= 1
 
 
+@pytest.mark.slow
 def test_a_time_for_each_sample(eqvi: EqviInterpolator) -> None:
     frames = clip(4, 48, 64)
     prev, start, end, following = (torch.cat((frame, frame)) for frame in frames.split(1))
@@ -307,6 +311,7 @@ def test_refinement_keeps_its_leaky_output(eqvi: EqviInterpolator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_half_precision_keeps_flows_and_frames(eqvi: EqviInterpolator, dtype: torch.dtype) -> None:
     """On the CPU, in the same arithmetic as on a GPU."""
     model = same_again(eqvi)
@@ -367,6 +372,7 @@ def same_again(model: EqviInterpolator) -> EqviInterpolator:
     ],
     ids=["channels_last", "compiled"],
 )
+@pytest.mark.slow
 def test_acceleration_changes_no_number(eqvi: EqviInterpolator, how: dict[str, bool]) -> None:
     if "compile_networks" in how and shutil.which("g++") is None:
         pytest.skip("torch.compile needs a compiler on a CPU: no g++ here")

@@ -408,7 +408,7 @@ print(memory("VmHWM") - before)
 @pytest.mark.parametrize(
     ("height", "width", "tile"),
     [
-        (480, 854, None),
+        pytest.param(480, 854, None, marks=pytest.mark.slow),
         pytest.param(480, 854, 64, marks=pytest.mark.slow),
         pytest.param(1080, 1920, 256, marks=pytest.mark.slow),
         pytest.param(2160, 3840, 64, marks=pytest.mark.slow),

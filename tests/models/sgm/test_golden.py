@@ -104,7 +104,7 @@ def test_attention(small: SgmInterpolator) -> None:
     assert_matches_sgm_set("attention", found)
 
 
-@pytest.mark.parametrize("size", ["small", "base"])
+@pytest.mark.parametrize("size", ["small", pytest.param("base", marks=pytest.mark.slow)])
 @torch.inference_mode()
 def test_features(size: str, request: pytest.FixtureRequest) -> None:
     model: SgmInterpolator = request.getfixturevalue(size)
@@ -192,6 +192,7 @@ class TestWholeModel:
 
 class TestInferenceModes:
     @torch.inference_mode()
+    @pytest.mark.slow
     def test_flow_at_half_the_size(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
@@ -206,6 +207,7 @@ class TestInferenceModes:
         found |= {"kp_ind_sorted": matching.points, "imap_s": matching.importance_s8}
         assert_matches_sgm_set("inference_hr", found)
 
+    @pytest.mark.slow
     def test_flow_at_four_fifths(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
@@ -219,6 +221,7 @@ class TestInferenceModes:
         )
 
     @torch.inference_mode()
+    @pytest.mark.slow
     def test_ensemble_and_the_time_of_the_matching(
         self, small: SgmInterpolator, settings_of_small: Callable[..., None]
     ) -> None:
@@ -245,6 +248,7 @@ class TestTraining:
         model = load("sgm.local_small", official_sgm("local_small")).train()
         assert_trains_like("train_local", model, golden_clip(128, 192, 2), t=0.5)
 
+    @pytest.mark.slow
     def test_stage_2(self, official_sgm: Official) -> None:
         """Matching features are frozen; gradients of the local branch are not compared."""
         model = load("sgm.small", official_sgm("full_small")).train()

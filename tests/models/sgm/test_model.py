@@ -331,6 +331,7 @@ def test_what_was_matched_can_be_shown(small: SgmInterpolator, settings_of_small
 
 class TestPrecision:
     @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_halves_keep_flows_and_frames(self, small: SgmInterpolator, dtype: torch.dtype) -> None:
         """On the CPU, in the same arithmetic as on a GPU."""
         model = same_again(small)

@@ -202,7 +202,7 @@ FILMS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", FILMS)
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("trimmed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_any_run_of_frames_equals_that_of_a_whole_reading(tmp_path: Path, name: str, trimmed: bool) -> None:
     path = FILMS[name](tmp_path / name)
     options: dict[str, Any] = {"start": Fraction(1, 4), "end": Fraction(3, 2)} if trimmed else {}

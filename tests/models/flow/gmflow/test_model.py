@@ -108,6 +108,7 @@ def test_tiles_of_the_correlation_change_nothing(network: GmFlow, monkeypatch: p
 
 
 @torch.inference_mode()
+@pytest.mark.slow
 def test_memory_grows_with_the_pixels_not_with_their_square() -> None:
     """At the larger size a whole correlation would be the largest tensor by far, at the smaller it is not."""
     network = GmFlow(scores_at_once=2**20)
