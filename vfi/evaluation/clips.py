@@ -2,23 +2,24 @@
 
 There are three sequences: the ground ``truth``, ``kept`` with every second frame of it, and the ``output``,
 which is ``kept`` with a new frame in every gap. For odd k, frame k of the output is therefore compared with
-frame k of the ground truth. The measurement is that of :mod:`vfi.evaluation.quality`.
+frame k of the ground truth. Data sets are measured by :mod:`vfi.evaluation.runner`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from statistics import median_low
+from statistics import fmean, median_low
 from typing import NamedTuple
 
 import numpy as np
 
 from vfi.errors import InputError
 from vfi.evaluation.baselines import blend
-from vfi.evaluation.quality import Score, rgb8
+from vfi.evaluation.metrics import HIGHEST_PSNR, psnr, ssim
+from vfi.evaluation.samples import rgb8
 from vfi.io import open_source
 
 
@@ -33,6 +34,36 @@ class Gap(NamedTuple):
     def blended(self) -> np.ndarray:
         """The mean of the neighbours."""
         return blend(self.before, self.after)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Similarity of frames to ground truth, one number per frame."""
+
+    psnr: list[float] = field(default_factory=list[float])
+    """dB, at most :data:`vfi.evaluation.metrics.HIGHEST_PSNR`."""
+    ssim: list[float] = field(default_factory=list[float])
+    """At most 1."""
+
+    def add(self, estimate: np.ndarray, truth: np.ndarray) -> None:
+        """Measure one frame and append its scores.
+
+        Args:
+            estimate: Interpolated frame, uint8 ``[H, W, 3]``, RGB.
+            truth: Ground truth, of the same shape.
+        """
+        self.psnr.append(min(float(psnr(estimate, truth)), HIGHEST_PSNR))
+        self.ssim.append(float(ssim(estimate, truth)))
+
+    @property
+    def mean_psnr(self) -> float:
+        """Mean of the frames' PSNRs, dB."""
+        return fmean(self.psnr)
+
+    @property
+    def mean_ssim(self) -> float:
+        """Mean of the frames' SSIMs."""
+        return fmean(self.ssim)
 
 
 @dataclass(frozen=True)
@@ -88,7 +119,7 @@ def read_rgb(path: Path) -> Iterator[np.ndarray]:
     """Yield the upright frames of a video or a folder of images, uint8 ``[H, W, 3]``, RGB."""
     with open_source(path) as source:
         for frame in source:
-            yield rgb8(frame.image.upright())
+            yield rgb8(frame.image.upright().rgb())
 
 
 def _odd(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

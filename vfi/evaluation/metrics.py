@@ -26,6 +26,8 @@ from vfi.errors import ModelError
 
 Image: TypeAlias = "Tensor | np.ndarray"
 
+HIGHEST_PSNR = 100.0
+"""dB; stands for "equal" in means, so that one equal frame does not make them infinite."""
 SSIM_K1, SSIM_K2 = 0.01, 0.03
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5

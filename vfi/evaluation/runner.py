@@ -13,11 +13,9 @@ from typing import Any, cast
 from vfi.errors import ConfigError, InputError
 from vfi.evaluation.measuring import Row, estimates, measure
 from vfi.evaluation.methods import Method
+from vfi.evaluation.metrics import HIGHEST_PSNR
 from vfi.evaluation.protocols import Protocol
 from vfi.evaluation.samples import FrameReader, Sample
-
-HIGHEST_PSNR = 100.0
-"""dB; stands for "equal" in means, so that one equal frame does not make them infinite."""
 
 
 @dataclass(frozen=True)

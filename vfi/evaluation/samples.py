@@ -115,7 +115,7 @@ class FrameReader:
 
     @staticmethod
     def _image(path: Path) -> np.ndarray:
-        return _rgb8(read_image(path))
+        return rgb8(read_image(path))
 
     def _video_frame(self, frame: FrameRef) -> np.ndarray:
         assert frame.number is not None
@@ -142,7 +142,7 @@ class _Video:
         for frame in self._frames:
             self._next += 1
             if self._next > number:
-                return _rgb8(frame.image.upright().rgb())
+                return rgb8(frame.image.upright().rgb())
         self._at_start = False
         raise InputError(f"{self.path} has no frame {number}: it is shorter, or damaged before it.")
 
@@ -150,7 +150,14 @@ class _Video:
         self._source.close()
 
 
-def _rgb8(samples: np.ndarray) -> np.ndarray:
-    """Samples ``[H, W, 3 or 4]``, uint8 or uint16, as uint8 RGB."""
+def rgb8(samples: np.ndarray) -> np.ndarray:
+    """Convert samples to 8-bit RGB; deeper ones are rounded, alpha is dropped.
+
+    Args:
+        samples: Samples ``[H, W, 3]`` or ``[H, W, 4]``, uint8 or uint16.
+
+    Returns:
+        uint8 ``[H, W, 3]``.
+    """
     rgb = np.ascontiguousarray(samples[..., :3])
     return rgb if rgb.dtype == np.uint8 else ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
