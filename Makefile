@@ -28,7 +28,7 @@ KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* v
 COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),c++,$(CXX))) 2> /dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check docs public-names clean
+.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check docs tables public-names clean
 
 help:
 	@echo "make demo         render a clip, interpolate it, compare with the ground truth (INPUT=my.mp4: your own)"
@@ -41,6 +41,7 @@ help:
 	@echo "make check        everything that must pass before a change is merged"
 	@echo "make format       format the code with ruff"
 	@echo "make docs         build the documentation with its API reference into docs/build"
+	@echo "make tables       write the tables of README and docs from benchmark/results"
 	@echo "make public-names update the list of public names"
 	@echo "make clean        remove files of builds and tests (keeps the environment)"
 
@@ -82,6 +83,9 @@ format: $(DEV)
 docs: $(DOCS)
 	$(RUN) -m sphinx -q --fail-on-warning -b html docs docs/build
 	@echo "The documentation begins at docs/build/index.html."
+
+tables: $(DEV)
+	$(RUN) -m benchmark.tables
 
 public-names: $(DEV)
 	$(RUN) -m tests.packaging.test_public_names

@@ -51,3 +51,27 @@ def test_table_is_aligned() -> None:
     assert lines[0] == "| clip        | dB    |"
     assert lines[1] == "| ----------- | ----- |"
     assert len({len(line) for line in lines}) == 1
+
+
+def test_rows_take_a_line_each(tmp_path: Path) -> None:
+    rows = [{"sample": "a", "psnr": math.inf}, {"sample": "b", "psnr": 30.5}]
+    report.write_result(tmp_path / "result.json", {"rows": rows, "mean": 1})
+    text = (tmp_path / "result.json").read_text(encoding="utf-8")
+    assert '\n  {"sample": "b", "psnr": 30.5}\n' in text
+    assert json.loads(text)["rows"] == [{"sample": "a", "psnr": "inf"}, rows[1]]
+    assert json.loads(text)["mean"] == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("benchmark/speed.py", "python -m benchmark.speed clips --data data"),
+        ("vfi/__main__.py", "vfi clips --data data"),
+        ("bin/vfi", "vfi clips --data data"),
+    ],
+)
+def test_the_command_is_that_of_the_program(
+    program: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [program, "clips", "--data", "data"])
+    assert report.environment()["command"] == command

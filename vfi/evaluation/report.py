@@ -46,13 +46,19 @@ def write_result(path: Path | None, result: dict[str, Any]) -> None:
 
     Args:
         path: File to write; None: none.
-        result: Plain JSON values; numbers may be infinite or NaN.
+        result: Plain JSON values; numbers may be infinite or NaN. Items of the list ``"rows"`` take a line
+            each.
     """
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            json.dumps(_finite({"environment": environment(), **result}), indent=1) + "\n", encoding="utf-8"
-        )
+    if path is None:
+        return
+    values = _finite({"environment": environment(), **result})
+    rows = values.pop("rows", None)
+    text = json.dumps(values, indent=1)
+    if rows is not None:  # one line each, of which there may be thousands
+        lines = ",\n  ".join(map(json.dumps, rows))
+        text = text.removesuffix("\n}") + f',\n "rows": [\n  {lines}\n ]\n}}'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _finite(value: Any) -> Any:
@@ -82,7 +88,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def _command() -> str:
     """The command line; of absolute paths only the last part, since the rest holds on one machine alone."""
     arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["python", "-m", f"benchmark.{Path(sys.argv[0]).stem}", *arguments])
+    program = Path(sys.argv[0])
+    if program.parent.name == "benchmark":
+        return shlex.join(["python", "-m", f"benchmark.{program.stem}", *arguments])
+    return shlex.join(["vfi", *arguments])
 
 
 def _commit() -> str:
