@@ -28,7 +28,7 @@ KERNEL_SOURCES := $(wildcard correlation_package/*.* correlation_package/*/*.* v
 COMPILER := $(shell command -v $(firstword $(if $(filter default,$(origin CXX)),c++,$(CXX))) 2> /dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest wheel-test correlation lint format types check docs tables public-names clean
+.PHONY: help demo test test-networks test-all test-oldest wheel-test correlation lint format types check docs tables public-names clean
 
 help:
 	@echo "make demo         render a clip, interpolate it, compare with the ground truth (INPUT=my.mp4: your own)"
@@ -74,7 +74,11 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/pyright
 
-check: lint types wheel-test correlation test
+# What of the networks' reference vectors takes too long for the default run.
+test-networks: $(DEV)
+	$(PYTEST) -n $(WORKERS) -m "slow and not gpu and not weights and not network" tests/models
+
+check: lint types wheel-test correlation test-networks test
 
 format: $(DEV)
 	$(RUN) -m ruff check --fix .
