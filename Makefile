@@ -34,6 +34,7 @@ help:
 	@echo "make demo         render a clip, interpolate it, compare with the ground truth (INPUT=my.mp4: your own)"
 	@echo "make test         the tests that need no GPU, weights or network"
 	@echo "make test-all     the slow tests too"
+	@echo "make test-networks the slow tests of EQVI and SGM-VFI"
 	@echo "make test-oldest  the tests on the oldest supported dependencies, in an environment of their own"
 	@echo "make wheel-test   build the wheel, install it in a clean environment, test it from another folder"
 	@echo "make correlation  build the compiled package into the environment, test it and the CUDA sources"
@@ -74,9 +75,9 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/pyright
 
-# What of the networks' reference vectors takes too long for the default run.
+# What takes too long for the default run, of reference vectors for the most part; torch.compile takes minutes.
 test-networks: $(DEV)
-	$(PYTEST) -n $(WORKERS) -m "slow and not gpu and not weights and not network" tests/models
+	$(PYTEST) -n $(WORKERS) -m "slow and not gpu" -k "not compiled" tests/models/eqvi tests/models/sgm
 
 check: lint types wheel-test correlation test-networks test
 
