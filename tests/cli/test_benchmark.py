@@ -54,8 +54,11 @@ def test_tables_and_files(clips: Path, tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_other_choices(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--factor", 4, "--limit", 1, "--baselines", "repeat", "--metrics", "ie,+sharpness"]
-    assert run("clips", "--data", clips, *options) == 0
+    result = clips.parent / "result.json"
+    assert run("clips", "--data", clips, "--json", result, *options) == 0
     printed = capsys.readouterr().out
+    stored = json.loads(result.read_text(encoding="utf-8"))
+    assert (stored["choices"], stored["limit"], stored["samples"]) == ({"factor": 4}, 1, 1)
     assert "| method    | IE" in printed
     assert "sharpness" in printed
     assert "blend" not in printed

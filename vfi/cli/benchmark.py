@@ -148,9 +148,14 @@ def _metrics(asked: str | None, protocol: Protocol) -> list[str]:
     return metrics
 
 
-def _samples(protocol: Protocol, options: argparse.Namespace) -> list[Sample]:
+def _choices(options: argparse.Namespace) -> dict[str, object]:
+    """The choices of the layout that were made on the command line."""
     choices = {"list_file": options.list, "factor": options.factor}
-    samples = protocol.samples(options.data, **{k: v for k, v in choices.items() if v is not None})
+    return {name: value for name, value in choices.items() if value is not None}
+
+
+def _samples(protocol: Protocol, options: argparse.Namespace) -> list[Sample]:
+    samples = protocol.samples(options.data, **_choices(options))
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"--limit {options.limit}: give a whole number from 1 on.")
     return samples[: options.limit]
@@ -246,7 +251,8 @@ def report(result: Result, options: argparse.Namespace) -> None:
     print_lines(*text.split("\n"))
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    write_result(options.json, {"data": options.data.name, "limit": options.limit, **result.to_json()})
+    data = {"data": options.data.name, "choices": _choices(options), "limit": options.limit}
+    write_result(options.json, {**data, **result.to_json()})
 
 
 def _mapping(text: str) -> dict[str, object]:
