@@ -26,7 +26,7 @@ METHODS = {
     "blend": "cross-fade",
     "repeat": "nearest frame repeated",
 }
-FACTORS = (2, 4, 8)
+FACTORS = (2, 4)
 
 
 def load(name: str) -> dict[str, Any]:

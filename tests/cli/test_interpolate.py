@@ -356,7 +356,16 @@ def test_a_truncated_film(vfi: Vfi, tmp_path: Path) -> None:
     assert len(decoded(tmp_path / "out.mp4")) > 20
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal: a shell starts background jobs with it ignored, which the tests inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class TestStopping:
+    @pytest.mark.usefixtures("ctrl_c")
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "kill"]
     )

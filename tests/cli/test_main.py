@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+import vfi
 from tests.interpolation.conftest import write_images
 from tests.support.command_line import Vfi
 from vfi.cli.main import COMMANDS, main
@@ -200,7 +201,7 @@ class TestControlCharacters:
 
     def test_print_is_called_in_one_module_only(self) -> None:
         """Every other module prints with ``print_lines`` or ``print_json``."""
-        sources = {path.name: path.read_text("utf-8") for path in (REPOSITORY / "vfi").rglob("*.py")}
+        sources = {path.name: path.read_text("utf-8") for path in Path(vfi.__file__).parent.rglob("*.py")}
         trees = {name: ast.parse(text) for name, text in sources.items() if "print(" in text}
         names = {name: [getattr(node, "id", "") for node in ast.walk(tree)] for name, tree in trees.items()}
         assert [name for name, found in names.items() if "print" in found] == ["printing.py"]

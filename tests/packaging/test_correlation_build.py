@@ -5,13 +5,14 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[3] / "correlation_package" / "setup.py"
+from tests.packaging.sources import REPOSITORY
+
+SCRIPT = REPOSITORY / "correlation_package" / "setup.py"
 
 
 @pytest.fixture
