@@ -149,7 +149,7 @@ def _metrics(asked: str | None, protocol: Protocol) -> list[str]:
 
 
 def _choices(options: argparse.Namespace) -> dict[str, object]:
-    """The choices of the layout that were made on the command line."""
+    """The choices of the layout that the command line gives."""
     choices = {"list_file": options.list, "factor": options.factor}
     return {name: value for name, value in choices.items() if value is not None}
 
