@@ -77,7 +77,8 @@ types: $(DEV)
 
 # What takes too long for the default run, of reference vectors for the most part; torch.compile takes minutes.
 test-networks: $(DEV)
-	$(PYTEST) -n $(WORKERS) -m "slow and not gpu" -k "not compiled" tests/models/eqvi tests/models/sgm
+	$(PYTEST) -n $(WORKERS) -m "slow and not gpu" -k "not compiled" tests/models/eqvi tests/models/sgm \
+		tests/models/test_other_devices.py
 
 check: lint types wheel-test correlation test-networks test
 

@@ -11,7 +11,10 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("script", ["XTest_interval", "SNU_FILM", "Xiph"])
+@pytest.mark.parametrize(
+    "script",
+    ["XTest_interval", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SNU_FILM", "Xiph"))],
+)
 def test_a_script_runs_as_a_file(script: str, tmp_path: Path) -> None:
     command = [
         sys.executable,

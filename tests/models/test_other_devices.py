@@ -24,12 +24,14 @@ SIZE = (64, 96)
 
 FAKE = FakeTensorMode()  # one for all, since masks are cached from test to test
 
-MODELS: list[tuple[str, dict[str, Any], torch.dtype]] = [
-    ("eqvi.stage123", {"flow_reduction": 2}, torch.float32),
+MODELS: list[Any] = [
+    pytest.param("eqvi.stage123", {"flow_reduction": 2}, torch.float32, marks=pytest.mark.slow),
     ("eqvi.stage4", {}, torch.bfloat16),
     ("sgm.local_small", {}, torch.float32),
     ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.float32),
-    ("sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.bfloat16),
+    pytest.param(
+        "sgm.small", {"dense_height": 0, "down_scale": "1/2"}, torch.bfloat16, marks=pytest.mark.slow
+    ),
     ("sgm.small", {"points": "all"}, torch.float32),
 ]
 """Every step of every architecture: MS-Fusion contains EQVI with the flow at full size."""

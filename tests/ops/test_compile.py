@@ -58,6 +58,7 @@ def compare(operator: Operator, backend: str, device: str) -> None:
         assert torch.allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATORS)
 def test_compiles_without_graph_breaks(name: str) -> None:
     compare(OPERATORS[name], "aot_eager", "cpu")

@@ -133,6 +133,7 @@ def test_second_gradient_is_refused_and_not_wrong() -> None:
         torch.autograd.grad(gradient.sum(), flow)
 
 
+@pytest.mark.slow
 def test_opcheck() -> None:
     values = torch.randn(2, 3, 4, 5, requires_grad=True)
     flow = torch.randn(2, 2, 4, 5, requires_grad=True)

@@ -97,7 +97,9 @@ class TestGolden:
         for t, frame in zip(times, frames, strict=True):
             assert_matches_eqvi(frame, golden[f"out_{t}"], has_threshold=True)
 
-    @pytest.mark.parametrize(("case", "t"), [("quad", 0.5), ("lin", 0.25)])
+    @pytest.mark.parametrize(
+        ("case", "t"), [pytest.param("quad", 0.5, marks=pytest.mark.slow), ("lin", 0.25)]
+    )
     @torch.inference_mode()
     def test_ms_fusion(self, ms_fusion: MsFusionInterpolator, case: str, t: float) -> None:
         golden = load_golden("eqvi/ms_fusion")

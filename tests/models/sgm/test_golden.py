@@ -244,6 +244,7 @@ class TestInferenceModes:
 class TestTraining:
     """Losses and the norm of every gradient."""
 
+    @pytest.mark.slow
     def test_stage_1(self, official_sgm: Official) -> None:
         model = load("sgm.local_small", official_sgm("local_small")).train()
         assert_trains_like("train_local", model, golden_clip(128, 192, 2), t=0.5)

@@ -143,6 +143,7 @@ class TestLiveBackend:
         assert ("correlation, cpu", "PyTorch (nothing built)") in info.backends()
 
 
+@pytest.mark.slow
 def test_left_out_packages_are_not_loaded() -> None:
     program = (
         "import sys; from vfi.ops import live_backend; print(live_backend('correlation', 'cpu')); "
