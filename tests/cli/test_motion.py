@@ -47,6 +47,13 @@ def test_existing_files_stay(snu_film: Path, tmp_path: Path, capsys: pytest.Capt
     assert "exists already" in capsys.readouterr().err
 
 
+def test_existing_histograms_stay(snu_film: Path, tmp_path: Path) -> None:
+    (tmp_path / "motion_mean.svg").write_text("mine", encoding="utf-8")
+    arguments = ["--data", str(snu_film), "--histogram", str(tmp_path / "motion.svg")]
+    assert main(["motion", "snufilm_hard", *arguments]) == 2
+    assert (tmp_path / "motion_mean.svg").read_text(encoding="utf-8") == "mine"
+
+
 def test_one_sample_is_too_few(snu_film: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["motion", "snufilm_hard", "--data", str(snu_film), "--limit", "1"]) == 2
     assert "holds a single sample" in capsys.readouterr().err

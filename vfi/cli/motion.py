@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         VfiError: If something is wrong with the arguments, the data set or the output.
     """
     options = build_parser().parse_args(arguments)
-    outputs = (options.top_half, options.histogram, options.json)
+    outputs = (options.top_half, options.json, *histogram_paths(options.histogram))
     existing = next((path for path in outputs if path is not None and path.exists()), None)
     if existing is not None and not options.overwrite:
         raise ConfigError(f"{existing} exists already: add --overwrite, or give another name.")
@@ -108,6 +108,12 @@ def statistics(motions: Sequence[Motion]) -> dict[str, list[float]]:
     }
 
 
+def histogram_paths(path: Path | None) -> list[Path]:
+    """The files of the histograms of both statistics, named after one file; none without it."""
+    endings = () if path is None else ("mean", "sufficiency")
+    return [path.with_name(f"{path.stem}_{ending}.svg") for ending in endings if path is not None]
+
+
 def write_histogram(path: Path, motions: Sequence[Motion], data: str) -> None:
     """Write a histogram of each statistic: ``name_mean.svg`` and ``name_sufficiency.svg``.
 
@@ -118,9 +124,9 @@ def write_histogram(path: Path, motions: Sequence[Motion], data: str) -> None:
     """
     from vfi.visual.histogram import histogram
 
-    for (title, values), ending in zip(statistics(motions).items(), ("mean", "sufficiency"), strict=True):
+    for (title, values), file in zip(statistics(motions).items(), histogram_paths(path), strict=True):
         drawn = histogram(values, title=f"{data}: {title}", unit="pixels")
-        path.with_name(f"{path.stem}_{ending}.svg").write_text(drawn, encoding="utf-8")
+        file.write_text(drawn, encoding="utf-8")
 
 
 def write_json(path: Path, motions: Sequence[Motion], data: str, backbone: str) -> None:
